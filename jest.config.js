@@ -1,0 +1,16 @@
+const project = (displayName, testMatch, more = {}) => ({
+  displayName,
+  testMatch,
+  transform: {},
+  testEnvironment: 'node',
+  ...more,
+});
+
+export default {
+  reporters: ['default', '<rootDir>/scripts/plainLineReporter.js'],
+  testTimeout: 60_000,
+  projects: [
+    project('unit', ['<rootDir>/packages/*/dist/**/*.test.js']),
+    project('e2e', ['<rootDir>/e2e/dist/**/*.test.js']),
+  ],
+};

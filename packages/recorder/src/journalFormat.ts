@@ -1,0 +1,91 @@
+/**
+ * The journal's bytes: what the relay thread appends before it forwards and the decode worker reads back.
+ * Knows no files and no sockets. All integers are little-endian.
+ *
+ * File `<reel>/<8 digits>.journal`: 16 bytes (magic, u64 file number), then turns. The first entry of every file is `reel`,
+ * so that each file can be read alone once older ones are trimmed.
+ *
+ * Turn (everything one event-loop turn of the relay wrote, in one write(2)):
+ *   u32 payload bytes | u32 CRC-32 of what follows | f64 milliseconds since the reel started | payload
+ * Entry: u8 kind | u8 flag | u16 zero | u32 session number (0: the reel) | u32 bytes | bytes
+ *
+ * A turn that is short or fails its CRC at the end of the last file is the torn end of a killed process: nothing of it was
+ * forwarded. Anywhere else it is damage (gap `journal_damaged`).
+ */
+export const journalMagic = 'pgtapej1';
+export const fileHeaderBytes = 16;
+export const turnHeaderBytes = 16;
+export const entryHeaderBytes = 12;
+
+export const entryKind = {
+  /** JSON `ReelEntry`. */
+  reel: 1,
+  /** f64 wall clock in microseconds at this turn's time: anchors wall time until the next one. */
+  clock: 2,
+  /** Empty; once a second. */
+  tick: 3,
+  /** JSON `OpenEntry`. */
+  open: 4,
+  /** An untyped packet as forwarded to the server (SSLRequest, StartupMessage); CancelRequest as its first 12 bytes, key dropped. */
+  startup: 5,
+  /** Reduced stream client to server: see FrameCutter of @pgtape/wire. */
+  frontend: 8,
+  /** Reduced stream server to client. */
+  backend: 9,
+  /** flag = tag; u32 side (0 frontend, 1 backend), u32 frames, f64 bytes with headers. */
+  counted: 10,
+  /** flag = tag; u32 side, u32 zero, f64 body bytes, 32 bytes SHA-256. */
+  tail: 11,
+  /** JSON `CloseEntry`. */
+  close: 12,
+  /** JSON `GapEntry`. */
+  gap: 13,
+  /** JSON `{ why: 'stopped' }`: the reel ended in order. */
+  end: 14,
+} as const;
+
+export interface ReelEntry {
+  readonly reel: string;
+  readonly recorder: string;
+  /** 16 bytes hex: salts derive from it. */
+  readonly seed: string;
+  /** Wall clock, microseconds, at mono 0. */
+  readonly wallUs: number;
+  readonly policy: string;
+  readonly name: string;
+  readonly version: string;
+  readonly upstream: string;
+  readonly listen: string;
+  readonly journal: 'memory' | 'disk';
+  readonly trustUpstream: boolean;
+  readonly boot: string;
+  readonly host: string;
+  readonly inspectBytesMax: number;
+  readonly pid: number;
+}
+
+export interface Peer {
+  readonly address: string;
+  readonly port: number;
+}
+
+export interface OpenEntry {
+  readonly client: Peer;
+  readonly server: Peer;
+  readonly tls: boolean;
+}
+
+export interface CloseEntry {
+  readonly why: 'terminated' | 'client_closed' | 'server_closed' | 'refused' | 'error' | 'recorder_stopped';
+  readonly reason?: string;
+  readonly bytesFromClient: number;
+  readonly bytesFromServer: number;
+}
+
+export interface GapEntry {
+  readonly reason: string;
+  readonly detail: string;
+  readonly bytes?: number;
+}
+
+export const side = { frontend: 0, backend: 1 } as const;

@@ -1,0 +1,45 @@
+/** What the relay thread and the evidence worker tell each other; they share nothing else but the journal's files. */
+
+/** `workerData` of the evidence worker. */
+export interface WorkerPlan {
+  /** Directory that holds one directory per reel; memory-backed unless asked otherwise. */
+  readonly journalDir: string;
+  /** Directory of sealed segments not yet acknowledged, one directory per reel. */
+  readonly outboxDir: string;
+  /** The reel being written by the relay thread; other reels found in journalDir belong to dead recorders and are recovered. */
+  readonly reel: string;
+  readonly segment: { readonly records: number; readonly bytes: number; readonly maxSeconds: number };
+  readonly limits: { readonly sqlBytesMax: number; readonly paramBytesMax: number };
+  readonly vault: { readonly url: string; readonly caFile?: string; readonly timeoutMs: number };
+  readonly heartbeatSeconds: number;
+  /**
+   * Shared Float64Array(2): [0] bytes the relay has journaled in this reel since its start, [1] bytes of them whose segments
+   * are sealed and snapshotted. The relay pauses clients while the difference exceeds `journal.maxBytes`.
+   */
+  readonly progress: SharedArrayBuffer;
+}
+
+/** Relay to worker. `stop`: the journal has its `end` entry; decode to it, seal, send what can be sent within `graceMs`, answer `stopped`. */
+export type ToWorker = { readonly kind: 'stop'; readonly graceMs: number } | { readonly kind: 'stats' };
+
+export interface WorkerStats {
+  readonly records: number;
+  readonly statements: number;
+  readonly sessionsOpen: number;
+  readonly decodeLost: number;
+  readonly segmentsSealed: number;
+  readonly segmentsAcked: number;
+  readonly outboxSegments: number;
+  readonly outboxBytes: number;
+  readonly sendErrors: number;
+  readonly lastSendError: string;
+  /** CPU microseconds the worker thread has used, and statements it decoded: for the bench. */
+  readonly cpuUs: number;
+}
+
+export type FromWorker =
+  | { readonly kind: 'started'; readonly recoveredReels: readonly string[] }
+  | { readonly kind: 'stats'; readonly stats: WorkerStats }
+  | { readonly kind: 'gap'; readonly reason: string }
+  | { readonly kind: 'fatal'; readonly code: string; readonly message: string }
+  | { readonly kind: 'stopped'; readonly unsentSegments: number };
