@@ -1,1 +1,5 @@
-export {};
+export { openArchive } from './archive.ts';
+export { type RunningChild, startChild } from './childProcess.ts';
+export type { Io, Output } from './io.ts';
+export { runProgram } from './program.ts';
+export { readSessions, type SessionSummary } from './sessionList.ts';

@@ -1,1 +1,15 @@
-export {};
+export {
+  type EmbeddedPostgres,
+  type EmbeddedPostgresOptions,
+  freePort,
+  startEmbeddedPostgres,
+} from './embeddedPostgres.ts';
+export { EmbeddedPostgresError } from './embeddedPostgresError.ts';
+export {
+  hydrateLinks,
+  isReachableByAll,
+  nobodyOf,
+  type PostgresHome,
+  preparePostgresHome,
+} from './postgresHome.ts';
+export { message, RawClient, type RawConnection, type RawFrame } from './rawClient.ts';

@@ -1,0 +1,152 @@
+/** A whole pgtape for one test: PostgreSQL, vault and recorder as real processes on free ports, in a directory of its own. */
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type RunningChild, startChild } from '@pgtape/cli';
+import { decodeObject } from '@pgtape/evidence';
+import { type EmbeddedPostgres, freePort, startEmbeddedPostgres } from '@pgtape/testkit';
+
+export interface StackOptions {
+  readonly settings?: Readonly<Record<string, string>>;
+  readonly hba?: readonly string[];
+  /** Tracing backend the vault forwards to. */
+  readonly forward?: string;
+  readonly segmentSeconds?: number;
+  readonly trustUpstream?: boolean;
+  /** Replaces the embedded server by one already running. */
+  readonly postgres?: EmbeddedPostgres;
+}
+
+export interface Ports {
+  readonly recorder: number;
+  readonly health: number;
+  readonly otlp: number;
+  readonly http: number;
+}
+
+export interface ArchivedRecord {
+  readonly kind: string;
+  readonly reel: string;
+  readonly seq: number;
+  readonly session?: string;
+  readonly n?: number;
+  readonly [field: string]: unknown;
+}
+
+export interface Stack {
+  readonly dir: string;
+  readonly archiveDir: string;
+  readonly journalDir: string;
+  readonly ports: Ports;
+  readonly postgres: EmbeddedPostgres;
+  /** Through the recorder. */
+  readonly url: string;
+  /** Around it. */
+  readonly directUrl: string;
+  recorder: RunningChild;
+  vault: RunningChild;
+  startRecorder(): Promise<RunningChild>;
+  startVault(): Promise<RunningChild>;
+  /** Every record of the archive, reel by reel, in order. */
+  records(): ArchivedRecord[];
+  /** Stops recorder and vault in order: afterwards the archive is final. */
+  settle(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const password = 'e2e-password';
+
+/** Every record line under `root`, in the order of object keys. */
+export function archivedRecords(root: string): ArchivedRecord[] {
+  const reelRoot = join(root, 'reel');
+  const files = readdirSync(reelRoot, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.jsonl.zst'))
+    .sort();
+  return files.flatMap((file) => {
+    const text = Buffer.from(decodeObject(readFileSync(join(reelRoot, file)))).toString('utf8');
+    return text
+      .trimEnd()
+      .split('\n')
+      .slice(1, -1)
+      .map((line) => JSON.parse(line) as ArchivedRecord);
+  });
+}
+
+function writeConfigs(dir: string, ports: Ports, upstreamPort: number, options: StackOptions): void {
+  const vault = {
+    otlp: { host: '127.0.0.1', port: ports.otlp },
+    http: { host: '127.0.0.1', port: ports.http },
+    archive: { dir: join(dir, 'archive') },
+    ...(options.forward === undefined ? {} : { forward: { url: options.forward } }),
+  };
+  const recorder = {
+    name: 'e2e',
+    listen: { host: '127.0.0.1', port: ports.recorder },
+    upstream: { host: '127.0.0.1', port: upstreamPort },
+    trustUpstream: options.trustUpstream ?? false,
+    spool: { dir: join(dir, 'spool') },
+    journal: { dir: join('/dev/shm', dir.replaceAll('/', '_')) },
+    segment: { maxSeconds: options.segmentSeconds ?? 0.5 },
+    vault: { url: `http://127.0.0.1:${ports.otlp}` },
+    health: { host: '127.0.0.1', port: ports.health },
+  };
+  // JSON is YAML.
+  writeFileSync(join(dir, 'vault.yaml'), JSON.stringify(vault));
+  writeFileSync(join(dir, 'recorder.yaml'), JSON.stringify(recorder));
+}
+
+/** Starts everything; the caller stops it. */
+export async function startStack(options: StackOptions = {}): Promise<Stack> {
+  const dir = mkdtempSync(join(tmpdir(), 'pgtape-e2e-'));
+  const journalDir = join('/dev/shm', dir.replaceAll('/', '_'));
+  const postgres =
+    options.postgres ??
+    (await startEmbeddedPostgres({
+      dir: join(tmpdir(), `${dir.split('/').at(-1)}-postgres`),
+      password,
+      ...(options.settings === undefined ? {} : { settings: options.settings }),
+      ...(options.hba === undefined ? {} : { hba: options.hba }),
+    }));
+  const ports: Ports = {
+    recorder: await freePort(),
+    health: await freePort(),
+    otlp: await freePort(),
+    http: await freePort(),
+  };
+  mkdirSync(join(dir, 'spool'), { recursive: true });
+  mkdirSync(journalDir, { recursive: true, mode: 0o700 });
+  writeConfigs(dir, ports, postgres.port, options);
+  const start = (name: 'vault' | 'recorder') => (): Promise<RunningChild> =>
+    startChild(name, [name, '--config', join(dir, `${name}.yaml`)], join(dir, `${name}.log`));
+  const vault = await start('vault')();
+  const recorder = await start('recorder')();
+  const url = (port: number): string => `postgres://postgres:${postgres.password}@127.0.0.1:${port}/postgres`;
+  const stack: Stack = {
+    dir,
+    archiveDir: join(dir, 'archive'),
+    journalDir,
+    ports,
+    postgres,
+    url: url(ports.recorder),
+    directUrl: url(postgres.port),
+    recorder,
+    vault,
+    startRecorder: start('recorder'),
+    startVault: start('vault'),
+    records: () => archivedRecords(join(dir, 'archive')),
+    async settle() {
+      await stack.recorder.stop(20_000);
+      await stack.vault.stop(10_000);
+    },
+    async stop() {
+      await stack.settle();
+      if (options.postgres === undefined) {
+        await postgres.stop();
+        rmSync(join(postgres.dataDir, '..'), { recursive: true, force: true });
+      }
+      rmSync(dir, { recursive: true, force: true });
+      rmSync(journalDir, { recursive: true, force: true });
+    },
+  };
+  return stack;
+}

@@ -1,0 +1,89 @@
+/** Runs `pgtape recorder` and `pgtape vault` as children of `pgtape up`: readiness over IPC, logs to a file, orderly end. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { CommandError, exitCode } from './exitCode.ts';
+
+/** What a child says once it serves. */
+export interface ReadyMessage {
+  readonly kind: 'ready';
+  readonly detail: Readonly<Record<string, string | number>>;
+}
+
+export interface RunningChild {
+  readonly name: string;
+  readonly pid: number;
+  readonly ready: ReadyMessage;
+  /** Resolves with its exit code when it ends, wanted or not. */
+  readonly ended: Promise<number>;
+  /** SIGTERM, and SIGKILL when it has not ended after `graceMs`; 0: SIGKILL at once. */
+  stop(graceMs: number): Promise<number>;
+}
+
+const readyTimeoutMs = 30_000;
+
+function lastLines(file: string, count: number): string {
+  return readFileSync(file, 'utf8').trimEnd().split('\n').slice(-count).join('\n');
+}
+
+function launch(args: readonly string[], logFile: string): ChildProcess {
+  const log = openSync(logFile, 'a', 0o600);
+  const main = fileURLToPath(new URL('./main.js', import.meta.url));
+  const child = spawn(process.execPath, ['--enable-source-maps', main, ...args], {
+    stdio: ['ignore', log, log, 'ipc'],
+    // Ctrl-C reaches only `up`, which then ends its children in order.
+    detached: true,
+  });
+  closeSync(log);
+  return child;
+}
+
+/**
+ * Starts a command of this build and waits until it says that it serves.
+ * @throws CommandError `CHILD_FAILED` with the end of its log
+ */
+export async function startChild(
+  name: string,
+  args: readonly string[],
+  logFile: string,
+): Promise<RunningChild> {
+  const child = launch(args, logFile);
+  const ended = new Promise<number>((resolve) => {
+    child.once('exit', (code, signal) => resolve(code ?? (signal === null ? -1 : 128)));
+    child.once('error', () => resolve(-1));
+  });
+  const ready = new Promise<ReadyMessage>((resolve) => {
+    child.on('message', (message: ReadyMessage) => {
+      if (message.kind === 'ready') resolve(message);
+    });
+  });
+  const timeout = new Promise<null>((resolve) => setTimeout(resolve, readyTimeoutMs, null).unref());
+  const first = await Promise.race([ready, ended, timeout]);
+  if (first === null || typeof first === 'number') {
+    child.kill('SIGKILL');
+    throw new CommandError('CHILD_FAILED', `the ${name} did not start:\n${lastLines(logFile, 6)}`, {
+      exit: exitCode.environment,
+      advice: `Its whole log: ${logFile}`,
+    });
+  }
+  return {
+    name,
+    pid: child.pid as number,
+    ready: first,
+    ended,
+    async stop(graceMs) {
+      child.kill(graceMs === 0 ? 'SIGKILL' : 'SIGTERM');
+      const late = setTimeout(() => child.kill('SIGKILL'), graceMs);
+      const code = await ended;
+      clearTimeout(late);
+      return code;
+    },
+  };
+}
+
+/** In a child: tells the parent that it serves, and ends when the parent has gone. */
+export function announceReady(detail: ReadyMessage['detail'], onOrphaned: () => void): void {
+  if (process.send === undefined) return;
+  process.send({ kind: 'ready', detail } satisfies ReadyMessage);
+  process.once('disconnect', onOrphaned);
+}

@@ -1,0 +1,49 @@
+/** Reads a process's YAML file and turns configuration errors into command errors. */
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { ConfigError } from '@pgtape/process';
+import { CommandError, exitCode } from './exitCode.ts';
+import type { Io } from './io.ts';
+
+/** The file's path and text; undefined where none was named. */
+export function readConfigFile(io: Io, path: string | undefined): { path: string; text: string } | undefined {
+  if (path === undefined) return undefined;
+  try {
+    return { path, text: readFileSync(resolve(io.cwd, path), 'utf8') };
+  } catch (cause) {
+    throw new CommandError(
+      'CONFIG_UNREADABLE',
+      `cannot read ${path} (${(cause as NodeJS.ErrnoException).code})`,
+      {
+        exit: exitCode.usage,
+        cause,
+      },
+    );
+  }
+}
+
+/** Runs `load` and gives its ConfigError the exit code for usage. */
+export function configured<T>(load: () => T): T {
+  try {
+    return load();
+  } catch (error) {
+    if (error instanceof ConfigError) {
+      throw new CommandError(error.code, error.message, { exit: exitCode.usage, cause: error });
+    }
+    throw error;
+  }
+}
+
+/** `HOST:PORT`, `[::1]:5432`, `/directory:5432` as host and port. */
+export function parseEndpoint(text: string): { host: string; port: number } {
+  const at = text.lastIndexOf(':');
+  const host = text.slice(0, at).replace(/^\[(.*)\]$/, '$1');
+  const port = Number(text.slice(at + 1));
+  if (at <= 0 || !Number.isInteger(port) || port < 0 || port > 65_535) {
+    throw new CommandError('ENDPOINT', `'${text}' is not HOST:PORT`, {
+      exit: exitCode.usage,
+      advice: 'For example 127.0.0.1:5432, [::1]:5432 or /var/run/postgresql:5432.',
+    });
+  }
+  return { host, port };
+}

@@ -1,0 +1,83 @@
+/** The command tree: names, options and help of every command; what they do stands in a file of their own. */
+import { Command, CommanderError } from 'commander';
+import { demoCommand } from './demoCommand.ts';
+import { CommandError, exitCode } from './exitCode.ts';
+import type { Io } from './io.ts';
+import { paintFor } from './paint.ts';
+import { playCommand } from './playCommand.ts';
+import { recorderCommand } from './recorderCommand.ts';
+import { searchCommand } from './searchCommand.ts';
+import { sessionsCommand } from './sessionsCommand.ts';
+import { tailCommand } from './tailCommand.ts';
+import { upCommand } from './upCommand.ts';
+import { vaultCommand } from './vaultCommand.ts';
+import { verifyCommand } from './verifyCommand.ts';
+import { version } from './version.ts';
+
+const epilogue = `
+Exit codes:
+  0  fine
+  1  found something wrong (a verdict of crashed, gap or forged; a search without a hit)
+  2  usage: the command line or a configuration file is wrong
+  3  environment: a port, a directory, a lock or an archive that is not there or not ours
+  4  failure that should not be
+
+First steps:
+  $ ./pgtape up                  PostgreSQL, recorder and vault on this machine
+  $ ./pgtape demo                a scripted session of three people through the recorder
+  $ ./pgtape sessions            who was there
+  $ ./pgtape play last           the last session, in its own time
+  $ ./pgtape verify              prove that nothing was changed
+`;
+
+/** Builds the command tree over `io`. */
+export function buildProgram(io: Io): Command {
+  const program = new Command('pgtape')
+    .description('Puts every statement that reaches PostgreSQL on tape, provably.')
+    .version(version, '-V, --version')
+    .option('--no-color', 'no colours (also: NO_COLOR)')
+    .addHelpText('after', epilogue)
+    .showHelpAfterError('(pgtape --help, or pgtape COMMAND --help, shows what there is)')
+    .configureOutput({ writeOut: (text) => io.out.write(text), writeErr: (text) => io.err.write(text) })
+    .exitOverride();
+  const commands = [
+    upCommand,
+    demoCommand,
+    sessionsCommand,
+    searchCommand,
+    playCommand,
+    tailCommand,
+    verifyCommand,
+    recorderCommand,
+    vaultCommand,
+  ];
+  for (const command of commands) program.addCommand(command(io).copyInheritedSettings(program));
+  return program;
+}
+
+function report(io: Io, error: unknown): number {
+  const paint = paintFor(io, io.err, true);
+  if (error instanceof CommandError) {
+    io.err.write(`${paint.red('pgtape:')} ${error.message} [${error.code}]\n`);
+    if (error.advice !== null) io.err.write(`  ${error.advice}\n`);
+    return error.exit;
+  }
+  const code =
+    typeof error === 'object' && error !== null && 'code' in error ? ` [${String(error.code)}]` : '';
+  const message = error instanceof Error ? error.message : String(error);
+  io.err.write(`${paint.red('pgtape:')} ${message}${code}\n`);
+  return exitCode.failure;
+}
+
+/** Runs one command line; sets the exit code and never throws. */
+export async function runProgram(args: readonly string[], io: Io): Promise<void> {
+  try {
+    await buildProgram(io).parseAsync(args, { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      io.exit(error.exitCode === 0 ? exitCode.fine : exitCode.usage);
+      return;
+    }
+    io.exit(report(io, error));
+  }
+}

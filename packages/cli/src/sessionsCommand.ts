@@ -1,0 +1,92 @@
+/** `pgtape sessions`: who was there, when, from where, and what the evidence is worth. */
+import { Command } from 'commander';
+import { openArchive } from './archive.ts';
+import { durationText, parseMoment, wallMs, wallText } from './format.ts';
+import type { Io } from './io.ts';
+import { paintOf, type ReadFlags, withReadOptions } from './readOptions.ts';
+import { readSessions, type SessionSummary } from './sessionList.ts';
+import { type Column, tableText } from './table.ts';
+import { verdictColour } from './verdictColour.ts';
+
+const help = `
+Examples:
+  $ pgtape sessions
+  $ pgtape sessions --user grace --since 24h
+  $ pgtape sessions -o jsonl | jq 'select(.failed > 0)'
+
+Verdicts: complete (opened, closed, every line there), open (still going on or its reel is), crashed (the
+recorder died; proven up to its last seal), gap (something was not recorded, and the tape says what),
+forged (the evidence was changed: see pgtape verify).
+`;
+
+interface Flags extends ReadFlags {
+  readonly user?: string;
+  readonly database?: string;
+  readonly since?: string;
+  readonly until?: string;
+  readonly open?: boolean;
+}
+
+const columns: readonly Column<SessionSummary>[] = [
+  {
+    title: 'SESSION',
+    cell: (row) => row.session,
+    colour: (row, text, paint) => (row.closed ? text : paint.bold(text)),
+  },
+  {
+    title: 'VERDICT',
+    cell: (row) => row.verdict,
+    colour: (row, text, paint) => verdictColour(row.verdict, text, paint),
+  },
+  { title: 'STARTED', cell: (row) => wallText(row.start) },
+  {
+    title: 'LASTED',
+    right: true,
+    cell: (row) => (row.closed ? durationText((wallMs(row.end) - wallMs(row.start)) * 1e6) : 'open'),
+  },
+  { title: 'USER', cell: (row) => row.user },
+  { title: 'DATABASE', cell: (row) => row.database },
+  { title: 'CLIENT', cell: (row) => row.client },
+  { title: 'STATEMENTS', right: true, cell: (row) => String(row.statements) },
+  {
+    title: 'FAILED',
+    right: true,
+    cell: (row) => String(row.failed),
+    colour: (row, text, paint) => (row.failed > 0 ? paint.red(text) : text),
+  },
+  { title: 'ROWS', right: true, cell: (row) => String(row.rows) },
+  { title: 'APPLICATION', cell: (row) => row.application },
+];
+
+function chosen(io: Io, flags: Flags): (row: SessionSummary) => boolean {
+  const since = flags.since === undefined ? null : parseMoment(flags.since, io.now());
+  const until = flags.until === undefined ? null : parseMoment(flags.until, io.now());
+  return (row) =>
+    (flags.user === undefined || row.user === flags.user) &&
+    (flags.database === undefined || row.database === flags.database) &&
+    (since === null || wallMs(row.end) >= since) &&
+    (until === null || wallMs(row.start) <= until) &&
+    (flags.open !== true || !row.closed);
+}
+
+async function run(io: Io, flags: Flags, command: Command): Promise<void> {
+  const archive = await openArchive(io, flags.archive);
+  const rows = (await readSessions(archive)).filter(chosen(io, flags));
+  if (flags.output === 'json') io.out.write(`${JSON.stringify(rows, null, 2)}\n`);
+  else if (flags.output === 'jsonl') io.out.write(rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+  else if (rows.length === 0) io.err.write('no sessions\n');
+  else io.out.write(tableText(rows, columns, io.out, paintOf(io, command)));
+}
+
+/** Builds the command. */
+export function sessionsCommand(io: Io): Command {
+  return withReadOptions(new Command('sessions'))
+    .description('who was there, when, from where, what they did, and the verdict on the evidence')
+    .option('--user <name>', 'only of this database user')
+    .option('--database <name>', 'only in this database')
+    .option('--since <time>', 'still going on at or after: 2026-11-20, 2026-11-20T10:00Z, 24h')
+    .option('--until <time>', 'started at or before')
+    .option('--open', 'only those still open')
+    .addHelpText('after', help)
+    .action((flags: Flags, command: Command) => run(io, flags, command));
+}

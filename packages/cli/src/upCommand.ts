@@ -1,0 +1,238 @@
+/** `pgtape up`: a PostgreSQL, a vault and a recorder in front, on this machine, until Ctrl-C. */
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type EmbeddedPostgres, EmbeddedPostgresError, startEmbeddedPostgres } from '@pgtape/testkit';
+import { Command, InvalidArgumentError } from 'commander';
+import { type RunningChild, startChild } from './childProcess.ts';
+import { CommandError, exitCode } from './exitCode.ts';
+import type { Io } from './io.ts';
+import { paintFor } from './paint.ts';
+import { Progress } from './progress.ts';
+import {
+  connectionString,
+  recorderYaml,
+  type UpLayout,
+  type UpOptions,
+  upLayout,
+  vaultYaml,
+} from './upLayout.ts';
+import { takeUpLock } from './upLock.ts';
+
+const recorderGraceMs = 15_000;
+const vaultGraceMs = 10_000;
+
+const help = `
+Examples:
+  $ ./pgtape up
+  $ ./pgtape up --port 5544 --dir /srv/pgtape-try
+  $ ./pgtape up --otlp http://127.0.0.1:4317     spans go to a Jaeger or Tempo, too
+
+What it makes lies in --dir: the archive, the recorder's spool, logs and configuration files. A second
+start finds it and goes on. Run by root, PostgreSQL runs as 'nobody'; where 'nobody' cannot reach --dir,
+the cluster lies in /var/lib/pgtape instead.
+`;
+
+function parsePort(text: string): number {
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535)
+    throw new InvalidArgumentError('a port is 1 to 65535.');
+  return port;
+}
+
+function probePort(port: number): Promise<string | null> {
+  return new Promise((done) => {
+    const server = createServer();
+    server.once('error', (error: NodeJS.ErrnoException) => done(error.code ?? 'unknown'));
+    server.listen(port, '127.0.0.1', () => server.close(() => done(null)));
+  });
+}
+
+/** The children of a killed `up` notice and end in order, which takes them a moment: `patienceMs` is for that. */
+async function requirePort(port: number, what: string, flag: string, patienceMs: number): Promise<void> {
+  let code = await probePort(port);
+  for (let waited = 0; code === 'EADDRINUSE' && waited < patienceMs; waited += 200) {
+    await sleep(200);
+    code = await probePort(port);
+  }
+  if (code === null) return;
+  const why = code === 'EADDRINUSE' ? 'is in use' : `cannot be opened (${code})`;
+  throw new CommandError('PORT_IN_USE', `port ${port} for ${what} ${why}`, {
+    exit: exitCode.environment,
+    advice: `Choose another one: ./pgtape up ${flag} ${port + 100}`,
+  });
+}
+
+function prepareDirectory(layout: UpLayout): void {
+  try {
+    const isRoot = process.getuid?.() === 0;
+    mkdirSync(layout.dir, { recursive: true, mode: isRoot ? 0o755 : 0o700 });
+    for (const dir of [layout.archiveDir, layout.spoolDir]) mkdirSync(dir, { recursive: true, mode: 0o700 });
+    writeFileSync(layout.vault.logFile, '', { mode: 0o600 });
+    writeFileSync(layout.recorder.logFile, '', { mode: 0o600 });
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code ?? '';
+    throw new CommandError('DIRECTORY_NOT_WRITABLE', `cannot write to ${layout.dir} (${code})`, {
+      exit: exitCode.environment,
+      advice: 'Give a directory you may write to: ./pgtape up --dir DIRECTORY',
+      cause,
+    });
+  }
+}
+
+function passwordOf(layout: UpLayout): string {
+  if (existsSync(layout.passwordFile)) return readFileSync(layout.passwordFile, 'utf8').trim();
+  const password = randomBytes(12).toString('base64url');
+  writeFileSync(layout.passwordFile, `${password}\n`, { mode: 0o600 });
+  return password;
+}
+
+interface Started {
+  postgres: EmbeddedPostgres | null;
+  vault: RunningChild | null;
+  recorder: RunningChild | null;
+}
+
+async function startAll(
+  options: UpOptions,
+  layout: UpLayout,
+  password: string,
+  progress: Progress,
+  started: Started,
+): Promise<void> {
+  started.postgres = await startEmbeddedPostgres({
+    dir: layout.postgresDir,
+    password,
+    onProgress: (step) => progress.step(step),
+  });
+  progress.step('starting the vault');
+  writeFileSync(layout.vault.configFile, vaultYaml(options, layout), { mode: 0o600 });
+  started.vault = await startChild(
+    'vault',
+    ['vault', '--config', layout.vault.configFile],
+    layout.vault.logFile,
+  );
+  progress.step('starting the recorder');
+  const recorder = recorderYaml(options, layout, started.postgres.port);
+  writeFileSync(layout.recorder.configFile, recorder, { mode: 0o600 });
+  started.recorder = await startChild(
+    'recorder',
+    ['recorder', '--config', layout.recorder.configFile],
+    layout.recorder.logFile,
+  );
+  progress.done();
+}
+
+/** The recorder first, so that the tape's end still reaches the vault; PostgreSQL last. */
+async function stopAll(started: Started, progress: Progress): Promise<void> {
+  if (started.recorder !== null) {
+    progress.step('closing the tape');
+    await started.recorder.stop(recorderGraceMs);
+  }
+  if (started.vault !== null) {
+    progress.step('stopping the vault');
+    await started.vault.stop(vaultGraceMs);
+  }
+  if (started.postgres !== null) {
+    progress.step('stopping PostgreSQL');
+    await started.postgres.stop();
+  }
+  progress.done();
+}
+
+function untilStopped(io: Io, started: Started): Promise<string | null> {
+  const children = [started.vault, started.recorder].filter((child) => child !== null);
+  const ends = children.map((child) =>
+    child.ended.then((code) => `the ${child.name} ended by itself (exit code ${code})`),
+  );
+  const stopped = new Promise<null>((done) => {
+    if (io.stop.aborted) done(null);
+    io.stop.addEventListener('abort', () => done(null), { once: true });
+  });
+  return Promise.race([stopped, ...ends]);
+}
+
+function welcome(io: Io, colour: boolean, connection: string, layout: UpLayout, found: boolean): string {
+  const paint = paintFor(io, io.out, colour);
+  const command = (text: string, what: string): string =>
+    `    ${paint.cyan(text.padEnd(24))} ${paint.dim(what)}\n`;
+  return [
+    `\n  ${paint.bold('On tape.')} Connect with any client${found ? ' (the data of last time is here)' : ''}:\n\n`,
+    `    ${paint.bold(connection)}\n\n`,
+    '  Then, in another terminal:\n\n',
+    command('./pgtape demo', 'no psql? a scripted session of three people'),
+    command('./pgtape sessions', 'who was there, and what they did'),
+    command('./pgtape verify', 'prove that nothing was changed'),
+    `\n  ${paint.dim(`Archive: ${layout.archiveDir}`)}\n  ${paint.dim('Ctrl-C stops everything and closes the tape.')}\n`,
+  ].join('');
+}
+
+function explain(error: unknown): unknown {
+  if (!(error instanceof EmbeddedPostgresError)) return error;
+  return new CommandError(error.code, error.message, { exit: exitCode.environment, cause: error });
+}
+
+async function up(io: Io, options: UpOptions, colour: boolean): Promise<void> {
+  const layout = upLayout(options.dir);
+  const paint = paintFor(io, io.err, colour);
+  prepareDirectory(layout);
+  const password = passwordOf(layout);
+  const connection = connectionString(password, options.port);
+  const lock = takeUpLock(layout.lockFile, connection);
+  const progress = new Progress(io.err, paint, io.now);
+  const started: Started = { postgres: null, vault: null, recorder: null };
+  try {
+    if (lock.stale)
+      io.err.write(`  ${paint.yellow('!')} the last run did not end in order; going on from its data\n`);
+    const patienceMs = lock.stale ? recorderGraceMs + vaultGraceMs : 0;
+    await requirePort(options.port, 'the recorder', '--port', patienceMs);
+    await requirePort(options.vaultOtlpPort, "the vault's OTLP receiver", '--vault-otlp-port', patienceMs);
+    await requirePort(options.vaultHttpPort, "the vault's HTTP API", '--vault-http-port', patienceMs);
+    await requirePort(options.healthPort, "the recorder's health", '--health-port', patienceMs);
+    await startAll(options, layout, password, progress, started);
+    io.out.write(welcome(io, colour, connection, layout, started.postgres?.found ?? false));
+    const trouble = await untilStopped(io, started);
+    io.err.write('\n');
+    if (trouble !== null) {
+      throw new CommandError('CHILD_ENDED', trouble, {
+        exit: exitCode.failure,
+        advice: `Logs are in ${layout.dir}`,
+      });
+    }
+  } catch (error) {
+    progress.fail();
+    throw explain(error);
+  } finally {
+    await stopAll(started, progress);
+    lock.release();
+  }
+}
+
+/** Builds the command. */
+export function upCommand(io: Io): Command {
+  return new Command('up')
+    .description('PostgreSQL, a vault and a recorder on this machine; goes on until Ctrl-C')
+    .option('--dir <directory>', 'where everything it makes lies', '.pgtape')
+    .option('--port <port>', 'where clients connect', parsePort, 5433)
+    .option('--otlp <url>', 'also send spans to this OTLP/gRPC endpoint (Jaeger, Tempo)')
+    .option('--vault-otlp-port <port>', "the vault's OTLP/gRPC receiver", parsePort, 7418)
+    .option('--vault-http-port <port>', "the vault's HTTP API", parsePort, 7417)
+    .option('--health-port <port>', "the recorder's health and metrics", parsePort, 7419)
+    .addHelpText('after', help)
+    .action(async (flags: Record<string, string | number | undefined>, command: Command) => {
+      await up(
+        io,
+        {
+          dir: resolve(io.cwd, String(flags.dir)),
+          port: Number(flags.port),
+          vaultOtlpPort: Number(flags.vaultOtlpPort),
+          vaultHttpPort: Number(flags.vaultHttpPort),
+          healthPort: Number(flags.healthPort),
+          otlp: flags.otlp === undefined ? null : String(flags.otlp),
+        },
+        command.optsWithGlobals().color !== false,
+      );
+    });
+}

@@ -1,0 +1,80 @@
+/** Where `pgtape up` keeps what, and what it tells the vault and the recorder. Pure: paths and texts. */
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+
+export interface UpOptions {
+  /** Absolute directory of everything `up` makes. */
+  readonly dir: string;
+  readonly port: number;
+  readonly vaultOtlpPort: number;
+  readonly vaultHttpPort: number;
+  readonly healthPort: number;
+  /** OTLP/gRPC endpoint of a tracing backend; null: spans go nowhere else. */
+  readonly otlp: string | null;
+}
+
+export interface UpLayout {
+  readonly dir: string;
+  readonly lockFile: string;
+  readonly passwordFile: string;
+  readonly postgresDir: string;
+  readonly archiveDir: string;
+  readonly spoolDir: string;
+  readonly vault: ChildLayout;
+  readonly recorder: ChildLayout;
+}
+
+export interface ChildLayout {
+  readonly configFile: string;
+  readonly logFile: string;
+}
+
+/** All paths below `dir`. */
+export function upLayout(dir: string): UpLayout {
+  return {
+    dir,
+    lockFile: join(dir, 'up.lock'),
+    passwordFile: join(dir, 'postgres.password'),
+    postgresDir: join(dir, 'postgres'),
+    archiveDir: join(dir, 'archive'),
+    spoolDir: join(dir, 'spool'),
+    vault: { configFile: join(dir, 'vault.yaml'), logFile: join(dir, 'vault.log') },
+    recorder: { configFile: join(dir, 'recorder.yaml'), logFile: join(dir, 'recorder.log') },
+  };
+}
+
+const note = '# Written by `pgtape up` at each start; changes made here are overwritten.\n';
+
+/** The vault's configuration file. */
+export function vaultYaml(options: UpOptions, layout: UpLayout): string {
+  return (
+    note +
+    stringify({
+      otlp: { host: '127.0.0.1', port: options.vaultOtlpPort },
+      http: { host: '127.0.0.1', port: options.vaultHttpPort },
+      archive: { dir: layout.archiveDir },
+      ...(options.otlp === null ? {} : { forward: { url: options.otlp } }),
+    })
+  );
+}
+
+/** The recorder's configuration file; `upstreamPort` is the embedded server's. */
+export function recorderYaml(options: UpOptions, layout: UpLayout, upstreamPort: number): string {
+  return (
+    note +
+    stringify({
+      name: 'pgtape up',
+      listen: { host: '127.0.0.1', port: options.port },
+      upstream: { host: '127.0.0.1', port: upstreamPort },
+      spool: { dir: layout.spoolDir },
+      segment: { maxSeconds: 2 },
+      vault: { url: `http://127.0.0.1:${options.vaultOtlpPort}` },
+      health: { host: '127.0.0.1', port: options.healthPort },
+    })
+  );
+}
+
+/** What any client connects with. */
+export function connectionString(password: string, port: number): string {
+  return `postgres://postgres:${encodeURIComponent(password)}@127.0.0.1:${port}/postgres`;
+}

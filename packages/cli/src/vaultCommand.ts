@@ -1,0 +1,76 @@
+/** `pgtape vault`: one collector over one archive, until SIGTERM. */
+import { configReference, loadConfig, startTelemetry } from '@pgtape/process';
+import { startVault, VAULT_ENV_PREFIX, VaultConfig } from '@pgtape/vault';
+import { Command } from 'commander';
+import { announceReady } from './childProcess.ts';
+import { configured, parseEndpoint, readConfigFile } from './configFile.ts';
+import type { Io } from './io.ts';
+
+const help = `
+Examples:
+  $ pgtape vault --archive /srv/pgtape/archive
+  $ pgtape vault --config /etc/pgtape/vault.yaml --forward http://jaeger:4317
+  $ pgtape vault --config-reference               every key, its default and meaning
+
+Recorders send sealed segments to its OTLP/gRPC receiver. A segment is acknowledged only when its object
+is durable. Spans of other senders are accepted as views: forwarded, never evidence.
+`;
+
+interface Flags {
+  readonly config?: string;
+  readonly otlp?: string;
+  readonly http?: string;
+  readonly archive?: string;
+  readonly forward?: string;
+  readonly configReference?: boolean;
+}
+
+function overlay(flags: Flags): object {
+  return {
+    ...(flags.otlp === undefined ? {} : { otlp: parseEndpoint(flags.otlp) }),
+    ...(flags.http === undefined ? {} : { http: parseEndpoint(flags.http) }),
+    ...(flags.archive === undefined ? {} : { archive: { dir: flags.archive } }),
+    ...(flags.forward === undefined ? {} : { forward: { url: flags.forward } }),
+  };
+}
+
+async function run(io: Io, flags: Flags): Promise<void> {
+  if (flags.configReference === true) {
+    io.out.write(configReference(VaultConfig, 'Vault'));
+    return;
+  }
+  const file = readConfigFile(io, flags.config);
+  const config = configured(() =>
+    loadConfig({
+      schema: VaultConfig,
+      ...(file === undefined ? {} : { file }),
+      env: io.env,
+      envPrefix: VAULT_ENV_PREFIX,
+      flags: overlay(flags),
+    }),
+  );
+  const telemetry = await startTelemetry('pgtape-vault', io.env);
+  const vault = await startVault(config);
+  const stopped = new Promise<void>((resolve) => {
+    if (io.stop.aborted) resolve();
+    io.stop.addEventListener('abort', () => resolve(), { once: true });
+    announceReady({ otlp: vault.otlp.port, http: vault.http.port }, resolve);
+  });
+  await stopped;
+  await vault.close();
+  await telemetry.shutdown();
+}
+
+/** Builds the command. */
+export function vaultCommand(io: Io): Command {
+  return new Command('vault')
+    .description('verify what recorders send and keep it in an archive')
+    .option('-c, --config <file>', 'YAML configuration file')
+    .option('--otlp <host:port>', 'OTLP/gRPC receiver')
+    .option('--http <host:port>', 'health, metrics, tail and status')
+    .option('--archive <directory>', 'where the archive lies')
+    .option('--forward <url>', 'OTLP/gRPC endpoint of a tracing backend')
+    .option('--config-reference', 'print every configuration key and stop')
+    .addHelpText('after', help)
+    .action((flags: Flags) => run(io, flags));
+}

