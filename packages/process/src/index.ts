@@ -1,1 +1,15 @@
-export {};
+export { type ClockSources, type SystemClock, systemClock } from './clock.ts';
+export { type ConfigSources, loadConfig } from './config.ts';
+export { ConfigError, type ConfigProblem } from './configError.ts';
+export { configReference } from './configReference.ts';
+export {
+  type HealthOptions,
+  type HealthServer,
+  type HealthVerdict,
+  healthServer,
+} from './health.ts';
+export { type LogSink, logger } from './log.ts';
+export { Metrics } from './metrics.ts';
+export type { Environment } from './overlay.ts';
+export { readSecretFile } from './secretFile.ts';
+export { startTelemetry, type Telemetry } from './telemetry.ts';
