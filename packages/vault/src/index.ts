@@ -1,1 +1,4 @@
-export {};
+export { VAULT_ENV_PREFIX, VaultConfig } from './config.ts';
+export { type ListeningAt, startVault, type Vault } from './vault.ts';
+export { VaultError, type VaultErrorCode } from './vaultError.ts';
+export type { VaultDeps } from './vaultParts.ts';

@@ -1,0 +1,131 @@
+/**
+ * Owns segments in a store: their keys, reading them back, and what is archived of a reel. It acknowledges
+ * nothing.
+ */
+import {
+  checkSegment,
+  decodeObject,
+  encodeObject,
+  parseSegmentKey,
+  type SegmentSuccess,
+  segmentKey,
+} from '@pgtape/evidence';
+import { type Store, StoreError } from '@pgtape/store';
+import { emptyTail, type ReelTail, tailAfter } from './reelTail.ts';
+
+/**
+ * An archived object is not what it was when it was acknowledged: whoever administers the archive must look.
+ */
+export class ArchiveDamaged extends Error {
+  override readonly name = 'ArchiveDamaged';
+  readonly code = 'ARCHIVE_DAMAGED';
+  readonly key: string;
+  constructor(key: string, detail: string, cause?: unknown) {
+    super(
+      `${key}: ${detail}; run 'pgtape verify' on the archive`,
+      cause === undefined ? undefined : { cause },
+    );
+    this.key = key;
+  }
+}
+
+const reelId = /^[0-9a-f]{32}$/;
+const recorderId = /^[0-9a-f]{16}$/;
+
+/** Every method rejects with StoreError, or ArchiveDamaged. */
+export class Archive {
+  readonly #store: Store;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  /** Durable when it resolves, with either answer; see Store.putOnce. */
+  async put(
+    segment: SegmentSuccess,
+    text: Uint8Array,
+  ): Promise<{ answer: 'stored' | 'exists'; bytes: number }> {
+    const { recorder, reel } = segment.header;
+    const object = objectOf(text);
+    const answer = await this.#store.putOnce(segmentKey(recorder, reel, segment.seal.segment), object);
+    return { answer, bytes: object.length };
+  }
+
+  /** Keeps what contradicts the archive where no reader of reels sees it; answers its key. */
+  async quarantine(segment: SegmentSuccess, text: Uint8Array): Promise<string> {
+    const number = String(segment.seal.segment).padStart(8, '0');
+    const key = `quarantine/${segment.header.reel}/${number}-${segment.sealDigest.slice(0, 16)}.jsonl.zst`;
+    await this.#store.putOnce(key, objectOf(text));
+    return key;
+  }
+
+  /** Digest of the archived segment's seal; the whole segment is checked. */
+  async sealDigestOf(recorder: string, reel: string, segment: number): Promise<string> {
+    return (await this.#read(segmentKey(recorder, reel, segment))).segment.sealDigest;
+  }
+
+  /**
+   * The reel's tail as archived, and durable: it is put once more, because whoever stored it may have died
+   * before it was. Segment 0 when nothing is archived.
+   */
+  async tailOf(recorder: string, reel: string): Promise<ReelTail> {
+    let last: { key: string; segment: number } | null = null;
+    // Not simply the last key: keys sort by number only while numbers have eight digits.
+    for await (const { key } of this.#store.list(`reel/${recorder}/${reel}/`)) {
+      const name = parseSegmentKey(key);
+      if (name !== null && name.segment > (last?.segment ?? 0)) last = { key, segment: name.segment };
+    }
+    if (last === null) return emptyTail(recorder, reel);
+    const { segment, object } = await this.#read(last.key);
+    await this.#store.putOnce(last.key, object);
+    return tailAfter(segment);
+  }
+
+  /** Which recorder a reel is of, by walking the archive; null when there is no such reel. */
+  async recorderOf(reel: string): Promise<string | null> {
+    if (!reelId.test(reel)) return null;
+    for await (const { key } of this.#store.list('reel/')) {
+      const name = parseSegmentKey(key);
+      if (name?.reel === reel) return name.recorder;
+    }
+    return null;
+  }
+
+  async #read(key: string): Promise<{ segment: SegmentSuccess; object: Uint8Array }> {
+    const object = await this.#get(key);
+    const segment = checkSegment(decoded(key, object));
+    if (!segment.ok) throw new ArchiveDamaged(key, `${segment.reason} (${segment.detail})`);
+    const { header, seal } = segment;
+    if (segmentKey(header.recorder, header.reel, seal.segment) !== key) {
+      throw new ArchiveDamaged(key, 'holds another segment');
+    }
+    return { segment, object };
+  }
+
+  async #get(key: string): Promise<Uint8Array> {
+    try {
+      return await this.#store.get(key);
+    } catch (error) {
+      const missing = error instanceof StoreError && error.code === 'STORE_NOT_FOUND';
+      throw missing ? new ArchiveDamaged(key, 'is missing', error) : error;
+    }
+  }
+}
+
+function decoded(key: string, object: Uint8Array): Uint8Array {
+  try {
+    return decodeObject(object);
+  } catch (error) {
+    throw new ArchiveDamaged(key, 'cannot be decompressed', error);
+  }
+}
+
+/** `text` ends with a newline, which encodeObject writes itself. */
+function objectOf(text: Uint8Array): Uint8Array {
+  return encodeObject([text.subarray(0, -1)]);
+}
+
+/** Whether a text from outside may become part of a key. */
+export function isReelName(recorder: string, reel: string): boolean {
+  return recorderId.test(recorder) && reelId.test(reel);
+}

@@ -1,0 +1,113 @@
+/**
+ * Owns the vault's configuration: every key, its default and what it means; it refuses to read files or
+ * environment.
+ */
+import { z } from 'zod';
+
+const port = z.int().min(0).max(65_535);
+
+const Tls = z
+  .strictObject({
+    certFile: z.string().min(1).describe('PEM file with the certificate chain.'),
+    keyFile: z.string().min(1).describe('PEM file with the private key.'),
+    clientCaFile: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('PEM file of authorities; set, only clients with a certificate of theirs are let in.'),
+  })
+  .describe('TLS of the OTLP listener; absent, it speaks plain HTTP/2.');
+
+const Otlp = z.strictObject({
+  host: z.string().min(1).default('127.0.0.1').describe('Address the OTLP/gRPC receiver listens on.'),
+  port: port.default(4317).describe('Its port; 0 takes a free one.'),
+  tls: Tls.optional(),
+});
+
+const Http = z.strictObject({
+  host: z
+    .string()
+    .min(1)
+    .default('127.0.0.1')
+    .describe(
+      'Address of health, metrics, tail and status. It asks nobody who they are yet: keep it on loopback.',
+    ),
+  port: port.default(7417).describe('Its port; 0 takes a free one.'),
+});
+
+const Archive = z.strictObject({
+  dir: z.string().min(1).describe('Directory the archive lies in; created when absent. One vault at a time.'),
+});
+
+const Forward = z.strictObject({
+  url: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe('OTLP/gRPC endpoint of Jaeger or Tempo, `http://host:4317`; absent, nothing is forwarded.'),
+  caFile: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('PEM file of authorities an https endpoint is checked against.'),
+  queueBytesMax: z
+    .int()
+    .positive()
+    .default(64 * 1024 * 1024)
+    .describe(
+      'Bytes of views waiting to be forwarded; what does not fit is dropped and counted, evidence never.',
+    ),
+  timeoutMs: z.int().positive().default(10_000).describe('Longest wait for one answer of the endpoint.'),
+});
+
+const Tail = z.strictObject({
+  bufferBytesMax: z
+    .int()
+    .positive()
+    .default(4 * 1024 * 1024)
+    .describe(
+      'Lines waiting for one slow client of /v1/tail; beyond, lines are left out and it is told how many.',
+    ),
+  clientsMax: z.int().positive().default(64).describe('Most clients of /v1/tail at once.'),
+});
+
+const Limits = z.strictObject({
+  messageBytesMax: z
+    .int()
+    .positive()
+    .default(64 * 1024 * 1024)
+    .describe('Longest OTLP request, in bytes after decompression.'),
+  inflightBytesMax: z
+    .int()
+    .positive()
+    .default(256 * 1024 * 1024)
+    .describe('Bytes of requests being checked and stored at once; further senders are told to come again.'),
+  reelsMax: z
+    .int()
+    .positive()
+    .default(10_000)
+    .describe('Reels whose last seal is kept in memory; others are read again.'),
+});
+
+const Log = z.strictObject({
+  level: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
+    .default('info')
+    .describe('Least level written to stderr.'),
+});
+
+/** The vault's configuration file. */
+export const VaultConfig = z.strictObject({
+  otlp: Otlp.prefault({}),
+  http: Http.prefault({}),
+  archive: Archive,
+  forward: Forward.prefault({}),
+  tail: Tail.prefault({}),
+  limits: Limits.prefault({}),
+  log: Log.prefault({}),
+});
+export type VaultConfig = z.infer<typeof VaultConfig>;
+
+/**
+ * Prefix of the environment variables that override the file: PGTAPE_VAULT_ARCHIVE_DIR sets `archive.dir`.
+ */
+export const VAULT_ENV_PREFIX = 'PGTAPE_VAULT_';

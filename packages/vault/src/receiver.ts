@@ -1,0 +1,232 @@
+/**
+ * Owns the decision about one request: checked, stored, and only then acknowledged (R3). It refuses to know
+ * of sockets.
+ *
+ * A reel's tail is read from the archive when the reel is first seen, and again after anything went wrong
+ * with it: recovery is the ordinary path. An acknowledgement always stands behind a putOnce made by this
+ * process, for an object that merely is there may be one whose directory a dead process had not synced.
+ */
+import { checkSegment, type SegmentSuccess } from '@pgtape/evidence';
+import { readSegmentRequest } from '@pgtape/otlp';
+import { StoreError } from '@pgtape/store';
+import { type Archive, ArchiveDamaged } from './archive.ts';
+import { continuationOf, type ReelTail, tailAfter } from './reelTail.ts';
+import { later, misfit, type Refusal, unsound } from './refusal.ts';
+import { Serial } from './serial.ts';
+
+export interface StoredSegment {
+  readonly kind: 'stored';
+  readonly segment: SegmentSuccess;
+  /** Header, records and seal, each with its newline: what `segment.lines` are ranges of. */
+  readonly text: Uint8Array;
+  readonly objectBytes: number;
+  readonly putMs: number;
+}
+
+/** What became of a request; all but `refused` are acknowledged. */
+export type Outcome =
+  | StoredSegment
+  | { readonly kind: 'duplicate'; readonly segment: SegmentSuccess }
+  | { readonly kind: 'view'; readonly spans: number }
+  | Refusal;
+
+/** What the receiver tells beside its answer; called before the answer is given. */
+export interface ReceiverEvents {
+  /** Evidence contradicts the archive: someone must look at it. `key` is where it lies. */
+  quarantined(reel: string, segment: number, key: string, detail: string): void;
+  /**
+   * What failed inside the vault while it received; the request is refused with `store` or `archive_damaged`.
+   */
+  failed(reel: string, segment: number, error: Error): void;
+}
+
+export interface ReceiverOptions {
+  readonly archive: Archive;
+  readonly events: ReceiverEvents;
+  /** Bytes of requests being received at once; one request is always let in. */
+  readonly inflightBytesMax: number;
+  /** Reels whose tail is remembered. */
+  readonly tailsMax: number;
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
+  /** False when another vault took the archive over. */
+  readonly holdsLock: () => boolean;
+}
+
+const retryMs = { overloaded: 500, store: 1000, damaged: 30_000, closing: 1000 } as const;
+
+interface Sent {
+  readonly segment: SegmentSuccess;
+  readonly text: Uint8Array;
+}
+
+export class Receiver {
+  readonly #options: ReceiverOptions;
+  readonly #serial = new Serial();
+  /** By reel, least recently used first. */
+  readonly #tails = new Map<string, ReelTail>();
+  #inflightBytes = 0;
+  #closing = false;
+
+  constructor(options: ReceiverOptions) {
+    this.#options = options;
+  }
+
+  /** Never rejects. The request's bytes must stay as they are until it resolves. */
+  async receive(request: Uint8Array): Promise<Outcome> {
+    if (this.#closing) return later('closing', 'the vault stops', retryMs.closing);
+    if (this.#inflightBytes > 0 && this.#inflightBytes + request.length > this.#options.inflightBytesMax) {
+      return later('overloaded', 'too many bytes in flight', retryMs.overloaded);
+    }
+    this.#inflightBytes += request.length;
+    try {
+      return await this.#read(request);
+    } finally {
+      this.#inflightBytes -= request.length;
+    }
+  }
+
+  /**
+   * The reel's last archived segment; null when nothing of it is archived. `recorder` null: found by walking
+   * the archive.
+   */
+  async tailOf(reel: string, recorder: string | null): Promise<ReelTail | null> {
+    const owner =
+      recorder ?? this.#tails.get(reel)?.recorder ?? (await this.#options.archive.recorderOf(reel));
+    if (owner === null) return null;
+    const tail = await this.#serial.run(reel, () => this.#tail(owner, reel));
+    return tail.segment === 0 ? null : tail;
+  }
+
+  get inflightBytes(): number {
+    return this.#inflightBytes;
+  }
+
+  get tailsKnown(): number {
+    return this.#tails.size;
+  }
+
+  /** Refuses what comes, and resolves when what came has its answer. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    await this.#serial.idle();
+  }
+
+  async #read(request: Uint8Array): Promise<Outcome> {
+    const reading = readSegmentRequest(request);
+    if (reading.kind === 'view') return reading;
+    if (reading.kind === 'malformed') return unsound('malformed', reading.reason);
+    const text = textOf(reading.lines);
+    const segment = checkSegment(text);
+    if (!segment.ok) {
+      const line = segment.line === undefined ? '' : `line ${segment.line}: `;
+      return unsound(segment.reason, `${line}${segment.detail}`);
+    }
+    return await this.#serial.run(segment.header.reel, () => this.#judgeSafely({ segment, text }));
+  }
+
+  /** After any failure the tail is forgotten: what the archive holds is then unknown, and is read again. */
+  async #judgeSafely(sent: Sent): Promise<Outcome> {
+    const { header, seal } = sent.segment;
+    if (!this.#options.holdsLock())
+      return later('lock_lost', 'another vault has the archive', retryMs.damaged);
+    try {
+      return await this.#judge(sent);
+    } catch (error) {
+      this.#tails.delete(header.reel);
+      const failure = error instanceof Error ? error : new Error(String(error));
+      this.#options.events.failed(header.reel, seal.segment, failure);
+      if (failure instanceof ArchiveDamaged) {
+        return later('archive_damaged', `${failure.key} is damaged`, retryMs.damaged);
+      }
+      return later('store', failure instanceof StoreError ? failure.code : 'internal', retryMs.store);
+    }
+  }
+
+  async #judge(sent: Sent): Promise<Outcome> {
+    const { header, seal } = sent.segment;
+    const tail = await this.#tail(header.recorder, header.reel);
+    if (tail.recorder !== header.recorder) {
+      return await this.#quarantine(sent, `the reel is of recorder ${tail.recorder}, not ${header.recorder}`);
+    }
+    const continuation = continuationOf(tail, sent.segment);
+    switch (continuation.kind) {
+      case 'ahead':
+        return misfit('out_of_order', `expected segment ${continuation.expected}, got ${seal.segment}`);
+      case 'contradicts':
+        return await this.#quarantine(sent, continuation.detail);
+      case 'seen':
+        return await this.#seen(sent);
+      case 'next':
+        return await this.#next(sent);
+    }
+  }
+
+  async #next(sent: Sent): Promise<Outcome> {
+    const { archive, now } = this.#options;
+    const from = now();
+    const { answer, bytes } = await archive.put(sent.segment, sent.text);
+    const putMs = now() - from;
+    // The tail said there is none: someone else writes into this archive, or a listing hid it.
+    if (answer === 'exists') {
+      this.#tails.delete(sent.segment.header.reel);
+      return await this.#compared(sent);
+    }
+    this.#remember(tailAfter(sent.segment));
+    return { kind: 'stored', ...sent, objectBytes: bytes, putMs };
+  }
+
+  async #seen(sent: Sent): Promise<Outcome> {
+    // Looked at before it is put: where the object was deleted, a put would quietly fill the hole.
+    const compared = await this.#compared(sent);
+    if (compared.kind === 'duplicate') await this.#options.archive.put(sent.segment, sent.text);
+    return compared;
+  }
+
+  /** Whether the archived object of this number is the same segment: its seal commits to every byte. */
+  async #compared(sent: Sent): Promise<Outcome> {
+    const { header, seal, sealDigest } = sent.segment;
+    const archived = await this.#options.archive.sealDigestOf(header.recorder, header.reel, seal.segment);
+    if (archived !== sealDigest) {
+      return await this.#quarantine(sent, `archived with other bytes, seal ${archived}`);
+    }
+    return { kind: 'duplicate', segment: sent.segment };
+  }
+
+  async #quarantine(sent: Sent, detail: string): Promise<Outcome> {
+    const { header, seal } = sent.segment;
+    const key = await this.#options.archive.quarantine(sent.segment, sent.text);
+    this.#options.events.quarantined(header.reel, seal.segment, key, detail);
+    return misfit('forged', `segment ${seal.segment}: ${detail}`);
+  }
+
+  async #tail(recorder: string, reel: string): Promise<ReelTail> {
+    const tail = this.#tails.get(reel) ?? (await this.#options.archive.tailOf(recorder, reel));
+    // What is not archived is not remembered: a sender could name any number of reels.
+    if (tail.segment > 0) this.#remember(tail);
+    return tail;
+  }
+
+  #remember(tail: ReelTail): void {
+    this.#tails.delete(tail.reel);
+    this.#tails.set(tail.reel, tail);
+    if (this.#tails.size <= this.#options.tailsMax) return;
+    for (const oldest of this.#tails.keys()) {
+      this.#tails.delete(oldest);
+      return;
+    }
+  }
+}
+
+function textOf(lines: readonly Uint8Array[]): Uint8Array {
+  let bytes = lines.length;
+  for (const line of lines) bytes += line.length;
+  const text = Buffer.allocUnsafe(bytes);
+  let pos = 0;
+  for (const line of lines) {
+    text.set(line, pos);
+    pos += line.length;
+    text[pos++] = 0x0a;
+  }
+  return text;
+}

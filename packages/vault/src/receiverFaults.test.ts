@@ -1,0 +1,180 @@
+/**
+ * R3: whatever fails, and whenever the vault dies, what it acknowledged is in the archive, once, and the reel
+ * checks.
+ */
+import { checkReel, decodeObject, type StoredSegment } from '@pgtape/evidence';
+import { type Crash, type DiskFault, fileStore, MemoryDisk } from '@pgtape/store';
+import { Archive } from './archive.ts';
+import { Receiver } from './receiver.ts';
+import { TestReel, type TestSegment } from './segments.testing.ts';
+
+const root = '/srv/archive';
+const { reel, segments } = TestReel.whole(3);
+
+function vaultOn(disk: MemoryDisk): Receiver {
+  return new Receiver({
+    archive: new Archive(fileStore(root, disk)),
+    events: { quarantined: () => undefined, failed: () => undefined },
+    inflightBytesMax: 1 << 26,
+    tailsMax: 10,
+    now: () => 0,
+    holdsLock: () => true,
+  });
+}
+
+/** A sender as the recorder's: in order, each until it is acknowledged, with patience for `tries` answers. */
+class Sender {
+  readonly acknowledged = new Set<number>();
+  readonly refusals: string[] = [];
+
+  async send(vault: Receiver, tries: number, dead: () => boolean): Promise<void> {
+    let left = tries;
+    for (const segment of segments) {
+      while (!this.acknowledged.has(segment.segment)) {
+        if (left === 0) return;
+        left -= 1;
+        await this.#once(vault, segment, dead);
+      }
+    }
+  }
+
+  async #once(vault: Receiver, segment: TestSegment, dead: () => boolean): Promise<void> {
+    const outcome = await vault.receive(segment.request);
+    // An answer of a process that died on the way is none.
+    if (dead()) return;
+    if (outcome.kind === 'refused') this.refusals.push(outcome.reason);
+    else this.acknowledged.add(segment.segment);
+  }
+}
+
+async function stored(disk: MemoryDisk): Promise<StoredSegment[]> {
+  const store = fileStore(root, disk);
+  const found: StoredSegment[] = [];
+  for await (const { key } of store.list('')) found.push({ key, object: await store.get(key) });
+  return found;
+}
+
+/** What is not as R3 says. */
+async function violations(disk: MemoryDisk, acknowledged: ReadonlySet<number>): Promise<string[]> {
+  const objects = await stored(disk);
+  const found: string[] = [];
+  const seen: string[] = [];
+  const verdict = await checkReel(objects, {
+    onLine: ({ bytes }) => void seen.push(Buffer.from(bytes).toString()),
+  });
+  if (objects.length > 0 && !['open', 'complete'].includes(verdict.verdict)) {
+    found.push(`verdict ${verdict.verdict}: ${verdict.findings.map((finding) => finding.reason)}`);
+  }
+  const expected = segments.slice(0, objects.length).flatMap((segment) => segment.records);
+  if (JSON.stringify(seen) !== JSON.stringify(expected))
+    found.push('the records are not those that were sent');
+  for (const number of acknowledged) {
+    const key = `reel/${reel.recorder}/${reel.reel}/${String(number).padStart(8, '0')}.jsonl.zst`;
+    const copies = objects.filter((object) => object.key === key);
+    if (copies.length !== 1)
+      found.push(`segment ${number} was acknowledged and is there ${copies.length} times`);
+    else decodeObject(copies[0]?.object ?? new Uint8Array());
+  }
+  return found;
+}
+
+async function once(at: number, fault: DiskFault, crash: Crash): Promise<string[]> {
+  const disk = new MemoryDisk((_syscall, _path, index) => (index === at ? fault : 'none'));
+  const sender = new Sender();
+  await sender.send(vaultOn(disk), 6, () => disk.killed);
+  const found: string[] = [];
+  if (!disk.killed && sender.acknowledged.size < segments.length) found.push('a fault is never got over');
+  if (sender.refusals.some((reason) => reason !== 'store')) found.push(`refused: ${sender.refusals}`);
+  disk.crash(crash);
+  found.push(...(await violations(disk, sender.acknowledged)));
+  // A new vault, and a sender that did not get, or lost, its acknowledgements.
+  const again = new Sender();
+  await again.send(vaultOn(disk), segments.length, () => false);
+  if (again.acknowledged.size < segments.length) found.push(`after reopening refused: ${again.refusals}`);
+  disk.crash('power');
+  found.push(...(await violations(disk, new Set([...sender.acknowledged, ...again.acknowledged]))));
+  const { length } = await stored(disk);
+  if (length !== segments.length) found.push(`${length} objects in the end`);
+  return found;
+}
+
+async function callsOfWhole(): Promise<string[]> {
+  const disk = new MemoryDisk();
+  await new Sender().send(vaultOn(disk), 6, () => false);
+  return [...disk.trace];
+}
+
+const faults = ['failed', 'failed_yet_persisted', 'torn', 'killed_before', 'killed_after'] as const;
+const crashes = ['process', 'power', 'power_torn'] as const;
+const rows = faults.flatMap((fault) =>
+  crashes.map((crash) => ({ name: `${fault}, ${crash}`, fault, crash })),
+);
+
+describe('R3: the vault acknowledges only what is durable', () => {
+  it.each(rows)('at every system call: $name', async ({ fault, crash }) => {
+    const calls = await callsOfWhole();
+    const found: string[] = [];
+    for (let at = 0; at < calls.length; at += 1) {
+      const label = `${fault} at ${at} ${calls[at]?.replace(/\.tmp-\w+/, '.tmp')}, ${crash}`;
+      for (const violation of await once(at, fault, crash)) found.push(`${label}: ${violation}`);
+    }
+    expect(calls.length).toBeGreaterThan(20);
+    expect(found).toEqual([]);
+  });
+
+  it('makes durable what a dead vault left in the kernel only, before it acknowledges it', async () => {
+    // Killed between link and fsync of the directory: the name is there, and not durable.
+    let linked = false;
+    const disk = new MemoryDisk((syscall) => {
+      if (linked) return 'killed_before';
+      linked = syscall === 'link';
+      return 'none';
+    });
+    const first = segments.slice(0, 1);
+    expect((await vaultOn(disk).receive(first[0]?.request ?? new Uint8Array())).kind).toBe('refused');
+    disk.crash('process');
+    expect(await stored(disk)).toHaveLength(1);
+    const outcome = await vaultOn(disk).receive(first[0]?.request ?? new Uint8Array());
+    expect(outcome.kind).toBe('duplicate');
+    disk.crash('power');
+    expect(await violations(disk, new Set([1]))).toEqual([]);
+  });
+
+  it('says of a reel’s tail only what is durable', async () => {
+    let linked = false;
+    const disk = new MemoryDisk((syscall) => {
+      if (linked) return 'killed_before';
+      linked = syscall === 'link';
+      return 'none';
+    });
+    await vaultOn(disk).receive(segments[0]?.request ?? new Uint8Array());
+    disk.crash('process');
+    expect(await vaultOn(disk).tailOf(reel.reel, null)).toMatchObject({ segment: 1 });
+    disk.crash('power');
+    expect(await violations(disk, new Set([1]))).toEqual([]);
+  });
+});
+
+describe('the fault table itself', () => {
+  it('finds a segment that is gone, torn, or there under another number', async () => {
+    const make = async (): Promise<MemoryDisk> => {
+      const disk = new MemoryDisk();
+      await new Sender().send(vaultOn(disk), 6, () => false);
+      return disk;
+    };
+    const place = `${root}/reel/${reel.recorder}/${reel.reel}`;
+    const all = new Set([1, 2, 3]);
+    expect(await violations(await make(), all)).toEqual([]);
+    const gone = await make();
+    await gone.unlink(`${place}/00000003.jsonl.zst`);
+    expect(await violations(gone, all)).toContain('segment 3 was acknowledged and is there 0 times');
+    const twice = await make();
+    await twice.link(`${place}/00000003.jsonl.zst`, `${place}/00000004.jsonl.zst`);
+    expect((await violations(twice, all)).join()).toContain('verdict forged');
+    const torn = await make();
+    await torn.unlink(`${place}/00000002.jsonl.zst`);
+    const file = await torn.create(`${place}/00000002.jsonl.zst`, 0o444);
+    await file.write(Uint8Array.of(0x28, 0xb5));
+    await expect(violations(torn, all)).rejects.toThrow();
+  });
+});

@@ -1,0 +1,60 @@
+/**
+ * Owns why a request is not acknowledged, and what the sender is to do about it; it refuses to know of
+ * sockets.
+ */
+import type { SegmentReason } from '@pgtape/evidence';
+
+/** gRPC status codes the vault answers with (grpc/doc/statuscodes.md). */
+export const grpcStatus = {
+  invalidArgument: 3,
+  failedPrecondition: 9,
+  unavailable: 14,
+} as const;
+export type GrpcStatus = (typeof grpcStatus)[keyof typeof grpcStatus];
+
+/**
+ * The word in answer, metric and log. Of a segment that is not sound, `checkSegment`'s own reason. Further:
+ * - `malformed`: the request is not OTLP, or mixes evidence with other spans;
+ * - `out_of_order`: an earlier segment of the reel is missing; the answer names the number expected;
+ * - `forged`: sound by itself, but contradicts what is archived; it was quarantined;
+ * - `archive_damaged`: what is archived of this reel cannot be read, so nothing can be checked against it;
+ * - `store`: the archive's store failed;
+ * - `overloaded`: more requests in flight than `limits.inflightBytesMax`;
+ * - `lock_lost`: another vault took the archive over;
+ * - `closing`: the vault stops.
+ */
+export type RefusalReason =
+  | SegmentReason
+  | 'malformed'
+  | 'out_of_order'
+  | 'forged'
+  | 'archive_damaged'
+  | 'store'
+  | 'overloaded'
+  | 'lock_lost'
+  | 'closing';
+
+export interface Refusal {
+  readonly kind: 'refused';
+  readonly status: GrpcStatus;
+  readonly reason: RefusalReason;
+  /** For people; never text of a record. */
+  readonly detail: string;
+  /** When to come again; absent where coming again cannot help. */
+  readonly retryDelayMs?: number;
+}
+
+/** The segment can never be accepted as it is. */
+export function unsound(reason: RefusalReason, detail: string): Refusal {
+  return { kind: 'refused', status: grpcStatus.invalidArgument, reason, detail };
+}
+
+/** The segment does not fit what is archived. */
+export function misfit(reason: 'out_of_order' | 'forged', detail: string): Refusal {
+  return { kind: 'refused', status: grpcStatus.failedPrecondition, reason, detail };
+}
+
+/** The vault cannot say now: nothing is acknowledged, the sender keeps the segment and comes again. */
+export function later(reason: RefusalReason, detail: string, retryDelayMs: number): Refusal {
+  return { kind: 'refused', status: grpcStatus.unavailable, reason, detail, retryDelayMs };
+}

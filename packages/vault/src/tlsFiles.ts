@@ -1,0 +1,37 @@
+/**
+ * Owns reading the PEM files the configuration names; the only other files the vault reads are the archive's.
+ */
+import { readFileSync } from 'node:fs';
+import { errnoOf } from '@pgtape/store';
+import type { VaultConfig } from './config.ts';
+import { VaultError } from './vaultError.ts';
+
+export interface ServerTls {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+  readonly ca?: Buffer;
+}
+
+/** Throws VaultError `TLS_FILES`. */
+export function readPem(path: string, key: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new VaultError(
+      'TLS_FILES',
+      `cannot read ${path} (${errnoOf(error)}): correct ${key} or the file's mode`,
+      error,
+    );
+  }
+}
+
+/** Undefined where the listener speaks plain HTTP/2. Throws VaultError `TLS_FILES`. */
+export function serverTls(config: VaultConfig['otlp']): ServerTls | undefined {
+  const { tls } = config;
+  if (tls === undefined) return undefined;
+  return {
+    cert: readPem(tls.certFile, 'otlp.tls.certFile'),
+    key: readPem(tls.keyFile, 'otlp.tls.keyFile'),
+    ...(tls.clientCaFile === undefined ? {} : { ca: readPem(tls.clientCaFile, 'otlp.tls.clientCaFile') }),
+  };
+}

@@ -1,0 +1,121 @@
+/**
+ * Owns the vault process's composition: what is started, in which order, and ended in the other. It decides
+ * nothing.
+ */
+import { exportTracePath, GrpcServer } from '@pgtape/otlp';
+import { logger } from '@pgtape/process';
+import { errnoOf } from '@pgtape/store';
+import type { VaultConfig } from './config.ts';
+import { startHttp } from './http.ts';
+import { serverTls } from './tlsFiles.ts';
+import { exportTraces } from './traceService.ts';
+import { VaultError } from './vaultError.ts';
+import { lockArchive, makeParts, type VaultDeps, type VaultParts } from './vaultParts.ts';
+
+export interface ListeningAt {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A running vault. */
+export interface Vault {
+  readonly otlp: ListeningAt;
+  readonly http: ListeningAt;
+  /** Stops listening, finishes what is being received, lets the archive go. */
+  close(): Promise<void>;
+}
+
+/** Ends what was started, the last first; everything is tried, the first failure is thrown. */
+class Endings {
+  readonly #endings: (() => Promise<void>)[] = [];
+  add(end: () => Promise<void>): void {
+    this.#endings.unshift(end);
+  }
+  async run(): Promise<void> {
+    const failures: unknown[] = [];
+    for (const end of this.#endings.splice(0)) await end().catch((error) => failures.push(error));
+    if (failures.length > 0) throw failures[0];
+  }
+}
+
+/**
+ * Starts a vault.
+ * @throws VaultError; nothing is left running then
+ */
+export async function startVault(config: VaultConfig, deps: VaultDeps = {}): Promise<Vault> {
+  const endings = new Endings();
+  try {
+    return await compose(config, deps, endings);
+  } catch (error) {
+    await endings.run().catch(() => undefined);
+    throw error;
+  }
+}
+
+async function compose(config: VaultConfig, deps: VaultDeps, endings: Endings): Promise<Vault> {
+  const log = deps.log ?? logger('vault', config.log.level);
+  const tls = serverTls(config.otlp);
+  const lock = await lockArchive(config.archive.dir, log);
+  endings.add(() => lock.release());
+  const parts = makeParts(config, deps, lock, log);
+  const { receiver, forwarder, health } = parts;
+  if (forwarder !== null) endings.add(() => forwarder.close());
+  endings.add(() => receiver.close());
+  const server = new GrpcServer({
+    handlers: new Map([[exportTracePath, (message, call) => exportTraces(parts, message, call)]]),
+    maxMessageBytes: config.limits.messageBytesMax,
+    ...(tls === undefined ? {} : { tls }),
+  });
+  const otlp = await listening('otlp', config.otlp, () => server.listen(config.otlp.host, config.otlp.port));
+  endings.add(() => server.close());
+  const { host, port } = config.http;
+  const http = await listening('http', config.http, () =>
+    startHttp(
+      { host, port, tailClientsMax: config.tail.clientsMax },
+      {
+        live: () => health.live(),
+        ready: () => health.ready(),
+        metrics: parts.metricsText,
+        status: () => statusOf(config, otlp, parts),
+        tailOf: (reel, recorder) => receiver.tailOf(reel, recorder),
+        tail: parts.tail,
+      },
+    ),
+  );
+  endings.add(() => http.close());
+  endings.add(async () => health.closing());
+  const at = { host: http.host, port: http.port };
+  log.info({ otlp, http: at, archive: config.archive.dir }, 'vault is ready');
+  return { otlp, http: at, close: () => endings.run() };
+}
+
+async function listening<T>(key: 'otlp' | 'http', at: ListeningAt, listen: () => Promise<T>): Promise<T> {
+  try {
+    return await listen();
+  } catch (error) {
+    const errno = errnoOf(error);
+    const advice =
+      errno === 'EADDRINUSE'
+        ? `something listens there already; stop it or set ${key}.port`
+        : `correct ${key}.host`;
+    throw new VaultError(
+      'LISTEN_FAILED',
+      `cannot listen on ${at.host}:${at.port} (${errno}): ${advice}`,
+      error,
+    );
+  }
+}
+
+function statusOf(config: VaultConfig, otlp: ListeningAt, parts: VaultParts): object {
+  const { receiver, forwarder, tail } = parts;
+  const ready = parts.health.ready();
+  return {
+    ready: ready.ok,
+    reasons: ready.reasons,
+    archive: { dir: config.archive.dir, retention: false },
+    otlp,
+    receive: { inflight_bytes: receiver.inflightBytes, reels_known: receiver.tailsKnown },
+    forward: forwarder === null ? null : { url: config.forward.url, queue_bytes: forwarder.queueBytes },
+    tail: { clients: tail.clients },
+  };
+}

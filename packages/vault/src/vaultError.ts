@@ -1,0 +1,19 @@
+/** Owns the errors that end or prevent a vault; refusals of single segments are `refusal.ts`'s. */
+
+/**
+ * - `ARCHIVE_LOCKED`: another vault writes into the archive.
+ * - `ARCHIVE_UNUSABLE`: the archive's directory cannot be made, read or written.
+ * - `LISTEN_FAILED`: an address cannot be listened on.
+ * - `TLS_FILES`: a certificate or key cannot be read.
+ */
+export type VaultErrorCode = 'ARCHIVE_LOCKED' | 'ARCHIVE_UNUSABLE' | 'LISTEN_FAILED' | 'TLS_FILES';
+
+/** `message` ends with what to do; whoever starts the vault must act. */
+export class VaultError extends Error {
+  override readonly name = 'VaultError';
+  readonly code: VaultErrorCode;
+  constructor(code: VaultErrorCode, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+  }
+}

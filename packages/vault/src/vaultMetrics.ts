@@ -1,0 +1,72 @@
+/** Owns the vault's metrics: their names, units and meaning. */
+import type { Metrics } from '@pgtape/process';
+import type { RefusalReason } from './refusal.ts';
+
+/** Why a view was not forwarded. */
+export type DropReason = 'forward_queue_full' | 'forward_rejected' | 'closing';
+
+export interface VaultGauges {
+  readonly inflightBytes: () => number;
+  readonly reelsKnown: () => number;
+  readonly forwardQueueBytes: () => number;
+  readonly tailClients: () => number;
+}
+
+export interface VaultMetrics {
+  stored(records: number, textBytes: number, objectBytes: number, putMs: number): void;
+  duplicate(): void;
+  quarantined(): void;
+  refused(reason: RefusalReason): void;
+  view(spans: number): void;
+  forwarded(bytes: number): void;
+  forwardDropped(reason: DropReason): void;
+  forwardError(): void;
+  tailLagged(lines: number): void;
+}
+
+const putSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/** Registers everything; call once per Metrics. */
+export function vaultMetrics(metrics: Metrics, gauges: VaultGauges): VaultMetrics {
+  const counter = (name: string, help: string, labels: string[] = []) =>
+    metrics.counter(`pgtape_vault_${name}_total`, help, labels);
+  metrics.gauge('pgtape_vault_inflight_bytes', 'Bytes of requests being received.', [], gauges.inflightBytes);
+  metrics.gauge('pgtape_vault_reels_known', 'Reels whose tail is in memory.', [], gauges.reelsKnown);
+  metrics.gauge(
+    'pgtape_vault_forward_queue_bytes',
+    'Views waiting to be forwarded.',
+    [],
+    gauges.forwardQueueBytes,
+  );
+  metrics.gauge('pgtape_vault_tail_clients', 'Clients of /v1/tail.', [], gauges.tailClients);
+  const segments = counter('segments_stored', 'Segments stored and acknowledged.');
+  const duplicates = counter('segments_duplicate', 'Segments acknowledged that were archived already.');
+  const quarantined = counter('segments_quarantined', 'Segments that contradict the archive.', ['reason']);
+  const refused = counter('requests_refused', 'Requests not acknowledged, by reason.', ['reason']);
+  const records = counter('records', 'Records stored.');
+  const textBytes = counter('record_bytes', 'Bytes of stored segments before compression.');
+  const objectBytes = counter('object_bytes', 'Bytes of stored segments as stored.');
+  const put = metrics.histogram('pgtape_vault_put_seconds', 'Time until a segment is durable.', putSeconds);
+  const views = counter('view_spans', 'Spans of other senders: views, never evidence.');
+  const forwarded = counter('forwarded_bytes', 'Bytes of views the tracing backend took.');
+  const dropped = counter('forward_dropped', 'Views not forwarded, by reason.', ['reason']);
+  const errors = counter('forward_errors', 'Attempts to forward that failed; they are made again.');
+  const lagged = counter('tail_lagged_lines', 'Lines left out for slow clients of /v1/tail.');
+  return {
+    stored(count, text, object, putMs) {
+      segments.inc();
+      records.inc(count);
+      textBytes.inc(text);
+      objectBytes.inc(object);
+      put.observe(putMs / 1000);
+    },
+    duplicate: () => duplicates.inc(),
+    quarantined: () => quarantined.inc({ reason: 'forged' }),
+    refused: (reason) => refused.inc({ reason }),
+    view: (spans) => views.inc(spans),
+    forwarded: (bytes) => forwarded.inc(bytes),
+    forwardDropped: (reason) => dropped.inc({ reason }),
+    forwardError: () => errors.inc(),
+    tailLagged: (lines) => lagged.inc(lines),
+  };
+}

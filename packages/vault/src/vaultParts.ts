@@ -1,0 +1,122 @@
+/** Owns making the vault's parts and joining them; it refuses to listen on anything. */
+import { resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { GrpcClient } from '@pgtape/otlp';
+import { Metrics, systemClock } from '@pgtape/process';
+import { fileStore, makeDirectoryDurably, nodeDisk, type Store } from '@pgtape/store';
+import type { Logger } from 'pino';
+import { Archive } from './archive.ts';
+import { type ArchiveLock, takeLock } from './archiveLock.ts';
+import type { VaultConfig } from './config.ts';
+import { type ForwardClient, Forwarder } from './forwarder.ts';
+import { LiveTail } from './liveTail.ts';
+import { Receiver, type ReceiverEvents } from './receiver.ts';
+import { readPem } from './tlsFiles.ts';
+import { VaultError } from './vaultError.ts';
+import { Health } from './vaultHealth.ts';
+import { type VaultMetrics, vaultMetrics } from './vaultMetrics.ts';
+
+/** What tests put in the place of the real thing. */
+export interface VaultDeps {
+  /** Instead of files in `archive.dir`; the lock lies there all the same. */
+  readonly store?: Store;
+  readonly log?: Logger;
+  readonly forwardClient?: ForwardClient;
+}
+
+export interface VaultParts {
+  readonly receiver: Receiver;
+  readonly forwarder: Forwarder | null;
+  readonly tail: LiveTail;
+  readonly health: Health;
+  readonly metrics: VaultMetrics;
+  readonly metricsText: () => Promise<string>;
+  readonly log: Logger;
+}
+
+const FORWARD_GRACE_MS = 2000;
+const FORWARD_BACKOFF_MS = { first: 200, max: 30_000 };
+
+/** Makes the directory where it is missing. Throws VaultError `ARCHIVE_LOCKED`, `ARCHIVE_UNUSABLE`. */
+export async function lockArchive(dir: string, log: Logger): Promise<ArchiveLock> {
+  const path = resolve(dir);
+  try {
+    await makeDirectoryDurably(path, nodeDisk);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new VaultError('ARCHIVE_UNUSABLE', `archive.dir ${path} cannot be used: ${message}`, error);
+  }
+  return await takeLock(path, log);
+}
+
+/** Joins the parts; starts nothing. */
+export function makeParts(config: VaultConfig, deps: VaultDeps, lock: ArchiveLock, log: Logger): VaultParts {
+  const clock = systemClock();
+  const registry = new Metrics();
+  // The gauges look at parts made below, and only when someone asks for metrics.
+  const late: { receiver?: Receiver; forwarder?: Forwarder | null; tail?: LiveTail } = {};
+  const metrics = vaultMetrics(registry, {
+    inflightBytes: () => late.receiver?.inflightBytes ?? 0,
+    reelsKnown: () => late.receiver?.tailsKnown ?? 0,
+    forwardQueueBytes: () => late.forwarder?.queueBytes ?? 0,
+    tailClients: () => late.tail?.clients ?? 0,
+  });
+  const health = new Health({ now: () => clock.monoMs(), holdsLock: () => lock.held() });
+  const tail = new LiveTail(config.tail.bufferBytesMax, (lines) => metrics.tailLagged(lines));
+  const forwarder = makeForwarder(config.forward, deps, metrics, log);
+  const receiver = new Receiver({
+    archive: new Archive(deps.store ?? fileStore(config.archive.dir)),
+    events: receiverEvents(metrics, health, log),
+    inflightBytesMax: config.limits.inflightBytesMax,
+    tailsMax: config.limits.reelsMax,
+    now: () => clock.monoMs(),
+    holdsLock: () => lock.held(),
+  });
+  Object.assign(late, { receiver, forwarder, tail });
+  return { receiver, forwarder, tail, health, metrics, metricsText: () => registry.text(), log };
+}
+
+function receiverEvents(metrics: VaultMetrics, health: Health, log: Logger): ReceiverEvents {
+  return {
+    quarantined: (reel, segment, key, detail) => {
+      metrics.quarantined();
+      const message = 'a segment contradicts the archive; it was quarantined';
+      log.error({ alert: 'forged', reel, segment, object: key, detail }, message);
+    },
+    failed: (reel, segment, error) => {
+      health.storeFailed(error);
+      log.error({ reel, segment, err: error }, 'a segment was not stored; its sender keeps it');
+    },
+  };
+}
+
+function makeForwarder(
+  config: VaultConfig['forward'],
+  deps: VaultDeps,
+  metrics: VaultMetrics,
+  log: Logger,
+): Forwarder | null {
+  const { url, caFile, queueBytesMax, timeoutMs } = config;
+  if (url === undefined) return null;
+  const tls = caFile === undefined ? {} : { tls: { ca: readPem(caFile, 'forward.caFile') } };
+  return new Forwarder({
+    client: deps.forwardClient ?? new GrpcClient({ url, ...tls }),
+    events: {
+      forwarded: (bytes) => metrics.forwarded(bytes),
+      dropped: (reason, detail) => {
+        metrics.forwardDropped(reason);
+        log.warn({ reason, detail }, 'views were not forwarded; the archive has the evidence');
+      },
+      failed: (detail) => {
+        metrics.forwardError();
+        log.debug({ detail, url }, 'forwarding failed; trying again');
+      },
+    },
+    queueBytesMax,
+    timeoutMs,
+    backoffMs: FORWARD_BACKOFF_MS,
+    graceMs: FORWARD_GRACE_MS,
+    sleep: (ms, wake) => delay(ms, undefined, { signal: wake }).catch(() => undefined),
+    random: Math.random,
+  });
+}
