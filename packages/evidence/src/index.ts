@@ -1,1 +1,63 @@
-export * from './record.ts';
+export type { ParsedRecord } from './checkRecord.ts';
+export { type CheckedLine, type CheckReelOptions, checkReel, type StoredSegment } from './checkReel.ts';
+export {
+  checkSegment,
+  type LineSpan,
+  type SegmentCheck,
+  type SegmentCheckOptions,
+  type SegmentFailure,
+  type SegmentReason,
+  type SegmentSuccess,
+} from './checkSegment.ts';
+export { EvidenceError, type EvidenceErrorCode } from './evidenceError.ts';
+export {
+  type ExamplePlan,
+  type ExampleSegment,
+  exampleArchive,
+  exampleRecords,
+  exampleReel,
+} from './exampleReel.ts';
+export { Digest, FORMAT_VERSION, LINE_BYTES_MAX, ReelId } from './fields.ts';
+export { elapsedNs, type Instant, monoText, wallText } from './instant.ts';
+export { lineBytesBound, type SealedFields, writeLine } from './line.ts';
+export {
+  Closed,
+  Cut,
+  type DraftOf,
+  type DraftRecord,
+  Gap,
+  GapReason,
+  Heartbeat,
+  type Kind,
+  Opened,
+  Parameter,
+  RecordLine,
+  type RecordOf,
+  ReelClosed,
+  ReelOpened,
+  Running,
+  type Sealed,
+  ServerError,
+  SessionId,
+  SqlUnknown,
+  Statement,
+  Stretch,
+  Transaction,
+  TxStatus,
+} from './record.ts';
+export { headerSaltOf, saltsOf, seedBytes } from './salts.ts';
+export { recordJsonSchema, recordReference } from './schemaDocs.ts';
+export { headerLine, type SealFields, sealDigest, sealLine, ZERO_DIGEST } from './seal.ts';
+export { segmentExample, tinySegment } from './segmentExample.ts';
+export { parseSegmentKey, type SegmentName, segmentKey } from './segmentKey.ts';
+export { HeaderLine, SealLine } from './segmentLines.ts';
+export { decodeObject, encodeObject, encodeText, SEGMENT_BYTES_MAX } from './segmentObject.ts';
+export { keyId, newSigner, type Signer, verifySignature } from './signer.ts';
+export {
+  type Finding,
+  type ReelVerdict,
+  type SessionVerdict,
+  type Verdict,
+  verdicts,
+  worse,
+} from './verdict.ts';

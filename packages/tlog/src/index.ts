@@ -1,1 +1,3 @@
-export {};
+export { emptyRoot, hashBytes, leafHash, nodeHash } from './hash.ts';
+export { inclusionProof, verifyInclusion } from './inclusion.ts';
+export { MerkleTree } from './tree.ts';

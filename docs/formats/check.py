@@ -1,0 +1,362 @@
+#!/usr/bin/env python3
+"""Checks reels of a pgtape archive without pgtape: an independent reading of segment.md, line.md and keys.md.
+
+usage: check.py ARCHIVE_DIR [REEL] [--trust PUBLIC_KEY_HEX]...
+
+Needs Python 3.11, the `cryptography` package (Ed25519) and the `zstd` command.
+Prints one line for each reel, one for each finding. Exits 0 when all reels are complete or open, 1 otherwise, 2 on usage.
+"""
+
+import hashlib
+import json
+import re
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+VERDICTS = ["forged", "crashed", "gap", "open", "complete"]  # worst first
+SEGMENT_BYTES_MAX = 64 * 1024 * 1024
+LINE_BYTES_MAX = 1_048_576
+KEY = re.compile(r"reel/([0-9a-f]{16})/([0-9a-f]{32})/(\d{8,15})\.jsonl\.zst")
+HEX = {n: re.compile(rf"[0-9a-f]{{{n}}}") for n in (16, 32, 64, 128)}
+TIME = re.compile(r"\d{1,20}")
+HEADER = {
+    "v": 1, "kind": "header", "reel": HEX[32], "recorder": HEX[16], "segment": int, "salt": HEX[16], "key": HEX[64],
+    "recovered": bool, "boot": str, "clock": str, "host": str, "name": str, "version": str,
+}
+SEAL = {
+    "v": 1, "kind": "seal", "reel": HEX[32], "segment": int, "first_seq": int, "last_seq": int, "count": int,
+    "root": HEX[64], "prev": HEX[64], "open_sessions": None, "policy": HEX[64], "key_id": HEX[16], "next_key": HEX[64],
+    "at": TIME, "sig": HEX[128],
+}
+OF_SESSION = {"opened", "statement", "running", "transaction", "stretch", "closed"}
+OF_REEL = {"reel_opened", "reel_closed", "heartbeat"}
+
+
+class Unsound(Exception):
+    def __init__(self, reason, line=None):
+        super().__init__(reason)
+        self.reason, self.line = reason, line
+
+
+def decompress(data):
+    frame, trailer = data[:-40], data[-40:]
+    if len(trailer) != 40 or trailer[:8] != bytes.fromhex("502a4d1820000000"):
+        raise Unsound("object_trailer")
+    if trailer[8:] != hashlib.sha256(frame).digest():
+        raise Unsound("object_trailer")
+    text, code = bounded_zstd(frame)
+    if len(text) > SEGMENT_BYTES_MAX:
+        raise Unsound("object_too_large")
+    if code != 0:
+        raise Unsound("object_compression")
+    return text
+
+
+def bounded_zstd(frame):
+    """zstd's output, one byte more than allowed at most (a file of zeros compresses very well), and its exit code."""
+    zstd = subprocess.Popen(["zstd", "-dcq"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+
+    def feed():
+        try:
+            with zstd.stdin:
+                zstd.stdin.write(frame)
+        except OSError:
+            pass  # zstd gave up on a damaged frame
+
+    feeder = threading.Thread(target=feed)
+    feeder.start()
+    text = zstd.stdout.read(SEGMENT_BYTES_MAX + 1)
+    if len(text) > SEGMENT_BYTES_MAX:
+        zstd.kill()
+    feeder.join()
+    zstd.stdout.close()
+    return text, zstd.wait()
+
+
+def is_ordinal(value):
+    return type(value) is int and 0 < value <= 2**53 - 1
+
+
+def parse(line, number):
+    try:
+        value = json.loads(line, parse_constant=lambda _: 1 / 0)
+    except (ValueError, ZeroDivisionError, RecursionError):
+        raise Unsound("bad_json", number) from None
+    return value
+
+
+def matches(value, rule):
+    if rule is None:
+        return type(value) is int and value >= 0
+    if rule is int:
+        return is_ordinal(value)
+    if rule in (bool, str):
+        return type(value) is rule
+    if isinstance(rule, re.Pattern):
+        return type(value) is str and rule.fullmatch(value) is not None
+    return type(value) is type(rule) and value == rule
+
+
+def fixed_line(line, number, shape, kind):
+    """Header or seal: these fields in this order, written in this one way."""
+    try:
+        value = parse(line, number)
+    except Unsound:
+        value = None
+    if not isinstance(value, dict) or value.get("kind") != kind:
+        raise Unsound(f"{kind}_missing", number)
+    written = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    sound = list(value) == list(shape) and all(matches(value[name], rule) for name, rule in shape.items())
+    if not sound or written.encode("utf-8", "surrogatepass") != line:
+        raise Unsound(f"{kind}_invalid", number)
+    return value
+
+
+def root_of(leaves):
+    """RFC 6962 2.1 over leaf hashes, pairing level by level; a last one without a neighbour moves up as it is."""
+    level = leaves
+    while len(level) > 1:
+        pairs = [hashlib.sha256(b"\x01" + a + b).digest() for a, b in zip(level[::2], level[1::2])]
+        level = pairs + (level[-1:] if len(level) % 2 else [])
+    return level[0]
+
+
+def signed_by(key, line):
+    body, _, _ = line.rpartition(b',"sig":')
+    signature = bytes.fromhex(json.loads(line)["sig"])
+    try:
+        Ed25519PublicKey.from_public_bytes(bytes.fromhex(key)).verify(signature, b"pgtape-seal-v1\n" + body)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def check_record(line, number, header, seq):
+    record = parse(line, number)
+    if not isinstance(record, dict) or record.get("v") != 1 or type(record.get("v")) is not int:
+        raise Unsound("line_invalid", number)
+    kind, reel, session = record.get("kind"), record.get("reel"), record.get("session")
+    texts = all(type(record.get(name)) is str for name in ("reel", "salt", "at", "mono"))
+    if not texts or len(record["salt"]) != 16 or not is_ordinal(record.get("seq")):
+        raise Unsound("line_invalid", number)
+    if kind in OF_SESSION or (kind == "gap" and session is not None):
+        name = re.escape(reel[:16]) + r"-[1-9]\d{0,15}"
+        if type(session) is not str or not re.fullmatch(name, session) or not is_ordinal(record.get("n")):
+            raise Unsound("line_invalid", number)
+    elif (kind not in OF_REEL and kind != "gap") or session is not None or "n" in record:
+        raise Unsound("line_invalid", number)
+    if reel != header["reel"]:
+        raise Unsound("reel_mismatch", number)
+    if record["seq"] != seq:
+        raise Unsound("seq_gap", number)
+    return record
+
+
+def check_segment(text):
+    """Header, seal, seal's digest and records of one segment's text; Unsound says what is wrong."""
+    if not text:
+        raise Unsound("header_missing")
+    try:
+        text.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Unsound("not_utf8") from None
+    lines = text.split(b"\n")
+    if lines.pop() != b"" or b"" in lines:
+        raise Unsound("line_ending")
+    if any(len(line) > LINE_BYTES_MAX for line in lines):
+        raise Unsound("line_too_long")
+    header = fixed_line(lines[0], 1, HEADER, "header")
+    last = len(lines)
+    if last < 2:
+        raise Unsound("seal_missing", last)
+    seal = fixed_line(lines[-1], last, SEAL, "seal")
+    if seal["reel"] != header["reel"]:
+        raise Unsound("reel_mismatch", last)
+    if seal["segment"] != header["segment"]:
+        raise Unsound("segment_mismatch", last)
+    key_id = hashlib.sha256(bytes.fromhex(header["key"])).hexdigest()[:16]
+    if seal["key_id"] != key_id or not signed_by(header["key"], lines[-1]):
+        raise Unsound("seal_signature", last)
+    if not len(lines) - 2 == seal["count"] == seal["last_seq"] - seal["first_seq"] + 1:
+        raise Unsound("count")
+    records = [
+        check_record(line, i + 2, header, seal["first_seq"] + i) for i, line in enumerate(lines[1:-1])
+    ]
+    leaves = [hashlib.sha256(b"\x00" + line).digest() for line in lines[:-1]]
+    if root_of(leaves).hex() != seal["root"]:
+        raise Unsound("tree_root")
+    return header, seal, hashlib.sha256(lines[-1]).hexdigest(), records
+
+
+class Reel:
+    def __init__(self, trusted):
+        self.trusted = trusted
+        self.findings = []
+        self.chain = ("0" * 64, None, 0)  # digest, next key, last seq; None when nothing ties the next segment
+        self.expected = 1
+        self.sessions = {}
+        self.untied = False
+        self.recovered = self.crashed = self.ended = False
+        self.closed_by = None
+        self.segments = self.records = 0
+
+    def found(self, verdict, artefact, reason):
+        self.findings.append((verdict, artefact, reason))
+
+    def untie(self, artefact, reason):
+        self.found("forged", artefact, reason)
+        self.chain = None
+        self.untied = True
+        for state in self.sessions.values():
+            if not state["closed"]:
+                state["verdict"] = "forged"
+
+    def add(self, key, path):
+        recorder, reel, number = KEY.fullmatch(key).groups()
+        number = int(number)
+        # A long hole is named by its first segment alone.
+        until = number if number - self.expected <= 100 else self.expected + 1
+        for missing in range(self.expected, until):
+            self.untie(f"reel/{recorder}/{reel}/{missing:08d}.jsonl.zst", "segment_missing")
+        self.expected = number + 1
+        self.segments += 1
+        try:
+            header, seal, digest, records = check_segment(decompress(path.read_bytes()))
+        except Unsound as error:
+            self.untie(key if error.line is None else f"{key}#{error.line}", error.reason)
+            return
+        for name, want in (("reel", reel), ("recorder", recorder), ("segment", number)):
+            if header[name] != want:
+                self.untie(key, f"{name}_mismatch")
+                return
+        self.link(key, header, seal, digest)
+        for i, record in enumerate(records):
+            self.line(key, i + 2, header, record)
+
+    def link(self, key, header, seal, digest):
+        chain = self.chain
+        if header["recovered"] and not self.recovered:
+            self.found("crashed", key, "recovered")
+            self.recovered = self.crashed = True
+        elif self.recovered and not header["recovered"]:
+            self.untie(key, "recovered_resumed")
+        if chain is not None:
+            prev, next_key, last_seq = chain
+            if seal["prev"] != prev:
+                self.untie(key, "chain_prev")
+            known = header["key"] == next_key if next_key else not self.trusted or header["key"] in self.trusted
+            if not known and header["recovered"]:
+                self.found("crashed", key, "recovered_key")
+            elif not known:
+                self.untie(key, "key_chain" if next_key else "key_untrusted")
+            if seal["first_seq"] != last_seq + 1:
+                self.untie(key, "seq_gap")
+        self.chain = (digest, seal["next_key"], seal["last_seq"])
+
+    def line(self, key, number, header, record):
+        artefact, kind = f"{key}#{number}", record["kind"]
+        self.records += 1
+        if self.closed_by:
+            self.found("forged", artefact, "after_reel_closed")
+        if (kind == "reel_opened") != (record["seq"] == 1):
+            self.found("forged", artefact, "reel_opened")
+        if kind == "reel_opened" and record.get("recorder") != header["recorder"]:
+            self.found("forged", artefact, "recorder_mismatch")
+        if kind == "reel_closed":
+            self.closed_by = artefact
+        self.ended = kind == "reel_closed"
+        if "session" in record:
+            self.session_line(artefact, header, record)
+        elif kind == "gap":
+            crashed = record.get("reason") == "recorder_crashed"
+            if crashed:
+                self.crashed = self.ended = True
+            self.found("crashed" if crashed else "gap", artefact, str(record.get("reason")))
+
+    def session_line(self, artefact, header, record):
+        state = self.sessions.setdefault(record["session"], {"n": 0, "closed": False, "verdict": "complete"})
+        if self.untied:
+            state["verdict"] = "forged"
+        elif state["closed"]:
+            state["verdict"] = "forged"
+            self.found("forged", artefact, "after_closed")
+        elif record["n"] != state["n"] + 1:
+            state["verdict"] = "forged"
+            self.found("forged", artefact, "session_gap")
+        if header["recovered"]:
+            state["verdict"] = worse(state["verdict"], "crashed")
+        if record["kind"] == "gap":
+            verdict = "crashed" if record.get("reason") == "recorder_crashed" else "gap"
+            state["verdict"] = worse(state["verdict"], verdict)
+            self.found(verdict, artefact, str(record.get("reason")))
+        if record["kind"] == "closed":
+            state["closed"] = True
+            if record.get("why") == "recorder_crashed":
+                state["verdict"] = worse(state["verdict"], "crashed")
+        state["n"] = record["n"]
+
+    def finish(self, last_key):
+        end = "crashed" if self.crashed else "closed" if self.closed_by else "open"
+        for name, state in self.sessions.items():
+            if state["closed"]:
+                continue
+            if end == "closed" and state["verdict"] != "forged":
+                self.found("gap", name, "session_not_closed")
+            state["verdict"] = worse(state["verdict"], {"closed": "gap"}.get(end, end))
+        if not self.ended:
+            self.found("open", last_key, "not_closed")
+        worst = "complete"
+        for verdict in [f[0] for f in self.findings] + [s["verdict"] for s in self.sessions.values()]:
+            worst = worse(worst, verdict)
+        return worst
+
+
+def worse(a, b):
+    return min(a, b, key=VERDICTS.index)
+
+
+def main(arguments):
+    trusted, plain = set(), []
+    rest = iter(arguments)
+    for argument in rest:
+        if argument == "--trust":
+            trusted.add(next(rest, ""))
+        else:
+            plain.append(argument)
+    if len(plain) not in (1, 2) or not Path(plain[0], "reel").is_dir():
+        print(__doc__, file=sys.stderr)
+        return 2
+    root = Path(plain[0])
+    reels = {}
+    good = True
+    for path in sorted(p for p in root.glob("reel/**/*") if p.is_file()):
+        key = path.relative_to(root).as_posix()
+        name = KEY.fullmatch(key)
+        if name is None:
+            if len(plain) == 1:
+                print(f"forged {key} key_invalid")
+                good = False
+        elif len(plain) == 1 or name[2] == plain[1]:
+            reels.setdefault((name[1], name[2]), []).append((int(name[3]), key, path))
+    if not reels and len(plain) == 2:
+        print(f"no reel {plain[1]} in {root}", file=sys.stderr)
+        return 2
+    for (_, reel_id), segments in reels.items():
+        reel = Reel(trusted)
+        for _, key, path in sorted(segments):
+            reel.add(key, path)
+        verdict = reel.finish(key)
+        print(f"{verdict} reel {reel_id} {reel.segments} segments {reel.records} records {len(reel.sessions)} sessions")
+        for finding in reel.findings:
+            print("  " + " ".join(finding))
+        good = good and verdict in ("complete", "open")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,125 @@
+/**
+ * Holds check.py against pgtape's own verification: on a sound archive and on many that were tampered with,
+ * both must print the same verdicts and findings. After a build: scripts/node docs/formats/compare.js
+ * [PYTHON] Exits 0 when they agree, 1 when not, 2 when PYTHON cannot run check.py (it needs the cryptography
+ * package and the zstd command).
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import {
+  checkReel,
+  encodeObject,
+  encodeText,
+  exampleArchive,
+  exampleRecords,
+  exampleReel,
+  parseSegmentKey,
+} from '../../packages/evidence/dist/index.js';
+
+const python = process.argv[2] ?? 'python3';
+const script = fileURLToPath(new URL('check.py', import.meta.url));
+const root = mkdtempSync(join(tmpdir(), 'pgtape-check-'));
+
+const archive = exampleArchive();
+const [one, two, three] = archive;
+const other = archive[3];
+const at = (key, { object }) => ({ key, object });
+const second = (object) => [one, { key: two.key, object }, three];
+const { reelOpened, reelClosed, opened, statement, closed, gap } = exampleRecords;
+const { reel, recorder } = parseSegmentKey(one.key);
+const session = `${reel.slice(0, 16)}-1`;
+const made = (segments, more = {}) => exampleReel({ reel, recorder, segments, ...more });
+
+function* cases() {
+  yield ['as it stands', archive];
+  yield ['first segment deleted', [two, three]];
+  yield ['middle segment deleted', [one, three]];
+  yield ['last segment deleted', [one, two]];
+  yield ['segments swapped', [one, at(two.key, three), at(three.key, two)]];
+  yield ['segment of another reel', [at(one.key, other), two, three]];
+  yield [
+    'another recorder in the key',
+    [one, two].map((s) => at(s.key.replace(recorder, 'f'.repeat(16)), s)),
+  ];
+  const forged = made([[reelOpened(recorder)], [gap('spool_full')], [reelClosed(0, 0)]], { keys: 'forger' });
+  yield ['middle segment sealed anew', second(forged[1].object)];
+  yield ['last segment sealed anew', [one, two, forged[2]]];
+  const start = [reelOpened(recorder), opened(session)];
+  yield [
+    'crashed',
+    made([start, [statement(session, 2, '\ud83d"\u0001\u007f'), gap('recorder_crashed')]], {
+      recoveredFrom: 2,
+    }),
+  ];
+  yield ['crashed before its first seal', made([start, [gap('recorder_crashed')]], { recoveredFrom: 1 })];
+  yield [
+    'a gap, and a session without end',
+    made([[...start, gap('decode_lost', session, 2), reelClosed(1, 0)]]),
+  ];
+  yield [
+    'a hole in a session',
+    made([[...start, statement(session, 3, ''), gap('journal_full'), closed(session, 5, 1)]]),
+  ];
+  yield ['lines after the end', made([[reelOpened(recorder), reelClosed(0, 0), gap('spool_full')]])];
+  for (let i = 0; i < two.lines.length; i++) {
+    yield [`line ${i + 1} removed`, second(encodeObject(two.lines.toSpliced(i, 1)))];
+    yield [`line ${i + 1} doubled`, second(encodeObject(two.lines.toSpliced(i, 0, two.lines[i])))];
+  }
+  const text = Buffer.concat(two.lines.flatMap((line) => [line, Buffer.from('\n')]));
+  for (let i = 0; i < text.length; i += 71)
+    yield [`byte ${i} of the lines`, second(encodeText(flipped(text, i)))];
+  for (let i = 0; i < two.object.length; i += 97)
+    yield [`byte ${i} of the object`, second(flipped(two.object, i))];
+  yield ['a bomb', second(encodeText(Buffer.alloc(100_000_000)))];
+}
+
+function flipped(bytes, i) {
+  const changed = Buffer.from(bytes);
+  changed[i] ^= 1 << (i % 7);
+  return changed;
+}
+
+function checkedByPython(segments) {
+  rmSync(root, { recursive: true, force: true });
+  for (const { key, object } of segments) {
+    mkdirSync(dirname(join(root, key)), { recursive: true });
+    writeFileSync(join(root, key), object);
+  }
+  const { status, stdout, stderr, error } = spawnSync(python, [script, root], { encoding: 'utf8' });
+  if (error !== undefined || stderr !== '' || status === null || status > 1) {
+    process.stderr.write(`${python} cannot run check.py: ${error?.message ?? stderr}\n`);
+    process.exit(2);
+  }
+  return `${stdout}exit ${status}\n`;
+}
+
+async function checkedByPgtape(segments) {
+  const reels = Map.groupBy(segments, ({ key }) => dirname(key));
+  let text = '';
+  let good = true;
+  for (const name of [...reels.keys()].toSorted()) {
+    const verdict = await checkReel(reels.get(name));
+    const counts = `${verdict.segments} segments ${verdict.records} records ${verdict.sessions.length} sessions`;
+    text += `${verdict.verdict} reel ${verdict.reel} ${counts}\n`;
+    for (const finding of verdict.findings)
+      text += `  ${finding.verdict} ${finding.artefact} ${finding.reason}\n`;
+    good &&= verdict.verdict === 'complete' || verdict.verdict === 'open';
+  }
+  return `${text}exit ${good ? 0 : 1}\n`;
+}
+
+let compared = 0;
+let different = 0;
+for (const [name, segments] of cases()) {
+  const [theirs, ours] = [checkedByPython(segments), await checkedByPgtape(segments)];
+  compared++;
+  if (theirs === ours) continue;
+  different++;
+  if (different <= 3) process.stdout.write(`${name}\ncheck.py:\n${theirs}pgtape:\n${ours}\n`);
+}
+rmSync(root, { recursive: true, force: true });
+process.stdout.write(`${compared} archives, ${different} judged differently\n`);
+process.exitCode = different === 0 ? 0 : 1;

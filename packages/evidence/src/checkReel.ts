@@ -1,0 +1,285 @@
+/**
+ * Checks a reel: its segments in order, the chain between them, and every session in it. Reads no archive
+ * itself.
+ */
+import type { ParsedRecord } from './checkRecord.ts';
+import { checkSegment, type SegmentSuccess } from './checkSegment.ts';
+import { EvidenceError } from './evidenceError.ts';
+import { Findings } from './findings.ts';
+import { notProven } from './notProven.ts';
+import { ZERO_DIGEST } from './seal.ts';
+import { parseSegmentKey, type SegmentName, segmentKey } from './segmentKey.ts';
+import { decodeObject } from './segmentObject.ts';
+import { type ReelEnd, SessionLedger } from './sessionLedger.ts';
+import { type ReelVerdict, worse } from './verdict.ts';
+
+export interface StoredSegment {
+  readonly key: string;
+  /** As stored: compressed. */
+  readonly object: Uint8Array;
+}
+
+export interface CheckedLine {
+  readonly key: string;
+  /** Line of the object, from 1; the header is 1. */
+  readonly line: number;
+  /** Valid during the call only. */
+  readonly bytes: Uint8Array;
+  readonly record: ParsedRecord;
+}
+
+export interface CheckReelOptions {
+  /** Public keys, 64 hex digits, one of which must have signed the reel's first segment. */
+  readonly trustedKeys?: ReadonlySet<string>;
+  /** Parse each line by the whole schema and demand its exact bytes. */
+  readonly strict?: boolean;
+  /** Decompressed bytes accepted of one object. */
+  readonly segmentBytesMax?: number;
+  /** Called for each record line of each segment that passed its own check. */
+  readonly onLine?: (line: CheckedLine) => void;
+}
+
+/** Missing segments named one by one; a longer hole is named by its first and last. */
+const missingNamedMax = 100;
+
+/**
+ * Verdict over one reel. `segments` come in the order of their keys; each finding names the object, line or
+ * session it is about. Never throws for anything the objects hold; errors of the iterable and of `onLine`
+ * pass through.
+ */
+export async function checkReel(
+  segments: Iterable<StoredSegment> | AsyncIterable<StoredSegment>,
+  options: CheckReelOptions = {},
+): Promise<ReelVerdict> {
+  const check = new ReelCheck(options);
+  for await (const segment of segments) check.add(segment);
+  return check.finish();
+}
+
+/** What the next segment must continue. */
+interface Chain {
+  readonly digest: string;
+  /** null: any key may sign, there is none before. */
+  readonly nextKey: string | null;
+  readonly lastSeq: number;
+}
+
+const chainStart: Chain = { digest: ZERO_DIGEST, nextKey: null, lastSeq: 0 };
+
+class ReelCheck {
+  readonly #options: CheckReelOptions;
+  readonly #findings = new Findings();
+  readonly #sessions = new SessionLedger(this.#findings);
+  #name: SegmentName | undefined;
+  #lastKey = '';
+  /** null after a segment that could not be checked: what follows cannot be tied to it. */
+  #chain: Chain | null = chainStart;
+  #expected = 1;
+  #arrived = new Set<number>();
+  #segments = 0;
+  #records = 0;
+  #bytes = 0;
+  #recovered = false;
+  #crashed = false;
+  #closedBy = '';
+  /** Whether the last line so far is one that a reel may end with. */
+  #ended = false;
+
+  constructor(options: CheckReelOptions) {
+    this.#options = options;
+  }
+
+  add({ key, object }: StoredSegment): void {
+    const name = this.#place(key);
+    if (name === null) return;
+    this.#segments++;
+    this.#expected = name.segment + 1;
+    this.#lastKey = key;
+    const text = this.#decode(key, object);
+    if (text === null) return;
+    this.#bytes += text.length;
+    const segment = this.#sound(key, name, text);
+    if (segment === null) return;
+    this.#link(key, segment);
+    this.#read(key, text, segment);
+  }
+
+  /**
+   * The segment when it passes its own check and is the one its key names; null, with a finding, otherwise.
+   */
+  #sound(key: string, name: SegmentName, text: Uint8Array): SegmentSuccess | null {
+    const segment = checkSegment(text, this.#options);
+    if (!segment.ok) {
+      const artefact = segment.line === undefined ? key : `${key}#${segment.line}`;
+      return this.#untie(artefact, segment.reason, segment.detail);
+    }
+    const { reel, recorder, segment: number } = segment.header;
+    if (reel !== name.reel) return this.#untie(key, 'reel_mismatch', `holds a segment of reel ${reel}`);
+    if (recorder !== name.recorder)
+      return this.#untie(key, 'recorder_mismatch', `holds one of recorder ${recorder}`);
+    if (number !== name.segment) return this.#untie(key, 'segment_mismatch', `holds segment ${number}`);
+    return segment;
+  }
+
+  /**
+   * The key's name when its segment is to be checked now; null, with a finding, when it has no place here.
+   */
+  #place(key: string): SegmentName | null {
+    const name = parseSegmentKey(key);
+    if (name === null) return this.#misplaced(key, 'key_invalid', 'not the key of a segment');
+    this.#name ??= name;
+    if (name.reel !== this.#name.reel || name.recorder !== this.#name.recorder) {
+      return this.#misplaced(key, 'reel_mismatch', `the key is of another reel than ${this.#name.reel}`);
+    }
+    if (this.#arrived.has(name.segment))
+      return this.#misplaced(key, 'segment_duplicated', 'the segment came before');
+    if (name.segment < this.#expected)
+      return this.#misplaced(key, 'segment_order', `came after segment ${this.#expected - 1}`);
+    this.#arrived.add(name.segment);
+    if (name.segment > this.#expected) this.#missing(this.#name, name.segment);
+    return name;
+  }
+
+  #misplaced(key: string, reason: string, detail: string): null {
+    this.#findings.add('forged', key, reason, detail);
+    return null;
+  }
+
+  #missing(name: SegmentName, until: number): void {
+    const keyOf = (segment: number) => segmentKey(name.recorder, name.reel, segment);
+    const count = until - this.#expected;
+    if (count > missingNamedMax) {
+      const detail = `${count} segments up to ${keyOf(until - 1)} are missing, ${keyOf(until)} is there`;
+      this.#untie(keyOf(this.#expected), 'segment_missing', detail);
+      return;
+    }
+    for (let segment = this.#expected; segment < until; segment++) {
+      this.#untie(
+        keyOf(segment),
+        'segment_missing',
+        `segment ${segment} is missing, segment ${until} is there`,
+      );
+    }
+  }
+
+  #decode(key: string, object: Uint8Array): Uint8Array | null {
+    try {
+      return decodeObject(object, this.#options.segmentBytesMax);
+    } catch (error) {
+      if (!(error instanceof EvidenceError)) throw error;
+      return this.#untie(key, error.code.toLowerCase(), error.message);
+    }
+  }
+
+  #untie(artefact: string, reason: string, detail: string): null {
+    this.#findings.add('forged', artefact, reason, detail);
+    this.#chain = null;
+    this.#sessions.untie();
+    return null;
+  }
+
+  /** Checks that the segment continues the one before it. */
+  #link(key: string, { header, seal, sealDigest }: SegmentSuccess): void {
+    const chain = this.#chain;
+    this.#recover(key, header.recovered);
+    if (chain !== null) {
+      if (seal.prev !== chain.digest)
+        this.#untie(key, 'chain_prev', 'its seal does not follow the seal before it');
+      this.#checkKey(key, header.key, header.recovered, chain);
+      if (seal.first_seq !== chain.lastSeq + 1) {
+        this.#untie(key, 'seq_gap', `starts at seq ${seal.first_seq} where ${chain.lastSeq + 1} must stand`);
+      }
+    }
+    this.#chain = { digest: sealDigest, nextKey: seal.next_key, lastSeq: seal.last_seq };
+  }
+
+  #checkKey(key: string, signedBy: string, recovered: boolean, chain: Chain): void {
+    const { trustedKeys } = this.#options;
+    const known = chain.nextKey === null ? (trustedKeys?.has(signedBy) ?? true) : signedBy === chain.nextKey;
+    if (known) return;
+    if (recovered) {
+      const detail = 'signed by a key that the recorder did not announce, as after a crash';
+      this.#findings.add('crashed', key, 'recovered_key', detail);
+    } else if (chain.nextKey === null) {
+      this.#untie(key, 'key_untrusted', `signed by ${signedBy}, which is not among the trusted keys`);
+    } else {
+      this.#untie(key, 'key_chain', 'not signed by the key that the segment before it announced');
+    }
+  }
+
+  #recover(key: string, recovered: boolean): void {
+    if (!recovered && this.#recovered) {
+      this.#untie(key, 'recovered_resumed', 'the recorder goes on after its reel was recovered');
+    }
+    if (recovered && !this.#recovered) {
+      this.#recovered = true;
+      this.#crashed = true;
+      this.#findings.add(
+        'crashed',
+        key,
+        'recovered',
+        'from here on sealed by another process than the one that journaled it',
+      );
+    }
+  }
+
+  #read(key: string, text: Uint8Array, segment: SegmentSuccess): void {
+    const { onLine } = this.#options;
+    const { lines, records, header } = segment;
+    for (let i = 0; i < records.length; i++) {
+      const record = records[i]!;
+      const line = i + 2;
+      this.#records++;
+      this.#follow(record, key, line, header.recorder);
+      if (record.session !== undefined) this.#sessions.record(record, key, line, header.recovered);
+      onLine?.({ key, line, bytes: text.subarray(lines[i]!.start, lines[i]!.end), record });
+    }
+  }
+
+  /** What holds for the lines of the whole reel. */
+  #follow(record: ParsedRecord, key: string, line: number, recorder: string): void {
+    const artefact = `${key}#${line}`;
+    if (this.#closedBy !== '') {
+      this.#findings.add('forged', artefact, 'after_reel_closed', `the reel ended with ${this.#closedBy}`);
+    }
+    if ((record.kind === 'reel_opened') !== (record.seq === 1)) {
+      this.#findings.add('forged', artefact, 'reel_opened', 'a reel opens with its first line and no other');
+    }
+    if (record.kind === 'reel_opened' && record.recorder !== recorder) {
+      this.#findings.add('forged', artefact, 'recorder_mismatch', `opened by recorder ${record.recorder}`);
+    }
+    if (record.kind === 'reel_closed') this.#closedBy = artefact;
+    this.#ended = record.kind === 'reel_closed';
+    if (record.kind !== 'gap' || record.session !== undefined) return;
+    const crashed = record.reason === 'recorder_crashed';
+    if (crashed) this.#crashed = this.#ended = true;
+    const verdict = crashed ? 'crashed' : 'gap';
+    this.#findings.add(verdict, artefact, String(record.reason), String(record.detail));
+  }
+
+  finish(): ReelVerdict {
+    const closed = this.#closedBy !== '';
+    const end: ReelEnd = this.#crashed ? 'crashed' : closed ? 'closed' : 'open';
+    if (this.#segments === 0) this.#findings.add('forged', '', 'no_segments', 'there is no segment to check');
+    const sessions = this.#sessions.finish(end);
+    if (!this.#ended && this.#segments > 0) {
+      this.#findings.add('open', this.#lastKey, 'not_closed', 'the reel does not end here: no line says so');
+    }
+    return {
+      reel: this.#name?.reel ?? '',
+      recorder: this.#name?.recorder ?? '',
+      verdict: sessions.reduce((worst, session) => worse(worst, session.verdict), this.#findings.worst),
+      findings: this.#findings.list(this.#lastKey),
+      segments: this.#segments,
+      records: this.#records,
+      bytes: this.#bytes,
+      sessions,
+      notProven: notProven({
+        end,
+        ended: this.#ended,
+        lastKey: this.#lastKey,
+        trusted: this.#options.trustedKeys !== undefined,
+      }),
+    };
+  }
+}

@@ -1,0 +1,15 @@
+/** Fields that lines of every kind are made of, and the two numbers of the format. */
+import { z } from 'zod';
+
+/** Longest line, in bytes without its newline; longer text is cut and carries its length and SHA-256. */
+export const LINE_BYTES_MAX = 1_048_576;
+/** Version of the line format, field `v`. */
+export const FORMAT_VERSION = 1;
+
+export const hex = (bytes: number) => z.string().regex(new RegExp(`^[0-9a-f]{${bytes * 2}}$`));
+export const nanoseconds = z.string().regex(/^\d{1,20}$/);
+export const count = z.int().nonnegative();
+export const sqlstate = z.string().regex(/^[0-9A-Z]{5}$/);
+
+export const ReelId = hex(16).describe('Random id of the reel.');
+export const Digest = hex(32);

@@ -1,0 +1,240 @@
+/**
+ * Writes records as lines: fields in schema order, bytes exactly as JSON.stringify would write the parsed
+ * record. Trusts the types of a draft; does not check what the schema checks.
+ */
+
+import { FORMAT_VERSION, LINE_BYTES_MAX } from './fields.ts';
+import { errorJson, optionalText, textJson } from './jsonText.ts';
+import { fitDraft } from './lineLimit.ts';
+import type { DraftOf, DraftRecord, ServerError } from './record.ts';
+import { runningFields, statementFields } from './statementText.ts';
+
+/** What the sealer adds to a draft. */
+export interface SealedFields {
+  /** 32 hex digits. */
+  readonly reel: string;
+  readonly seq: number;
+  /** 16 hex digits. */
+  readonly salt: string;
+}
+
+/** UTF-8 bytes per UTF-16 unit at worst: a control character or lone surrogate becomes `\u001f`. */
+const bytesPerUnitMax = 6;
+/** More than all field names, numbers, ids and words of any kind together. */
+const fixedBytesMax = 1536;
+const perParameterBytesMax = 256;
+const perRangeBytesMax = 36;
+const perOpenSessionBytesMax = 80;
+
+let reelOfStart = '';
+let start = '';
+
+/**
+ * Writes one line, without newline, into `out` at `pos` and returns its end. `out` must have
+ * `lineBytesBound(draft)` bytes free from there. A record that would be longer than LINE_BYTES_MAX is
+ * shortened first: see `fitDraft`.
+ */
+export function writeLine(draft: DraftRecord, sealed: SealedFields, out: Buffer, pos: number): number {
+  let text = lineText(draft, sealed);
+  if (text.length * 3 > LINE_BYTES_MAX && Buffer.byteLength(text) > LINE_BYTES_MAX) {
+    text = lineText(
+      fitDraft(draft, (shorter) => Buffer.byteLength(lineText(shorter, sealed)) <= LINE_BYTES_MAX),
+      sealed,
+    );
+  }
+  return pos + out.write(text, pos, 'utf8');
+}
+
+/** Upper bound of the bytes `writeLine` may take; never over LINE_BYTES_MAX. */
+export function lineBytesBound(draft: DraftRecord): number {
+  const bound = fixedBytesMax + unitsOf(draft) * bytesPerUnitMax + listBytesMax(draft);
+  return Math.min(bound, LINE_BYTES_MAX);
+}
+
+function lineText(draft: DraftRecord, sealed: SealedFields): string {
+  if (sealed.reel !== reelOfStart) {
+    reelOfStart = sealed.reel;
+    start = `{"v":${FORMAT_VERSION},"reel":"${sealed.reel}","seq":`;
+  }
+  const line = `${start}${sealed.seq},"salt":"${sealed.salt}","at":"${draft.at}","mono":"${draft.mono}","kind":"`;
+  switch (draft.kind) {
+    case 'statement':
+      return statementFields(`${line}statement","session":"${draft.session}","n":${draft.n}`, draft);
+    case 'running':
+      return runningFields(`${line}running","session":"${draft.session}","n":${draft.n}`, draft);
+    default:
+      return line + rareFields(draft);
+  }
+}
+
+/** From the kind's name to the end of the line. */
+function rareFields(d: Exclude<DraftRecord, { kind: 'statement' | 'running' }>): string {
+  switch (d.kind) {
+    case 'transaction':
+      return transactionFields(d);
+    case 'opened':
+      return openedFields(d);
+    case 'closed':
+      return closedFields(d);
+    case 'stretch':
+      return stretchFields(d);
+    case 'heartbeat':
+      return heartbeatFields(d);
+    case 'gap':
+      return gapFields(d);
+    case 'reel_opened':
+      return reelOpenedFields(d);
+    case 'reel_closed':
+      return `reel_closed","why":"${d.why}","sessions":${d.sessions},"statements":${d.statements}}`;
+  }
+}
+
+function transactionFields(d: DraftOf<'transaction'>): string {
+  return (
+    `transaction","session":"${d.session}","n":${d.n},"outcome":"${d.outcome}","implicit":${d.implicit}` +
+    `,"ranges":[${d.ranges.map(([from, to]) => `[${from},${to}]`).join(',')}]` +
+    optionalText(',"savepoint":', d.savepoint) +
+    optionalText(',"gid":', d.gid) +
+    optionalError(d.error) +
+    '}'
+  );
+}
+
+function openedFields(d: DraftOf<'opened'>): string {
+  return (
+    `opened","session":"${d.session}","n":${d.n},"start":"${d.start}"` +
+    `,"client":{"address":${textJson(d.client.address)},"port":${d.client.port}}` +
+    `,"server":{"address":${textJson(d.server.address)},"port":${d.server.port}}` +
+    `,"tls":${d.tls},"protocol":${textJson(d.protocol)},"user":${textJson(d.user)},"database":${textJson(d.database)}` +
+    `,"application_name":${textJson(d.application_name)},"auth":${textJson(d.auth)}` +
+    `,"server_version":${textJson(d.server_version)},"pid":${d.pid}` +
+    optionalText(',"replication":', d.replication) +
+    `,"ready":${d.ready}}`
+  );
+}
+
+function closedFields(d: DraftOf<'closed'>): string {
+  return (
+    `closed","session":"${d.session}","n":${d.n},"why":"${d.why}"` +
+    optionalText(',"reason":', d.reason) +
+    optionalError(d.error) +
+    `,"duration_ns":${d.duration_ns}${totals(d)}` +
+    `,"bytes_from_client":${d.bytes_from_client},"bytes_from_server":${d.bytes_from_server}}`
+  );
+}
+
+function stretchFields(d: DraftOf<'stretch'>): string {
+  return (
+    `stretch","session":"${d.session}","n":${d.n},"stretch":${d.stretch},"first_n":${d.first_n}` +
+    `,"start":"${d.start}","duration_ns":${d.duration_ns}${totals(d)}}`
+  );
+}
+
+function totals(d: DraftOf<'closed'> | DraftOf<'stretch'>): string {
+  return `,"statements":${d.statements},"failed":${d.failed},"rows":${d.rows},"bytes":${d.bytes}`;
+}
+
+function heartbeatFields(d: DraftOf<'heartbeat'>): string {
+  const open = d.open.map((s) => `{"session":"${s.session}","n":${s.n}}`).join(',');
+  return `heartbeat","opened":${d.opened},"closed":${d.closed},"statements":${d.statements},"open":[${open}]}`;
+}
+
+function gapFields(d: DraftOf<'gap'>): string {
+  return (
+    'gap"' +
+    (d.session === undefined ? '' : `,"session":"${d.session}"`) +
+    (d.n === undefined ? '' : `,"n":${d.n}`) +
+    `,"reason":"${d.reason}","detail":${textJson(d.detail)}` +
+    (d.bytes === undefined ? '' : `,"bytes":${d.bytes}`) +
+    '}'
+  );
+}
+
+function reelOpenedFields(d: DraftOf<'reel_opened'>): string {
+  return (
+    `reel_opened","recorder":"${d.recorder}","name":${textJson(d.name)},"version":${textJson(d.version)}` +
+    `,"upstream":${textJson(d.upstream)},"listen":${textJson(d.listen)},"journal":"${d.journal}"` +
+    `,"trust_upstream":${d.trust_upstream},"policy":"${d.policy}"}`
+  );
+}
+
+function optionalError(error: ServerError | undefined): string {
+  return error === undefined ? '' : errorJson(error);
+}
+
+/** UTF-16 units of all texts of a draft that have no fixed bound. */
+function unitsOf(d: DraftRecord): number {
+  switch (d.kind) {
+    case 'statement':
+      return (
+        lengthOf(d.sql) +
+        lengthOf(d.statement) +
+        lengthOf(d.portal) +
+        lengthOf(d.tag) +
+        lengthOf(d.traceparent) +
+        errorUnits(d)
+      );
+    case 'running':
+      return lengthOf(d.sql);
+    case 'transaction':
+      return lengthOf(d.savepoint) + lengthOf(d.gid) + errorUnits(d);
+    case 'opened':
+      return (
+        d.client.address.length +
+        d.server.address.length +
+        d.protocol.length +
+        d.user.length +
+        d.database.length +
+        d.application_name.length +
+        d.auth.length +
+        d.server_version.length +
+        lengthOf(d.replication)
+      );
+    case 'closed':
+      return lengthOf(d.reason) + errorUnits(d);
+    case 'gap':
+      return d.detail.length;
+    case 'reel_opened':
+      return d.name.length + d.version.length + d.upstream.length + d.listen.length;
+    case 'stretch':
+    case 'heartbeat':
+    case 'reel_closed':
+      return 0;
+  }
+}
+
+function listBytesMax(d: DraftRecord): number {
+  if (d.kind === 'heartbeat') return d.open.length * perOpenSessionBytesMax;
+  if (d.kind === 'transaction') return d.ranges.length * perRangeBytesMax;
+  if (d.kind !== 'statement' && d.kind !== 'running') return 0;
+  let bytes = 0;
+  if (d.redacted !== undefined) {
+    for (const rule of d.redacted) bytes += rule.length * bytesPerUnitMax + 3;
+  }
+  if (d.kind === 'running' || d.params === undefined) return bytes;
+  for (let i = 0; i < d.params.length; i++) {
+    const p = d.params[i]!;
+    bytes += perParameterBytesMax + (lengthOf(p.v) + p.type.length) * bytesPerUnitMax;
+  }
+  return bytes;
+}
+
+function errorUnits(d: DraftOf<'statement'> | DraftOf<'transaction'> | DraftOf<'closed'>): number {
+  const e = d.error;
+  if (e === undefined) return 0;
+  return (
+    e.severity.length +
+    e.message.length +
+    lengthOf(e.detail) +
+    lengthOf(e.hint) +
+    lengthOf(e.position) +
+    lengthOf(e.schema) +
+    lengthOf(e.table) +
+    lengthOf(e.column) +
+    lengthOf(e.constraint)
+  );
+}
+
+function lengthOf(text: string | null | undefined): number {
+  return text === undefined || text === null ? 0 : text.length;
+}

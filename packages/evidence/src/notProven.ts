@@ -1,0 +1,34 @@
+/** Says what a sound reel does not prove as long as no transparency log stands beside the archive. */
+import type { ReelEnd } from './sessionLedger.ts';
+
+export interface Proven {
+  readonly end: ReelEnd;
+  /** The last line is one that a reel may end with. */
+  readonly ended: boolean;
+  readonly lastKey: string;
+  readonly trusted: boolean;
+}
+
+/** Sentences for people, most important first; docs/THREATS.md says the same at length. */
+export function notProven({ end, ended, lastKey, trusted }: Proven): string[] {
+  const sentences: string[] = [];
+  if (!ended) {
+    sentences.push(
+      `That nothing followed ${lastKey || 'this'}: the reel has not ended there, and segments deleted from its end leave no trace.`,
+    );
+  }
+  if (end === 'crashed') {
+    sentences.push(
+      'What the recovered segments say: their key was made after the crash, so they prove no more than the journal of the recorder ' +
+        'that died; whoever could write its volume or the archive could have replaced them.',
+    );
+  }
+  if (!trusted) {
+    sentences.push(
+      "That the first key is the recorder's own: whoever holds any key could have written the whole reel anew from its first " +
+        'segment; only a trusted key given to the check rules that out.',
+    );
+  }
+  sentences.push('That no whole reel was deleted: nothing inside an archive lists the reels it should have.');
+  return sentences;
+}

@@ -1,0 +1,47 @@
+/** What verification says: the words and shapes of verdicts. Decides nothing. */
+import type { GapReason } from './record.ts';
+
+/** Worst first: a reel or session has the worst verdict any finding about it has. */
+export const verdicts = ['forged', 'crashed', 'gap', 'open', 'complete'] as const;
+export type Verdict = (typeof verdicts)[number];
+
+export interface Finding {
+  readonly verdict: Verdict;
+  /** Object key, `key#line`, or session id. */
+  readonly artefact: string;
+  /** Stable word, e.g. `tree_root`, `segment_missing`. */
+  readonly reason: string;
+  /** For people. */
+  readonly detail: string;
+}
+
+export interface SessionVerdict {
+  readonly session: string;
+  readonly verdict: Verdict;
+  readonly statements: number;
+  readonly lastN: number;
+  readonly closed: boolean;
+  readonly gaps: readonly GapReason[];
+  /** Keys of the objects that hold its first and last line. */
+  readonly firstKey: string;
+  readonly lastKey: string;
+}
+
+export interface ReelVerdict {
+  readonly reel: string;
+  readonly recorder: string;
+  readonly verdict: Verdict;
+  readonly findings: readonly Finding[];
+  readonly segments: number;
+  readonly records: number;
+  /** Decompressed bytes. */
+  readonly bytes: number;
+  readonly sessions: readonly SessionVerdict[];
+  /** Sentences: what these bytes alone cannot prove. */
+  readonly notProven: readonly string[];
+}
+
+/** The worse of two. */
+export function worse(a: Verdict, b: Verdict): Verdict {
+  return verdicts.indexOf(a) <= verdicts.indexOf(b) ? a : b;
+}
