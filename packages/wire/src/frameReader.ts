@@ -1,0 +1,165 @@
+/**
+ * Owns putting a reduced stream (see framing.ts) back into whole frames, in whatever fragments it arrives.
+ * Holds at most one frame's kept bytes; knows nothing of what the bodies mean.
+ */
+import { checkInspectBytesMax, headerBytes, lengthMaxByTag } from './framing.ts';
+import type { Side } from './tag.ts';
+
+/**
+ * One frame. `body` is a view, valid only during the call; where the body was over the inspection limit it
+ * is the body's prefix, `bodyBytes` the true length and `sha256` of the whole body, else `sha256` is null.
+ */
+export type OnFrame = (tag: number, body: Uint8Array, bodyBytes: number, sha256: Uint8Array | null) => void;
+
+/** What a reader holds between two pushes, as JSON. */
+export interface FrameReaderSnapshot {
+  /** The incomplete frame so far, base64. */
+  readonly bytes: string;
+  readonly broken?: true;
+}
+
+const nothing = new Uint8Array(0);
+/** A pending buffer larger than this is not kept for the next frame. */
+const spareBytesMax = 1024;
+
+export class FrameReader {
+  readonly #onFrame: OnFrame;
+  readonly #inspectBytesMax: number;
+  readonly #lengthMax: Int32Array;
+  /** The incomplete frame so far is #buffer[0, #have). */
+  #buffer: Uint8Array = nothing;
+  #have = 0;
+  #broken = false;
+
+  /** @param inspectBytesMax the cutter's; RangeError when it is no whole number from 4. */
+  constructor(side: Side, inspectBytesMax: number, onFrame: OnFrame) {
+    checkInspectBytesMax(inspectBytesMax);
+    this.#onFrame = onFrame;
+    this.#inspectBytesMax = inspectBytesMax;
+    this.#lengthMax = lengthMaxByTag(side);
+  }
+
+  /** Bytes held for a frame that is not whole yet: at most the inspection limit and a header. */
+  get pending(): number {
+    return this.#have;
+  }
+
+  /** What came was no reduced stream (a damaged journal); everything after it is ignored. */
+  get broken(): boolean {
+    return this.#broken;
+  }
+
+  /** Takes the next kept bytes; calls onFrame for each frame they complete. */
+  push(bytes: Uint8Array): void {
+    let pos = this.#have > 0 ? this.#complete(bytes) : 0;
+    const end = bytes.length;
+    while (pos + headerBytes <= end && !this.#broken) {
+      const length =
+        (bytes[pos + 1]! << 24) | (bytes[pos + 2]! << 16) | (bytes[pos + 3]! << 8) | bytes[pos + 4]!;
+      const tag = bytes[pos]!;
+      if (length < 4 || length > this.#lengthMax[tag]!) {
+        this.#break();
+        return;
+      }
+      const next = pos + 1 + length;
+      if (length - 4 > this.#inspectBytesMax || next > end) break;
+      const body = length === 4 ? nothing : bytes.subarray(pos + headerBytes, next);
+      pos = next;
+      this.#onFrame(tag, body, length - 4, null);
+    }
+    if (pos < end && !this.#broken) this.#hold(bytes, pos);
+  }
+
+  /** Completes the oversized frame whose prefix was pushed. */
+  tail(tag: number, bodyBytes: number, sha256: Uint8Array): void {
+    if (this.#broken) return;
+    const held = this.#buffer;
+    const whole = headerBytes + this.#inspectBytesMax;
+    if (this.#have !== whole || held[0] !== tag || this.#length() - 4 !== bodyBytes) {
+      this.#break();
+      return;
+    }
+    this.#release();
+    this.#onFrame(tag, held.subarray(headerBytes, whole), bodyBytes, sha256);
+  }
+
+  snapshot(): FrameReaderSnapshot {
+    const bytes = Buffer.from(this.#buffer.subarray(0, this.#have)).toString('base64');
+    return this.#broken ? { bytes, broken: true } : { bytes };
+  }
+
+  /** Takes the place of whatever was held. */
+  restore(snapshot: FrameReaderSnapshot): void {
+    this.#release();
+    this.#broken = false;
+    this.push(Buffer.from(snapshot.bytes, 'base64'));
+    this.#broken ||= snapshot.broken === true;
+  }
+
+  /** Feeds the held frame; returns how many of the bytes it took. */
+  #complete(bytes: Uint8Array): number {
+    let pos = 0;
+    if (this.#have < headerBytes) {
+      pos = Math.min(headerBytes - this.#have, bytes.length);
+      this.#append(bytes, 0, pos, headerBytes);
+      if (this.#have < headerBytes) return pos;
+    }
+    const length = this.#length();
+    const tag = this.#buffer[0]!;
+    if (length < 4 || length > this.#lengthMax[tag]!) {
+      this.#break();
+      return pos;
+    }
+    const oversized = length - 4 > this.#inspectBytesMax;
+    const whole = headerBytes + (oversized ? this.#inspectBytesMax : length - 4);
+    const taken = Math.min(whole - this.#have, bytes.length - pos);
+    this.#append(bytes, pos, pos + taken, whole);
+    pos += taken;
+    if (this.#have < whole) return pos;
+    if (oversized) {
+      // Nothing follows a prefix but its tail.
+      if (pos < bytes.length) this.#break();
+      return pos;
+    }
+    const held = this.#buffer;
+    this.#release();
+    this.#onFrame(tag, held.subarray(headerBytes, whole), length - 4, null);
+    return pos;
+  }
+
+  /** Starts a held frame with the end of a piece, which holds no whole frame. */
+  #hold(bytes: Uint8Array, start: number): void {
+    const first = Math.min(headerBytes, bytes.length - start);
+    this.#append(bytes, start, start + first, headerBytes);
+    if (start + first < bytes.length) this.#complete(bytes.subarray(start + first));
+  }
+
+  #length(): number {
+    const held = this.#buffer;
+    return (held[1]! << 24) | (held[2]! << 16) | (held[3]! << 8) | held[4]!;
+  }
+
+  /** Grows with what has arrived, never with what a length claims. */
+  #append(bytes: Uint8Array, start: number, end: number, whole: number): void {
+    const have = this.#have + end - start;
+    if (have > this.#buffer.length) {
+      const capacity = Math.max(have, Math.min(whole, 2 * this.#buffer.length), 64);
+      const grown = new Uint8Array(capacity);
+      grown.set(this.#buffer.subarray(0, this.#have));
+      this.#buffer = grown;
+    }
+    this.#buffer.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end), this.#have);
+    this.#have = have;
+  }
+
+  #release(): void {
+    this.#have = 0;
+    if (this.#buffer.length > spareBytesMax) this.#buffer = nothing;
+  }
+
+  #break(): void {
+    this.#broken = true;
+    this.#have = 0;
+    this.#buffer = nothing;
+  }
+}

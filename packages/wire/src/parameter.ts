@@ -1,0 +1,53 @@
+/**
+ * Owns turning a parameter's bytes into the text of a record: as PostgreSQL prints the value, or hex. Never
+ * throws.
+ */
+import { Cursor } from './cursor.ts';
+import { decoderOf } from './types/catalog.ts';
+import { hex, text } from './types/scalar.ts';
+import type { DecodeContext, ValueDecoder } from './types/valueDecoder.ts';
+
+export interface DecodedParameter {
+  readonly v: string;
+  /**
+   * `text`: as PostgreSQL prints it; `hex`: bytes of a type that is not known or not decoded here; `failed`:
+   * hex of bytes that are no value of their type, or no UTF-8.
+   */
+  readonly enc: 'text' | 'hex' | 'failed';
+  /** `v` is a prefix of at most `maxBytes` bytes, cut between two characters or two bytes of hex. */
+  readonly cut: boolean;
+}
+
+/**
+ * Decodes one parameter that is not NULL.
+ * @param oid its type, 0 when not known
+ * @param format Bind's code: 0 text, 1 binary; text is taken as UTF-8
+ * @param maxBytes bound of `v` in bytes of UTF-8
+ */
+export function decodeParameter(
+  oid: number,
+  format: 0 | 1,
+  bytes: Uint8Array,
+  maxBytes: number,
+): DecodedParameter {
+  const decode: ValueDecoder | undefined = format === 0 ? text : decoderOf(oid);
+  if (decode === undefined) return inHex('hex', bytes, maxBytes);
+  const context: DecodeContext = { textBytesMax: maxBytes, decoderOf, depth: 0, cut: false, unknown: false };
+  const cursor = new Cursor(bytes);
+  const printed = decode(cursor, context);
+  if (!cursor.finished) return inHex(context.unknown ? 'hex' : 'failed', bytes, maxBytes);
+  const v = prefix(printed, maxBytes);
+  return { v, enc: 'text', cut: context.cut || v.length < printed.length };
+}
+
+function inHex(enc: 'hex' | 'failed', bytes: Uint8Array, maxBytes: number): DecodedParameter {
+  const shown = Math.min(bytes.length, Math.floor(maxBytes / 2));
+  return { v: hex(bytes, 0, shown), enc, cut: shown < bytes.length };
+}
+
+/** The longest prefix of whole characters that takes at most `maxBytes` in UTF-8. */
+function prefix(printed: string, maxBytes: number): string {
+  if (printed.length * 3 <= maxBytes || Buffer.byteLength(printed) <= maxBytes) return printed;
+  const encoded = new TextEncoder().encodeInto(printed, new Uint8Array(maxBytes));
+  return printed.slice(0, encoded.read);
+}
