@@ -19,7 +19,7 @@ export interface WorkerPlan {
   readonly progress: SharedArrayBuffer;
 }
 
-/** Relay to worker. `stop`: the journal has its `end` entry; decode to it, seal, send what can be sent within `graceMs`, answer `stopped`. */
+/** Relay to worker. `stop`: the journal has its `end` entry; decode to it, seal, send what `graceMs` allows, answer `stopped`. */
 export type ToWorker = { readonly kind: 'stop'; readonly graceMs: number } | { readonly kind: 'stats' };
 
 export interface WorkerStats {

@@ -1,0 +1,175 @@
+/**
+ * Owns the recorder's configuration: every key, its default and what it means; it refuses to read files or
+ * environment.
+ */
+import { z } from 'zod';
+
+const mebibyte = 1024 * 1024;
+const port = z.int().min(0).max(65_535);
+
+const Listen = z.strictObject({
+  host: z.string().min(1).default('127.0.0.1').describe('Address clients connect to.'),
+  port: port.default(5433).describe('Its port; 0 takes a free one.'),
+});
+
+const Upstream = z.strictObject({
+  host: z
+    .string()
+    .min(1)
+    .default('127.0.0.1')
+    .describe(
+      'The PostgreSQL server: a host name, an address, or the directory of its unix socket (starts with /).',
+    ),
+  port: port.min(1).default(5432).describe('Its port; with a directory, the number in `.s.PGSQL.5432`.'),
+  connectTimeoutMs: z
+    .int()
+    .positive()
+    .default(10_000)
+    .describe('Longest wait for a connection to the server.'),
+});
+
+const Spool = z.strictObject({
+  dir: z
+    .string()
+    .min(1)
+    .describe(
+      'Directory of the outbox, the recorder id and the lock; created when absent. One recorder at a time.',
+    ),
+});
+
+const Journal = z.strictObject({
+  dir: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'Directory of the journal; absent, XDG_RUNTIME_DIR or /dev/shm. It holds statements with their ' +
+        'secrets, so it must be memory-backed.',
+    ),
+  onDisk: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Accept a journal on a disk: secrets inside statements then reach that disk, and it survives the node.',
+    ),
+  maxBytes: z
+    .int()
+    .min(mebibyte)
+    .default(256 * mebibyte)
+    .describe('Journal not yet sealed, in bytes; beyond, clients are not read until half of it is sealed.'),
+});
+
+const Segment = z.strictObject({
+  records: z.int().positive().default(1000).describe('Most records in one segment.'),
+  bytes: z
+    .int()
+    .positive()
+    .default(2 * mebibyte)
+    .describe('Most bytes of records in one segment.'),
+  maxSeconds: z
+    .number()
+    .positive()
+    .default(15)
+    .describe('Longest time a record waits for its segment to be sealed.'),
+});
+
+const Vault = z.strictObject({
+  url: z
+    .url({ protocol: /^https?$/ })
+    .default('http://127.0.0.1:4317')
+    .describe('The vault, `http://host:4317` or `https://host:4317`.'),
+  caFile: z.string().min(1).optional().describe('PEM file of authorities an https vault is checked against.'),
+  timeoutMs: z
+    .int()
+    .positive()
+    .default(10_000)
+    .describe('Longest wait for one acknowledgement before it is tried again.'),
+});
+
+const Health = z.strictObject({
+  host: z.string().min(1).default('127.0.0.1').describe('Address of /livez, /readyz and /metrics.'),
+  port: port.default(7419).describe('Its port; 0 takes a free one.'),
+});
+
+const Limits = z.strictObject({
+  sessionsMax: z
+    .int()
+    .positive()
+    .default(5000)
+    .describe('Most sessions at once; further clients are told so (53300). Replication is exempt.'),
+  startupsMax: z
+    .int()
+    .positive()
+    .default(1000)
+    .describe('Most connections that have not yet said who they are; further ones are closed at once.'),
+  startupSeconds: z
+    .number()
+    .positive()
+    .default(60)
+    .describe('Longest time a connection may take to say who it is.'),
+  inspectBytesMax: z
+    .int()
+    .min(1024)
+    .default(mebibyte)
+    .describe('Bytes of one message that are kept; of a longer one its prefix, length and SHA-256.'),
+  sqlBytesMax: z.int().min(256).default(65_536).describe('Bytes of SQL text kept in a record.'),
+  paramBytesMax: z.int().min(16).default(4096).describe('Bytes of one parameter kept in a record.'),
+});
+
+const Failure = z.strictObject({
+  onJournalError: z
+    .enum(['pause'])
+    .default('pause')
+    .describe(
+      'When the journal cannot be written (no space, I/O error): `pause` stops all traffic until it can.',
+    ),
+});
+
+const Log = z.strictObject({
+  level: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
+    .default('info')
+    .describe('Least level written to stderr.'),
+});
+
+/** The recorder's configuration file. */
+export const RecorderConfig = z.strictObject({
+  name: z
+    .string()
+    .min(1)
+    .max(200)
+    .default('recorder')
+    .describe('What people call this recorder; stands in every reel.'),
+  listen: Listen.prefault({}),
+  upstream: Upstream.prefault({}),
+  trustUpstream: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Accept a server that lets clients in without a challenge. Behind a recorder in the same host such ' +
+        'a server trusts everybody.',
+    ),
+  spool: Spool,
+  journal: Journal.prefault({}),
+  segment: Segment.prefault({}),
+  vault: Vault.prefault({}),
+  health: Health.optional().describe('Absent, there is no health endpoint.'),
+  stopGraceSeconds: z
+    .number()
+    .nonnegative()
+    .default(10)
+    .describe(
+      'When told to stop: longest time for sealing and sending what is left. The next start sends the rest.',
+    ),
+  heartbeatSeconds: z.number().positive().default(30).describe('Time between two heartbeat records.'),
+  limits: Limits.prefault({}),
+  failure: Failure.prefault({}),
+  log: Log.prefault({}),
+});
+export type RecorderConfig = z.infer<typeof RecorderConfig>;
+
+/**
+ * Prefix of the environment variables that override the file: PGTAPE_RECORDER_UPSTREAM_HOST sets
+ * `upstream.host`.
+ */
+export const RECORDER_ENV_PREFIX = 'PGTAPE_RECORDER_';

@@ -1,0 +1,40 @@
+/** Owns the evidence worker's thread: gives it its disk, its clocks, its network and its port to the relay. Does no work itself. */
+import { readFileSync } from 'node:fs';
+import { parentPort, workerData } from 'node:worker_threads';
+import { GrpcClient } from '@pgtape/otlp';
+import { EvidenceThread } from './evidenceThread.ts';
+import { spoolDisk } from './spoolDisk.ts';
+import type { FromWorker, ToWorker, WorkerPlan } from './workerPlan.ts';
+
+const port = parentPort;
+if (port === null) throw new Error('decodeWorker.js is started by the recorder as a worker thread');
+const plan = workerData as WorkerPlan;
+const post = (message: FromWorker): void => port.postMessage(message);
+
+function cpuUs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return user + system;
+}
+
+async function main(): Promise<void> {
+  const { url, caFile } = plan.vault;
+  const client = new GrpcClient(caFile === undefined ? { url } : { url, tls: { ca: readFileSync(caFile) } });
+  const worker = new EvidenceThread(plan, {
+    disk: spoolDisk,
+    client,
+    wallUs: () => Date.now() * 1000,
+    nowMs: () => performance.now(),
+    random: Math.random,
+    cpuUs,
+    post,
+  });
+  port?.on('message', (message: ToWorker) => worker.receive(message));
+  await worker.run();
+  port?.close();
+}
+
+main().catch((error: NodeJS.ErrnoException) => {
+  post({ kind: 'fatal', code: error.code ?? 'WORKER_FAILED', message: error.stack ?? error.message });
+  // The recorder starts the worker anew, which takes up the reel where its snapshot says.
+  process.exit(1);
+});

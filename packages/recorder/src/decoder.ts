@@ -1,0 +1,323 @@
+/**
+ * Owns turning a reel's journal entries into records: dispatches them to sessions, keeps the reel's clock and totals, writes the
+ * reel's own records. The same entries give the same records, whatever happened between. Reads no clock and no file.
+ */
+import {
+  type DraftRecord,
+  GapReason,
+  type GapReason as GapReasonType,
+  type Instant,
+  monoText,
+  wallText,
+} from '@pgtape/evidence';
+import type { SessionLimits } from '@pgtape/session';
+import {
+  type CloseEntry,
+  entryHeaderBytes,
+  entryKind,
+  type GapEntry,
+  type OpenEntry,
+  type ReelEntry,
+  side,
+} from './journalFormat.ts';
+import { SessionDecoder, type SessionDecoderSnapshot, type SessionSurroundings } from './sessionDecoder.ts';
+
+/** What decides the records besides the journal: fixed when the reel begins, kept in its snapshots. */
+export interface DecoderSettings {
+  readonly limits: SessionLimits;
+  readonly heartbeatSeconds: number;
+}
+
+export interface DecoderTotals {
+  opened: number;
+  closed: number;
+  statements: number;
+  ticks: number;
+  decodeLost: number;
+}
+
+export interface DecoderSnapshot {
+  readonly reel: ReelEntry;
+  readonly anchor: Instant;
+  readonly now: Instant;
+  readonly ended: boolean;
+  readonly totals: DecoderTotals;
+  readonly sessions: readonly SessionDecoderSnapshot[];
+}
+
+/** Sessions named in one heartbeat line; more go into further ones, so that none passes the longest line. */
+const sessionsPerHeartbeat = 10_000;
+
+export class ReelDecoder implements SessionSurroundings {
+  readonly limits: SessionLimits;
+  now: Instant = { wallUs: 0, monoNs: 0 };
+  /** Null until the journal's first entry is read. */
+  reel: ReelEntry | null = null;
+  /** The `end` entry was read: nothing follows. */
+  ended = false;
+  readonly totals: DecoderTotals = { opened: 0, closed: 0, statements: 0, ticks: 0, decodeLost: 0 };
+  readonly #heartbeatSeconds: number;
+  readonly #record: (draft: DraftRecord) => void;
+  readonly #sessions = new Map<number, SessionDecoder>();
+  #anchor: Instant = { wallUs: 0, monoNs: 0 };
+  /** Damage found before the reel was known. */
+  #early: string | null = null;
+
+  constructor(
+    settings: DecoderSettings,
+    record: (draft: DraftRecord) => void,
+    from: DecoderSnapshot | null = null,
+  ) {
+    this.limits = settings.limits;
+    this.#heartbeatSeconds = Math.max(1, Math.round(settings.heartbeatSeconds));
+    this.#record = record;
+    if (from === null) return;
+    this.reel = from.reel;
+    this.#anchor = from.anchor;
+    this.now = from.now;
+    this.ended = from.ended;
+    Object.assign(this.totals, from.totals);
+    for (const saved of from.sessions) {
+      this.#sessions.set(saved.number, new SessionDecoder(saved.number, saved, this));
+    }
+  }
+
+  get inspectBytesMax(): number {
+    return this.reel?.inspectBytesMax ?? 0;
+  }
+
+  get openSessions(): number {
+    return this.#sessions.size;
+  }
+
+  /** One turn's entries, `bytes[start, end)`, written `ms` milliseconds after the reel began. */
+  turn(ms: number, bytes: Buffer, start: number, end: number): void {
+    const monoNs = ms * 1e6;
+    this.now = { monoNs, wallUs: Math.round(this.#anchor.wallUs + (monoNs - this.#anchor.monoNs) / 1000) };
+    let at = start;
+    while (at + entryHeaderBytes <= end) {
+      const kind = bytes[at]!;
+      const flag = bytes[at + 1]!;
+      const session = bytes.readUInt32LE(at + 4);
+      const length = bytes.readUInt32LE(at + 8);
+      const from = at + entryHeaderBytes;
+      at = from + length;
+      if (at > end) {
+        this.damaged('an entry is longer than its turn');
+        return;
+      }
+      this.#entry(kind, flag, session, bytes, from, at);
+    }
+  }
+
+  record(draft: DraftRecord): void {
+    if (draft.kind === 'statement') this.totals.statements += 1;
+    else if (draft.kind === 'gap' && draft.reason === 'decode_lost') this.totals.decodeLost += 1;
+    this.#record(draft);
+  }
+
+  abandoned(session: SessionDecoder, detail: string): void {
+    this.#sessions.delete(session.number);
+    this.totals.closed += 1;
+    this.#gap('decode_lost', `session ${session.number}: the decoder failed twice: ${detail}`);
+  }
+
+  /** Part of the journal cannot be read: no open session can be followed any further. */
+  damaged(detail: string): void {
+    if (this.reel === null) {
+      this.#early ??= detail;
+      return;
+    }
+    this.#gap('journal_damaged', detail);
+    for (const session of this.#sessions.values()) session.lost('journal_damaged', detail);
+  }
+
+  /** The journal ends here and its writer is dead: the records that say so. */
+  crashed(): void {
+    if (this.reel === null || this.ended) return;
+    for (const session of [...this.#sessions.values()]) this.#closeSession(session, 'recorder_crashed');
+    const detail =
+      'the recorder ended without closing the reel; the next one decoded what its journal still held';
+    this.#gap('recorder_crashed', detail);
+    this.ended = true;
+  }
+
+  /** JSON of a DecoderSnapshot in pieces, a piece for each session, so that idle ones cost no work. */
+  saved(): string[] {
+    const { reel, now, ended, totals } = this;
+    const head = JSON.stringify({ reel, anchor: this.#anchor, now, ended, totals });
+    const pieces = [`${head.slice(0, -1)},"sessions":[`];
+    let comma = '';
+    for (const session of this.#sessions.values()) {
+      pieces.push(comma + session.saved());
+      comma = ',\n';
+    }
+    pieces.push(']}');
+    return pieces;
+  }
+
+  #entry(kind: number, flag: number, number: number, bytes: Buffer, start: number, end: number): void {
+    switch (kind) {
+      case entryKind.frontend:
+        this.#sessions.get(number)?.frontend(viewOf(bytes, start, end));
+        break;
+      case entryKind.backend:
+        this.#sessions.get(number)?.backend(viewOf(bytes, start, end));
+        break;
+      case entryKind.counted: {
+        if (end - start < 16) {
+          this.damaged('a short counted entry');
+          return;
+        }
+        const isFrontend = bytes.readUInt32LE(start) === side.frontend;
+        const frames = bytes.readUInt32LE(start + 4);
+        this.#sessions.get(number)?.counted(isFrontend, flag, frames, bytes.readDoubleLE(start + 8));
+        break;
+      }
+      case entryKind.tail: {
+        if (end - start < 48) {
+          this.damaged('a short tail entry');
+          return;
+        }
+        const isFrontend = bytes.readUInt32LE(start) === side.frontend;
+        const sha256 = bytes.subarray(start + 16, start + 48);
+        this.#sessions.get(number)?.tail(isFrontend, flag, bytes.readDoubleLE(start + 8), sha256);
+        break;
+      }
+      case entryKind.tick:
+        this.#tick();
+        break;
+      case entryKind.clock:
+        if (end - start >= 8) this.#clock(bytes.readDoubleLE(start));
+        break;
+      case entryKind.startup:
+        this.#sessions.get(number)?.startup(bytes.subarray(start, end));
+        break;
+      default:
+        this.#described(kind, number, bytes.toString('utf8', start, end));
+    }
+  }
+
+  /** The entries that carry JSON; rare. Kinds of a later version are passed over. */
+  #described(kind: number, number: number, text: string): void {
+    let entry: unknown;
+    try {
+      entry = JSON.parse(text);
+    } catch {
+      this.damaged(`an entry of kind ${kind} does not parse`);
+      return;
+    }
+    if (kind === entryKind.reel) this.#begin(entry as ReelEntry);
+    else if (kind === entryKind.open) this.#open(number, entry as OpenEntry);
+    else if (kind === entryKind.close) this.#close(number, entry as CloseEntry);
+    else if (kind === entryKind.gap) this.#gapEntry(number, entry as GapEntry);
+    else if (kind === entryKind.end) this.#end();
+  }
+
+  /** Every file opens with the same `reel` entry; the first of them begins the reel. */
+  #begin(reel: ReelEntry): void {
+    if (this.reel !== null) return;
+    this.reel = reel;
+    this.#anchor = { wallUs: reel.wallUs, monoNs: 0 };
+    this.now = { wallUs: Math.round(reel.wallUs + this.now.monoNs / 1000), monoNs: this.now.monoNs };
+    const { recorder, name, version, upstream, listen, journal, policy } = reel;
+    this.record({
+      ...this.#head(),
+      kind: 'reel_opened',
+      recorder,
+      name,
+      version,
+      upstream,
+      listen,
+      journal,
+      trust_upstream: reel.trustUpstream,
+      policy,
+    });
+    if (this.#early !== null) this.damaged(this.#early);
+  }
+
+  #clock(wallUs: number): void {
+    this.#anchor = { wallUs, monoNs: this.now.monoNs };
+    this.now = { wallUs: Math.round(wallUs), monoNs: this.now.monoNs };
+  }
+
+  #tick(): void {
+    for (const session of this.#sessions.values()) session.tick();
+    this.totals.ticks += 1;
+    if (this.totals.ticks % this.#heartbeatSeconds === 0) this.#heartbeat();
+  }
+
+  #heartbeat(): void {
+    const { opened, closed, statements } = this.totals;
+    const open = Array.from(this.#sessions.values(), ({ number, lastN }) => ({
+      session: this.#sessionId(number),
+      n: lastN,
+    }));
+    let from = 0;
+    do {
+      const part = open.slice(from, from + sessionsPerHeartbeat);
+      this.record({ ...this.#head(), kind: 'heartbeat', opened, closed, statements, open: part });
+      from += sessionsPerHeartbeat;
+    } while (from < open.length);
+  }
+
+  #open(number: number, entry: OpenEntry): void {
+    if (this.reel === null || this.#sessions.has(number)) {
+      this.damaged(`session ${number} opened twice`);
+      return;
+    }
+    const { client, server, tls } = entry;
+    const identity = { session: this.#sessionId(number), client, server, tls };
+    this.totals.opened += 1;
+    this.#sessions.set(number, new SessionDecoder(number, identity, this));
+  }
+
+  #close(number: number, { why, reason, bytesFromClient, bytesFromServer }: CloseEntry): void {
+    const session = this.#sessions.get(number);
+    if (session === undefined) return;
+    const totals = { bytesFromClient, bytesFromServer };
+    session.close(reason === undefined ? { why, ...totals } : { why, reason, ...totals });
+    if (this.#sessions.delete(number)) this.totals.closed += 1;
+  }
+
+  #closeSession(session: SessionDecoder, why: 'recorder_stopped' | 'recorder_crashed'): void {
+    session.close({ why, bytesFromClient: session.fromClient, bytesFromServer: session.fromServer });
+    if (this.#sessions.delete(session.number)) this.totals.closed += 1;
+  }
+
+  #gapEntry(number: number, entry: GapEntry): void {
+    const known = GapReason.safeParse(entry.reason);
+    const reason = known.success ? known.data : 'decode_lost';
+    const detail = known.success ? entry.detail : `${entry.reason}: ${entry.detail}`;
+    const session = this.#sessions.get(number);
+    // Bytes of the session are missing from here on, for whatever reason: it cannot be followed any further.
+    if (session !== undefined) session.lost(reason, detail);
+    else this.#gap(reason, detail, entry.bytes);
+  }
+
+  #gap(reason: GapReasonType, detail: string, bytes?: number): void {
+    const gap = { ...this.#head(), kind: 'gap' as const, reason, detail };
+    this.record(bytes === undefined ? gap : { ...gap, bytes });
+  }
+
+  #end(): void {
+    if (this.ended || this.reel === null) return;
+    for (const session of [...this.#sessions.values()]) this.#closeSession(session, 'recorder_stopped');
+    this.ended = true;
+    const { opened: sessions, statements } = this.totals;
+    this.record({ ...this.#head(), kind: 'reel_closed', why: 'stopped', sessions, statements });
+  }
+
+  #head(): { at: string; mono: string } {
+    return { at: wallText(this.now), mono: monoText(this.now) };
+  }
+
+  #sessionId(number: number): string {
+    return `${this.reel!.reel.slice(0, 16)}-${number}`;
+  }
+}
+
+/** A plain view: made in half the time of a Buffer, and there is one for every entry. */
+function viewOf(bytes: Buffer, start: number, end: number): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start);
+}

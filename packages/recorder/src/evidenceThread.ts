@@ -1,0 +1,249 @@
+/**
+ * Owns the evidence side of one recorder: the living reel's pipeline, those of dead recorders, the outbox and the sender, and
+ * the messages of workerPlan.ts. Decides when work is done, never what is recorded. Never asks the relay for anything.
+ */
+import { join } from 'node:path';
+import type { DraftRecord } from '@pgtape/evidence';
+import type { GrpcClient } from '@pgtape/otlp';
+import { defaultLimits } from '@pgtape/session';
+import { Outbox } from './outbox.ts';
+import { deadReels, journalTest, recoverReel } from './recovery.ts';
+import { type PipelineOptions, type PipelineState, ReelPipeline } from './reelPipeline.ts';
+import { Sender, within } from './sender.ts';
+import type { SpoolDisk } from './spoolDisk.ts';
+import type { FromWorker, ToWorker, WorkerPlan, WorkerStats } from './workerPlan.ts';
+
+/** What the worker has of the world. */
+export interface WorkerEdges {
+  readonly disk: SpoolDisk;
+  readonly client: Pick<GrpcClient, 'unary' | 'close'>;
+  readonly wallUs: () => number;
+  /** Monotonic, milliseconds. */
+  readonly nowMs: () => number;
+  readonly random: () => number;
+  /** CPU microseconds of this thread. */
+  readonly cpuUs: () => number;
+  readonly post: (message: FromWorker) => void;
+}
+
+/** Journal decoded before others get their turn on the thread. */
+const stepBytes = 256 * 1024;
+const pollMsMin = 5;
+const pollMsMax = 50;
+/** Between two attempts at an outbox that takes nothing. */
+const stalledMs = 250;
+/** Of the grace to stop in: for what has to follow the sending. */
+const closeMs = 200;
+
+export class EvidenceThread {
+  readonly #plan: WorkerPlan;
+  readonly #edges: WorkerEdges;
+  readonly #progress: Float64Array;
+  readonly #outbox: Outbox;
+  readonly #sender: Sender;
+  readonly #recovered: string[] = [];
+  /** Dead reels not yet begun. */
+  #dead: string[];
+  #recovering: ReelPipeline | null = null;
+  #recoveryError = '';
+  #live: ReelPipeline | null = null;
+  #liveState: PipelineState = 'busy';
+  #deadState: PipelineState = 'busy';
+  #isStarted = false;
+  #stopAtMs = 0;
+  #wake: (() => void) | null = null;
+  #segmentsSealed = 0;
+  /** Of reels that are recovered and gone. */
+  #pastRecords = 0;
+  #pastStatements = 0;
+  #pastDecodeLost = 0;
+
+  /** @throws ErrnoException when the spool cannot be read */
+  constructor(plan: WorkerPlan, edges: WorkerEdges) {
+    this.#plan = plan;
+    this.#edges = edges;
+    this.#progress = new Float64Array(plan.progress);
+    const { disk, client, nowMs, random } = edges;
+    const hasJournal = journalTest(disk, plan.journalDir, plan.reel);
+    this.#outbox = new Outbox(plan.outboxDir, hasJournal, disk);
+    this.#dead = deadReels(disk, plan.journalDir, plan.reel);
+    this.#sender = new Sender({
+      outbox: this.#outbox,
+      client,
+      timeoutMs: plan.vault.timeoutMs,
+      nowMs,
+      random,
+    });
+  }
+
+  /**
+   * Works until told to stop. @throws when the living reel's journal cannot be read or decoded: whoever starts the worker anew lets it
+   * take up the reel from its snapshot
+   */
+  async run(): Promise<void> {
+    this.#sender.start();
+    let pollMs = pollMsMin;
+    while (!this.#isDone()) {
+      const worked = this.#work();
+      this.#announce();
+      pollMs = worked ? pollMsMin : Math.min(pollMsMax, pollMs * 2);
+      if (worked) await new Promise<void>((resolve) => setImmediate(resolve));
+      else await this.#sleep(this.#isStalled() ? stalledMs : pollMs);
+    }
+    await this.#stop();
+  }
+
+  receive(message: ToWorker): void {
+    if (message.kind === 'stats') {
+      this.#edges.post({ kind: 'stats', stats: this.stats() });
+      return;
+    }
+    this.#stopAtMs = this.#edges.nowMs() + message.graceMs;
+    this.#wake?.();
+  }
+
+  stats(): WorkerStats {
+    const live = this.#live;
+    const dead = this.#recovering;
+    const sum = (past: number, of: (pipeline: ReelPipeline) => number): number =>
+      past + (live === null ? 0 : of(live)) + (dead === null ? 0 : of(dead));
+    return {
+      records: sum(this.#pastRecords, ({ records }) => records),
+      statements: sum(this.#pastStatements, ({ statements }) => statements),
+      sessionsOpen: live?.sessionsOpen ?? 0,
+      decodeLost: sum(this.#pastDecodeLost, ({ decodeLost }) => decodeLost),
+      segmentsSealed: this.#segmentsSealed,
+      segmentsAcked: this.#sender.acked,
+      outboxSegments: this.#outbox.segments,
+      outboxBytes: this.#outbox.bytes,
+      sendErrors: this.#sender.errors,
+      lastSendError: this.#lastError(),
+      cpuUs: this.#edges.cpuUs(),
+    };
+  }
+
+  #lastError(): string {
+    if (this.#recoveryError !== '') return `recovery: ${this.#recoveryError}`;
+    const failure = this.#live?.failure ?? this.#recovering?.failure ?? null;
+    if (failure !== null) return `outbox: ${failure.message}`;
+    const snapshot = this.#live?.snapshotFailure ?? null;
+    return snapshot === null ? this.#sender.lastError : `snapshot: ${snapshot.message}`;
+  }
+
+  /** One step of the living reel and one of a dead one; false: nothing to do at the moment. */
+  #work(): boolean {
+    const isLiveBusy = this.#workLive();
+    const isDeadBusy = this.#workDead();
+    return isLiveBusy || isDeadBusy;
+  }
+
+  #workLive(): boolean {
+    if (this.#liveState === 'ended') return false;
+    this.#live ??= new ReelPipeline({ ...this.#pipelineOptions(this.#plan.reel), isDead: false });
+    this.#liveState = this.#live.step(stepBytes);
+    this.#progress[1] = this.#live.settledBytes;
+    return this.#liveState === 'busy';
+  }
+
+  #workDead(): boolean {
+    if (this.#recovering === null) {
+      const reel = this.#dead[0];
+      if (reel === undefined) return false;
+      try {
+        this.#recovering = recoverReel(this.#pipelineOptions(reel));
+      } catch (error) {
+        // The disk takes or gives nothing at the moment; nothing is lost by trying again.
+        this.#deadState = 'stalled';
+        this.#recoveryError = (error as Error).message;
+        return false;
+      }
+      this.#recoveryError = '';
+      this.#dead.shift();
+      this.#recovered.push(reel);
+      if (this.#recovering === null) return true;
+    }
+    return this.#stepDead(this.#recovering);
+  }
+
+  #stepDead(pipeline: ReelPipeline): boolean {
+    try {
+      this.#deadState = pipeline.step(stepBytes);
+    } catch (error) {
+      // Its journal stays for the next start.
+      const { code, message } = error as NodeJS.ErrnoException;
+      this.#edges.post({
+        kind: 'fatal',
+        code: code ?? 'RECOVERY_FAILED',
+        message: `${pipeline.reel}: ${message}`,
+      });
+      this.#deadState = 'ended';
+    }
+    if (this.#deadState !== 'ended') return this.#deadState === 'busy';
+    pipeline.close();
+    this.#recovering = null;
+    this.#pastRecords += pipeline.records;
+    this.#pastStatements += pipeline.statements;
+    this.#pastDecodeLost += pipeline.decodeLost;
+    return true;
+  }
+
+  #pipelineOptions(reel: string): Omit<PipelineOptions, 'isDead'> {
+    const { journalDir, heartbeatSeconds, limits, segment } = this.#plan;
+    const { disk, wallUs, nowMs, post } = this.#edges;
+    return {
+      dir: join(journalDir, reel),
+      settings: { limits: { ...defaultLimits, ...limits }, heartbeatSeconds },
+      segment,
+      outbox: this.#outbox,
+      disk,
+      wallUs,
+      nowMs,
+      onRecord: (draft: DraftRecord) => {
+        if (draft.kind === 'gap') post({ kind: 'gap', reason: draft.reason });
+      },
+      onSealed: () => {
+        this.#segmentsSealed += 1;
+        this.#sender.wake();
+      },
+    };
+  }
+
+  /** Once, when dead reels are recovered, or when they cannot be for now. */
+  #announce(): void {
+    if (this.#isStarted) return;
+    const isRecovered = this.#recovering === null && this.#dead.length === 0;
+    if (!isRecovered && this.#deadState !== 'stalled') return;
+    this.#isStarted = true;
+    this.#edges.post({ kind: 'started', recoveredReels: [...this.#recovered] });
+  }
+
+  #isStalled(): boolean {
+    return this.#liveState === 'stalled' || this.#deadState === 'stalled';
+  }
+
+  #isDone(): boolean {
+    if (this.#stopAtMs === 0) return false;
+    if (this.#edges.nowMs() >= this.#stopAtMs - closeMs) return true;
+    return this.#liveState === 'ended';
+  }
+
+  async #stop(): Promise<void> {
+    this.#live?.close();
+    this.#recovering?.close();
+    const { nowMs, client, post } = this.#edges;
+    await this.#sender.drain(Math.max(0, this.#stopAtMs - closeMs - nowMs()));
+    await within(client.close(), closeMs);
+    post({ kind: 'stopped', unsentSegments: this.#outbox.segments });
+  }
+
+  async #sleep(ms: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#wake = null;
+  }
+}

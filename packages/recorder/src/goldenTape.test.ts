@@ -1,0 +1,129 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { decodeObject, RecordLine } from '@pgtape/evidence';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '@pgtape/testkit';
+import { startVault, VaultConfig } from '@pgtape/vault';
+import pg from 'pg';
+import { RecorderConfig, startRecorder } from './index.ts';
+import { playTapeScript } from './tapeScript.testing.ts';
+
+const goldenFile = fileURLToPath(new URL('../../../testdata/golden/tape.jsonl', import.meta.url));
+const rewrite = process.env.PGTAPE_GOLDEN === 'write';
+
+type Fields = Record<string, unknown>;
+
+/** What differs from run to run, by field: times, ids, ports. Everything else is compared. */
+function masked(record: RecordLine, names: Map<string, string>): Fields {
+  const fields: Fields = { ...record };
+  for (const field of ['v', 'reel', 'seq', 'salt', 'at', 'mono', 'start', 'first_ns', 'duration_ns']) {
+    if (field in fields) delete fields[field];
+  }
+  if (record.kind === 'opened') {
+    names.set(record.session, record.application_name);
+    Object.assign(fields, {
+      client: 'client',
+      server: 'server',
+      pid: record.pid > 0,
+      server_version: 'version',
+    });
+  }
+  if ('session' in record && record.session !== undefined)
+    fields.session = names.get(record.session) ?? record.session;
+  if (record.kind === 'closed') {
+    Object.assign(fields, {
+      bytes_from_client: record.bytes_from_client > 0,
+      bytes_from_server: record.bytes_from_server > 0,
+    });
+  }
+  return fields;
+}
+
+function archived(root: string): RecordLine[] {
+  return readdirSync(join(root, 'reel'), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.jsonl.zst'))
+    .sort()
+    .flatMap((file) =>
+      Buffer.from(decodeObject(readFileSync(join(root, 'reel', file))))
+        .toString('utf8')
+        .trimEnd()
+        .split('\n')
+        .slice(1, -1)
+        .map((line) => RecordLine.parse(JSON.parse(line))),
+    );
+}
+
+async function recordScript(dir: string, postgres: EmbeddedPostgres): Promise<RecordLine[]> {
+  const vault = await startVault(
+    VaultConfig.parse({
+      otlp: { port: 0 },
+      http: { port: 0 },
+      archive: { dir: join(dir, 'archive') },
+      log: { level: 'silent' },
+    }),
+  );
+  mkdirSync(join(dir, 'journal'), { mode: 0o700 });
+  const recorder = await startRecorder(
+    RecorderConfig.parse({
+      listen: { port: 0 },
+      upstream: { port: postgres.port },
+      spool: { dir: join(dir, 'spool') },
+      journal: { dir: join(dir, 'journal'), onDisk: true },
+      segment: { maxSeconds: 0.5 },
+      vault: { url: `http://127.0.0.1:${vault.otlp.port}` },
+      log: { level: 'silent' },
+    }),
+  );
+  await playTapeScript({ port: recorder.listen.port, user: 'raw', password: 'raw-password' });
+  const { unsentSegments } = await recorder.close();
+  expect(unsentSegments).toBe(0);
+  await vault.close();
+  return archived(join(dir, 'archive'));
+}
+
+describe('a scripted session of every kind', () => {
+  it('is on tape as in the golden file', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'pgtape-golden-'));
+    const postgres = await startEmbeddedPostgres({
+      dir: join(tmpdir(), `${dir.split('/').at(-1)}-postgres`),
+      password: 'golden',
+      settings: { max_prepared_transactions: '4' },
+      hba: ['host all raw 127.0.0.1/32 password'],
+    });
+    try {
+      const admin = new pg.Client({
+        host: '127.0.0.1',
+        port: postgres.port,
+        user: 'postgres',
+        password: 'golden',
+      });
+      await admin.connect();
+      await admin.query("CREATE ROLE raw SUPERUSER LOGIN PASSWORD 'raw-password'");
+      await admin.end();
+      const records = await recordScript(dir, postgres);
+      const names = new Map<string, string>();
+      const tapes = new Map<string, Fields[]>();
+      for (const record of records) {
+        if (!('session' in record) || record.session === undefined) continue;
+        const fields = masked(record, names);
+        tapes.set(record.session, [...(tapes.get(record.session) ?? []), fields]);
+      }
+      const text = [...tapes.values()]
+        .flat()
+        .map((fields) => `${JSON.stringify(fields)}\n`)
+        .join('');
+      if (rewrite) {
+        mkdirSync(join(goldenFile, '..'), { recursive: true });
+        writeFileSync(goldenFile, text);
+      }
+      expect(text.split('\n')).toEqual(readFileSync(goldenFile, 'utf8').split('\n'));
+      expect(records.filter(({ kind }) => kind === 'statement').length).toBeGreaterThan(60);
+      expect(JSON.stringify(records)).not.toMatch(/hunter\d-planted|raw-password/);
+    } finally {
+      await postgres.stop();
+      rmSync(dir, { recursive: true, force: true });
+      rmSync(join(postgres.dataDir, '..'), { recursive: true, force: true });
+    }
+  }, 120_000);
+});

@@ -1,0 +1,46 @@
+/**
+ * Owns the listening socket: accepts with the options every relayed connection needs. Knows nothing of
+ * sessions.
+ */
+import { createServer, type Server, type Socket } from 'node:net';
+import { RecorderError } from './recorderError.ts';
+
+export interface Listener {
+  readonly host: string;
+  readonly port: number;
+  /** Stops accepting; what was accepted is not touched. */
+  close(): void;
+}
+
+/** A client that has silently gone is noticed: nothing else would, the server sees only the recorder. */
+const keepAliveMs = 60_000;
+const backlogConnections = 1024;
+
+function explain(error: NodeJS.ErrnoException, host: string, port: number): RecorderError {
+  const advice: Readonly<Record<string, string>> = {
+    EADDRINUSE: 'another program listens there: choose another listen.port, or stop it',
+    EACCES: 'this user may not open that port: choose one above 1023',
+    EADDRNOTAVAIL: 'this machine does not have that address: correct listen.host',
+  };
+  const why = advice[error.code ?? ''] ?? error.message;
+  return new RecorderError('LISTEN', `cannot listen on ${host}:${port}: ${why}`, { cause: error });
+}
+
+/** @throws RecorderError `LISTEN` */
+export function listen(host: string, port: number, accept: (client: Socket) => void): Promise<Listener> {
+  const server: Server = createServer(
+    { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs },
+    accept,
+  );
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) => reject(explain(error, host, port)));
+    server.listen({ host, port, backlog: backlogConnections }, () => {
+      const address = server.address();
+      const bound = typeof address === 'object' && address !== null ? address.port : port;
+      server.removeAllListeners('error');
+      // An accept that fails (no file descriptor left) must not end the sessions that work.
+      server.on('error', () => {});
+      resolve({ host, port: bound, close: () => void server.close() });
+    });
+  });
+}

@@ -1,0 +1,241 @@
+/** The composition, with an evidence worker that does what a test says. */
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { RecorderConfig } from './config.ts';
+import { type RecorderDeps, type RunningRecorder, startRecorder } from './recorder.ts';
+import {
+  connectTo,
+  readJournal,
+  ready,
+  startServer,
+  startupMessage,
+  type TestServer,
+  until,
+} from './relayFixture.testing.ts';
+import type { StartWorker, WorkerListener } from './workerKeeper.ts';
+import type { ToWorker, WorkerPlan, WorkerStats } from './workerPlan.ts';
+
+const stats: WorkerStats = {
+  records: 7,
+  statements: 5,
+  sessionsOpen: 1,
+  decodeLost: 0,
+  segmentsSealed: 3,
+  segmentsAcked: 2,
+  outboxSegments: 1,
+  outboxBytes: 100,
+  sendErrors: 0,
+  lastSendError: '',
+  cpuUs: 10,
+};
+
+interface FakeWorker {
+  readonly plans: WorkerPlan[];
+  readonly posted: ToWorker[];
+  readonly start: StartWorker;
+  listener: WorkerListener | null;
+}
+
+/** Says `started`, answers `stats` and `stop`. */
+function fakeWorker(unsentSegments = 0): FakeWorker {
+  const worker: FakeWorker = {
+    plans: [],
+    posted: [],
+    listener: null,
+    start: (plan, listener) => {
+      worker.plans.push(plan);
+      worker.listener = listener;
+      setImmediate(() => listener.onMessage({ kind: 'started', recoveredReels: [] }));
+      return {
+        post: (message) => {
+          worker.posted.push(message);
+          if (message.kind === 'stats') listener.onMessage({ kind: 'stats', stats });
+          else setImmediate(() => listener.onMessage({ kind: 'stopped', unsentSegments }));
+        },
+        terminate: () => Promise.resolve(),
+      };
+    },
+  };
+  return worker;
+}
+
+let root: string;
+let server: TestServer;
+let running: RunningRecorder | null;
+const warnings: string[] = [];
+
+beforeEach(async () => {
+  root = mkdtempSync('/dev/shm/pgtape-recorder-test-');
+  running = null;
+  warnings.length = 0;
+  server = await startServer((socket: Socket) => {
+    socket.once('data', () => socket.write(ready));
+    socket.on('end', () => socket.end());
+  });
+});
+afterEach(async () => {
+  await running?.close();
+  await server.close();
+  rmSync(root, { recursive: true, force: true });
+});
+
+function configOf(more: object = {}): RecorderConfig {
+  return RecorderConfig.parse({
+    listen: { port: 0 },
+    upstream: { port: server.port },
+    trustUpstream: true,
+    spool: { dir: join(root, 'spool') },
+    journal: { dir: join(root, 'journal') },
+    health: { port: 0 },
+    log: { level: 'silent' },
+    ...more,
+  });
+}
+
+async function start(more: object = {}, deps: RecorderDeps = {}): Promise<RunningRecorder> {
+  const log = { info: () => {}, warn: (_fields: object, message: string) => void warnings.push(message) };
+  running = await startRecorder(configOf(more), { startWorker: fakeWorker().start, log, ...deps });
+  return running;
+}
+
+describe('startRecorder', () => {
+  it('records a session, and closes the tape in order', async () => {
+    const worker = fakeWorker(2);
+    const recorder = await start({}, { startWorker: worker.start });
+    const client = await connectTo(recorder.listen.port);
+    client.socket.write(startupMessage());
+    await until(() => client.received().length === ready.length, 'ready');
+    expect(recorder.stats()).toMatchObject({
+      sessionsOpen: 1,
+      sessionsTotal: 1,
+      bytesFromServer: ready.length,
+    });
+    expect(await recorder.close()).toEqual({ unsentSegments: 2 });
+    running = null;
+    await client.ended;
+    const entries = readJournal(recorder.journalDir);
+    expect(entries.map((entry) => entry.kind).filter((kind) => kind !== 'tick')).toEqual([
+      'reel',
+      'clock',
+      'open',
+      'startup',
+      'backend',
+      'close',
+      'end',
+    ]);
+    expect(JSON.parse(entries.find((entry) => entry.kind === 'close')?.body.toString() ?? '')).toMatchObject({
+      why: 'recorder_stopped',
+    });
+    expect(JSON.parse(entries[0]?.body.toString() ?? '')).toMatchObject({
+      reel: recorder.reel,
+      recorder: recorder.recorder,
+      name: 'recorder',
+      journal: 'memory',
+    });
+    expect(worker.plans[0]).toMatchObject({ reel: recorder.reel, outboxDir: join(root, 'spool', 'outbox') });
+    expect(worker.posted.at(-1)).toEqual({ kind: 'stop', graceMs: 10_000 });
+    expect(readdirSync(join(root, 'spool')).sort()).toEqual(['outbox', 'recorder-id']);
+  });
+
+  it('ticks each second and shows health and metrics', async () => {
+    const recorder = await start();
+    await until(() => recorder.stats().worker !== null, 'worker stats', 3000);
+    const health = recorder.health;
+    const get = async (path: string): Promise<{ status: number; text: string }> => {
+      const answer = await fetch(`http://${health?.host}:${health?.port}${path}`);
+      return { status: answer.status, text: await answer.text() };
+    };
+    expect((await get('/livez')).status).toBe(200);
+    expect((await get('/readyz')).status).toBe(200);
+    const metrics = (await get('/metrics')).text;
+    for (const line of [
+      'pgtape_recorder_sessions_open 0',
+      'pgtape_recorder_statements_total 5',
+      'pgtape_recorder_paused 0',
+    ]) {
+      expect(metrics).toContain(line);
+    }
+    expect(readJournal(recorder.journalDir).some((entry) => entry.kind === 'tick')).toBe(true);
+  });
+
+  it('a worker that dies is started anew; meanwhile it is not ready and traffic goes on', async () => {
+    const worker = fakeWorker();
+    const recorder = await start({}, { startWorker: worker.start });
+    await until(() => recorder.stats().workerRunning, 'running');
+    worker.listener?.onExit('exit code 1');
+    expect(recorder.stats().workerRunning).toBe(false);
+    const answer = await fetch(`http://${recorder.health?.host}:${recorder.health?.port}/readyz`);
+    expect(answer.status).toBe(503);
+    const client = await connectTo(recorder.listen.port);
+    client.socket.write(startupMessage());
+    await until(() => client.received().length === ready.length, 'ready');
+    await until(() => recorder.stats().workerRunning, 'restarted', 3000);
+    expect(worker.plans).toHaveLength(2);
+    expect(worker.plans[1]).toBe(worker.plans[0]);
+    expect(recorder.stats().workerRestarts).toBe(1);
+    client.socket.destroy();
+  });
+
+  it("counts the worker's gaps by their reason", async () => {
+    const worker = fakeWorker();
+    const recorder = await start({}, { startWorker: worker.start });
+    worker.listener?.onMessage({ kind: 'gap', reason: 'decode_lost' });
+    expect(recorder.stats().gaps).toEqual({ decode_lost: 1 });
+  });
+
+  it('a second recorder on the same spool is told so and leaves the first alone', async () => {
+    const recorder = await start();
+    await expect(startRecorder(configOf(), { startWorker: fakeWorker().start })).rejects.toMatchObject({
+      code: 'SPOOL_LOCKED',
+    });
+    const client = await connectTo(recorder.listen.port);
+    client.socket.write(startupMessage());
+    await until(() => client.received().length === ready.length, 'ready');
+    client.socket.destroy();
+  });
+
+  it('a port in use: a clear error, and no lock, no reel and no listener left behind', async () => {
+    const failing = startRecorder(configOf({ listen: { port: server.port } }), {
+      startWorker: fakeWorker().start,
+      log: { info: () => {}, warn: () => {} },
+    });
+    await expect(failing).rejects.toMatchObject({
+      code: 'LISTEN',
+      message: expect.stringContaining('listen.port') as unknown,
+    });
+    expect(existsSync(join(root, 'spool', 'lock'))).toBe(false);
+    expect(readdirSync(join(root, 'journal'))).toEqual([]);
+  });
+
+  it('a journal on a disk is warned about', async () => {
+    const disk = mkdtempSync(join(tmpdir(), 'pgtape-on-disk-'));
+    await start({ journal: { dir: join(disk, 'journal'), onDisk: true } });
+    if (!tmpdir().startsWith('/dev/shm'))
+      expect(warnings.some((line) => line.includes('secrets'))).toBe(true);
+    await running?.close();
+    running = null;
+    rmSync(disk, { recursive: true });
+  });
+});
+
+describe('RecorderConfig', () => {
+  it('needs only a spool', () => {
+    expect(RecorderConfig.parse({ spool: { dir: '/x' } })).toMatchObject({
+      listen: { host: '127.0.0.1', port: 5433 },
+      upstream: { host: '127.0.0.1', port: 5432 },
+      trustUpstream: false,
+      failure: { onJournalError: 'pause' },
+    });
+  });
+
+  it.each([
+    { name: 'an unknown key', config: { spool: { dir: '/x' }, listen: { prot: 1 } } },
+    { name: 'no spool', config: {} },
+    { name: 'a port that is none', config: { spool: { dir: '/x' }, listen: { port: 70_000 } } },
+    { name: 'a vault that is no URL', config: { spool: { dir: '/x' }, vault: { url: 'localhost' } } },
+  ])('refuses $name', ({ config }) => {
+    expect(RecorderConfig.safeParse(config).success).toBe(false);
+  });
+});

@@ -1,0 +1,279 @@
+/**
+ * Composes the recorder: spool, journal, relay, evidence worker and health. Knows every part, does nothing of
+ * its own.
+ */
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { type HealthServer, healthServer, logger, type SystemClock, systemClock } from '@pgtape/process';
+import type { RecorderConfig } from './config.ts';
+import type { JournalDisk } from './journalFile.ts';
+import type { ReelEntry } from './journalFormat.ts';
+import { JournalWriter } from './journalWriter.ts';
+import { type Listener, listen } from './listener.ts';
+import { RecorderError } from './recorderError.ts';
+import { recorderMetrics } from './recorderMetrics.ts';
+import type { RecorderStats } from './recorderStats.ts';
+import { newReel, workerPlan } from './reelPlan.ts';
+import { Relay } from './relay.ts';
+import { openSpool, type Spool } from './spool.ts';
+import { type StartWorker, startDecodeWorker, WorkerKeeper } from './workerKeeper.ts';
+import type { WorkerPlan } from './workerPlan.ts';
+
+export interface RecorderLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
+
+/** What the recorder takes from outside; all have defaults. */
+export interface RecorderDeps {
+  readonly startWorker?: StartWorker;
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly clock?: SystemClock;
+  readonly journalDisk?: JournalDisk;
+  readonly log?: RecorderLog;
+  readonly version?: string;
+}
+
+export interface RunningRecorder {
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly health: { readonly host: string; readonly port: number } | null;
+  /** 32 hex. */
+  readonly reel: string;
+  /** 16 hex. */
+  readonly recorder: string;
+  readonly journalDir: string;
+  stats(): RecorderStats;
+  /**
+   * Closes the tape: sessions end, the reel gets its end entry, what can be sent within the grace is sent.
+   */
+  close(): Promise<{ unsentSegments: number }>;
+}
+
+const tickMs = 1000;
+/** A journal may take this part of what its file system has free. */
+const freeShare = 0.75;
+
+/** Everything that runs, so that both the orderly end and a failed start can take it down. */
+class Composition implements RunningRecorder {
+  readonly reel: string;
+  readonly recorder: string;
+  readonly journalDir: string;
+  readonly #config: RecorderConfig;
+  readonly #spool: Spool;
+  readonly #log: RecorderLog;
+  readonly #clock: SystemClock;
+  readonly #progress: Float64Array;
+  readonly #plan: WorkerPlan;
+  readonly #journal: JournalWriter;
+  readonly #relay: Relay;
+  #listener: Listener | null = null;
+  #worker: WorkerKeeper | null = null;
+  #health: HealthServer | null = null;
+  #ticker: NodeJS.Timeout | null = null;
+  #closing: Promise<{ unsentSegments: number }> | null = null;
+
+  /** @throws RecorderError `JOURNAL_UNUSABLE` */
+  constructor(config: RecorderConfig, spool: Spool, deps: RecorderDeps) {
+    this.#config = config;
+    this.#spool = spool;
+    this.#log = deps.log ?? logger('pgtape-recorder', config.log.level);
+    this.#clock = deps.clock ?? systemClock();
+    const startMs = this.#clock.monoMs();
+    const monoMs = (): number => this.#clock.monoMs() - startMs;
+    const shared = new SharedArrayBuffer(2 * Float64Array.BYTES_PER_ELEMENT);
+    this.#progress = new Float64Array(shared);
+    const reel = newReel(config, spool, this.#clock.wallUs(), deps.version ?? '0.1.0');
+    this.reel = reel.reel;
+    this.recorder = spool.recorder;
+    this.journalDir = join(spool.journalDir, reel.reel);
+    this.#plan = workerPlan(config, spool, reel.reel, shared);
+    this.#journal = this.#openJournal(reel, monoMs, deps.journalDisk);
+    this.#relay = new Relay({
+      journal: this.#journal,
+      upstream: config.upstream,
+      trustUpstream: config.trustUpstream,
+      inspectBytesMax: config.limits.inspectBytesMax,
+      startupMs: config.limits.startupSeconds * 1000,
+      sessionsMax: config.limits.sessionsMax,
+      startupsMax: config.limits.startupsMax,
+      backlogBytesMax: this.#backlogBytesMax(),
+      backlogBytes: () => (this.#progress[0] as number) - (this.#progress[1] as number),
+      monoMs,
+      onTrouble: (event, detail) => this.#log.warn({ event }, detail),
+    });
+  }
+
+  get hasWorker(): boolean {
+    return this.#worker !== null;
+  }
+
+  get listen(): { readonly host: string; readonly port: number } {
+    return { host: this.#listener?.host ?? '', port: this.#listener?.port ?? 0 };
+  }
+
+  get health(): { readonly host: string; readonly port: number } | null {
+    return this.#health === null ? null : { host: this.#health.host, port: this.#health.port };
+  }
+
+  async start(startWorker: StartWorker): Promise<void> {
+    for (const warning of this.#spool.warnings) this.#log.warn({ event: 'spool' }, warning);
+    const { host, port } = this.#config.listen;
+    this.#listener = await listen(host, port, (client) => this.#relay.accept(client));
+    this.#worker = new WorkerKeeper(this.#plan, startWorker, {
+      onGap: (reason) => this.#relay.gauges.countGap(reason),
+      onTrouble: (event, detail) => this.#log.warn({ event }, detail),
+    });
+    this.#ticker = setInterval(() => this.#tick(), tickMs);
+    if (this.#config.health !== undefined) {
+      this.#health = await healthServer({
+        ...this.#config.health,
+        live: () => ({ ok: true, reasons: [] }),
+        ready: () => this.#readiness(),
+        metrics: recorderMetrics(() => this.stats()),
+      });
+    }
+    this.#log.info({ event: 'started', reel: this.reel, ...this.listen }, 'recording');
+  }
+
+  stats(): RecorderStats {
+    const { gauges } = this.#relay;
+    return {
+      sessionsOpen: this.#relay.sessionsOpen,
+      sessionsTotal: gauges.sessionsTotal,
+      silentConnections: gauges.silentConnections,
+      bytesFromClients: this.#relay.bytesFromClients,
+      bytesFromServer: this.#relay.bytesFromServer,
+      journaledBytes: this.#progress[0] as number,
+      sealedBytes: this.#progress[1] as number,
+      backlogBytes: (this.#progress[0] as number) - (this.#progress[1] as number),
+      paused: gauges.isPaused,
+      pausedSeconds: this.#relay.pausedSeconds,
+      refused: Object.fromEntries(gauges.refused),
+      gaps: Object.fromEntries(gauges.gaps),
+      residentBytes: process.memoryUsage.rss(),
+      relayCpuUs: threadCpuUs(),
+      worker: this.#worker?.stats ?? null,
+      workerRunning: this.#worker?.isRunning ?? false,
+      workerRestarts: this.#worker?.restarts ?? 0,
+    };
+  }
+
+  close(): Promise<{ unsentSegments: number }> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  /** A start that failed leaves no reel behind: nothing was recorded. */
+  abandon(): void {
+    this.#listener?.close();
+    this.#relay.turn.dispose();
+    this.#journal.dispose();
+    rmSync(this.journalDir, { recursive: true, force: true });
+    this.#spool.leave();
+  }
+
+  async #close(): Promise<{ unsentSegments: number }> {
+    this.#listener?.close();
+    if (this.#ticker !== null) clearInterval(this.#ticker);
+    this.#relay.stop();
+    this.#journal.end();
+    if (!this.#relay.turn.run()) {
+      this.#log.warn(
+        { event: 'journal_full' },
+        'the journal could not be closed: the reel will be called crashed',
+      );
+    }
+    this.#relay.turn.dispose();
+    this.#journal.dispose();
+    const unsentSegments = (await this.#worker?.stop(this.#config.stopGraceSeconds * 1000)) ?? 0;
+    await this.#health?.close();
+    this.#spool.leave();
+    this.#log.info({ event: 'stopped', reel: this.reel, unsentSegments }, 'the tape is closed');
+    return { unsentSegments };
+  }
+
+  #openJournal(reel: ReelEntry, nowMs: () => number, disk: JournalDisk | undefined): JournalWriter {
+    try {
+      mkdirSync(this.journalDir, { mode: 0o700 });
+      return new JournalWriter({
+        dir: this.journalDir,
+        reel,
+        nowMs,
+        progress: this.#progress,
+        ...(disk === undefined ? {} : { disk }),
+      });
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code ?? String(error);
+      throw new RecorderError('JOURNAL_UNUSABLE', `cannot write the journal in ${this.journalDir}: ${code}`, {
+        cause: error,
+      });
+    }
+  }
+
+  #backlogBytesMax(): number {
+    const room = Math.floor(this.#spool.journalFreeBytes * freeShare);
+    const { maxBytes } = this.#config.journal;
+    if (room >= maxBytes) return maxBytes;
+    const where = this.#spool.journalDir;
+    this.#log.warn(
+      { event: 'spool' },
+      `${where} has room for ${room} bytes only: journal.maxBytes is lowered to that`,
+    );
+    return room;
+  }
+
+  #readiness(): { ok: boolean; reasons: string[] } {
+    const reasons: string[] = [];
+    if (this.#relay.turn.isFailing) reasons.push('journal_full');
+    if (this.#relay.isBacklogged) reasons.push('backlog');
+    if (this.#worker?.isRunning !== true) reasons.push('worker_down');
+    return { ok: reasons.length === 0, reasons };
+  }
+
+  #tick(): void {
+    this.#spool.lock.touch();
+    this.#worker?.askStats();
+    // While the journal fails ticks would only pile up.
+    if (!this.#relay.turn.isFailing) {
+      this.#journal.tick(this.#clock.wallUs());
+      this.#relay.turn.run();
+    }
+    this.#relay.checkBacklog();
+  }
+}
+
+function threadCpuUs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return user + system;
+}
+
+/**
+ * Starts a recorder: takes the spool, opens the journal, listens, starts the evidence worker.
+ * @throws RecorderError; nothing is left running then
+ */
+export async function startRecorder(
+  config: RecorderConfig,
+  deps: RecorderDeps = {},
+): Promise<RunningRecorder> {
+  const spool = await openSpool({
+    spoolDir: config.spool.dir,
+    journalDir: config.journal.dir,
+    onDisk: config.journal.onDisk,
+    env: deps.env ?? {},
+  });
+  let running: Composition;
+  try {
+    running = new Composition(config, spool, deps);
+  } catch (error) {
+    spool.leave();
+    throw error;
+  }
+  try {
+    await running.start(deps.startWorker ?? startDecodeWorker);
+  } catch (error) {
+    if (running.hasWorker) await running.close();
+    else running.abandon();
+    throw error;
+  }
+  return running;
+}

@@ -1,0 +1,70 @@
+/** Owns the names and meanings of the recorder's Prometheus metrics; reads numbers, counts nothing itself. */
+import { Metrics } from '@pgtape/process';
+import type { RecorderStats } from './recorderStats.ts';
+
+type Reading = readonly [name: string, help: string, read: (stats: RecorderStats) => number];
+
+const gauges: readonly Reading[] = [
+  ['sessions_open', 'Sessions past their startup packet.', (s) => s.sessionsOpen],
+  ['journal_backlog_bytes', 'Journal whose segments are not sealed yet.', (s) => s.backlogBytes],
+  [
+    'paused',
+    '1 while clients are not read, because of the backlog or the journal.',
+    (s) => (s.paused ? 1 : 0),
+  ],
+  ['outbox_segments', 'Sealed segments not yet acknowledged.', (s) => s.worker?.outboxSegments ?? 0],
+  ['outbox_bytes', 'Bytes of sealed segments not yet acknowledged.', (s) => s.worker?.outboxBytes ?? 0],
+  ['worker_running', '1 while the evidence worker runs.', (s) => (s.workerRunning ? 1 : 0)],
+  ['resident_bytes', 'Resident set of the process.', (s) => s.residentBytes],
+];
+
+const totals: readonly Reading[] = [
+  [
+    'sessions_total',
+    'Connections that sent at least one byte, cancel requests included.',
+    (s) => s.sessionsTotal,
+  ],
+  ['silent_connections_total', 'Connections that came and went without a byte.', (s) => s.silentConnections],
+  ['journal_bytes_total', 'Bytes written to the journal.', (s) => s.journaledBytes],
+  ['paused_seconds_total', 'Time clients were not read.', (s) => s.pausedSeconds],
+  ['records_total', 'Records made.', (s) => s.worker?.records ?? 0],
+  ['statements_total', 'Statements recorded.', (s) => s.worker?.statements ?? 0],
+  [
+    'decode_lost_total',
+    'Sessions whose stream could not be understood to its end.',
+    (s) => s.worker?.decodeLost ?? 0,
+  ],
+  ['segments_sealed_total', 'Segments sealed.', (s) => s.worker?.segmentsSealed ?? 0],
+  [
+    'segments_acknowledged_total',
+    'Segments the vault has acknowledged.',
+    (s) => s.worker?.segmentsAcked ?? 0,
+  ],
+  ['send_errors_total', 'Failed attempts to send a segment.', (s) => s.worker?.sendErrors ?? 0],
+  ['worker_restarts_total', 'Times the evidence worker died and was started anew.', (s) => s.workerRestarts],
+];
+
+const prefix = 'pgtape_recorder_';
+
+/** The text of /metrics. */
+export function recorderMetrics(read: () => RecorderStats): () => Promise<string> {
+  const metrics = new Metrics();
+  for (const [name, help, of] of gauges) metrics.gauge(prefix + name, help, [], () => of(read()));
+  const counters = totals.map(([name, help, of]) => ({ counter: metrics.counter(prefix + name, help), of }));
+  const bytes = metrics.counter(`${prefix}bytes_total`, 'Bytes received and forwarded.', ['direction']);
+  const refused = metrics.counter(`${prefix}refused_total`, 'Connections refused, by reason.', ['reason']);
+  const gaps = metrics.counter(`${prefix}gaps_total`, 'Gaps in the recording, by reason.', ['reason']);
+  return () => {
+    const stats = read();
+    for (const { counter, of } of counters) {
+      counter.reset();
+      counter.inc(of(stats));
+    }
+    for (const counter of [bytes, refused, gaps]) counter.reset();
+    bytes.inc({ direction: 'from_client' }, stats.bytesFromClients);
+    bytes.inc({ direction: 'from_server' }, stats.bytesFromServer);
+    for (const [reason, count] of Object.entries(stats.refused)) refused.inc({ reason }, count);
+    for (const [reason, count] of Object.entries(stats.gaps)) gaps.inc({ reason }, count);
+    return metrics.text();
+  };
+}

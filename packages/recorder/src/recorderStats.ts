@@ -1,0 +1,27 @@
+/** What a running recorder tells about itself. */
+import type { WorkerStats } from './workerPlan.ts';
+
+export interface RecorderStats {
+  readonly sessionsOpen: number;
+  /** Connections that sent at least one byte, cancel requests included. */
+  readonly sessionsTotal: number;
+  readonly silentConnections: number;
+  readonly bytesFromClients: number;
+  readonly bytesFromServer: number;
+  readonly journaledBytes: number;
+  readonly sealedBytes: number;
+  readonly backlogBytes: number;
+  readonly paused: boolean;
+  readonly pausedSeconds: number;
+  /** By reason; see refusal.ts. */
+  readonly refused: Readonly<Record<string, number>>;
+  /** By reason; see GapReason of @pgtape/evidence. */
+  readonly gaps: Readonly<Record<string, number>>;
+  readonly residentBytes: number;
+  /** CPU microseconds the relay thread has used. */
+  readonly relayCpuUs: number;
+  /** null until the evidence worker has told. */
+  readonly worker: WorkerStats | null;
+  readonly workerRunning: boolean;
+  readonly workerRestarts: number;
+}

@@ -1,0 +1,57 @@
+/**
+ * Derives from the configuration what a new reel says about itself and what the evidence worker is told. Pure
+ * but for its ids.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { RecorderConfig } from './config.ts';
+import type { ReelEntry } from './journalFormat.ts';
+import type { Spool } from './spool.ts';
+import { bootId } from './spoolLock.ts';
+import type { WorkerPlan } from './workerPlan.ts';
+
+/** Hash of what decides how much of a session is recorded; rules will be part of it once there are any. */
+function policyDigest(config: RecorderConfig): string {
+  const { sqlBytesMax, paramBytesMax, inspectBytesMax } = config.limits;
+  const policy = { sqlBytesMax, paramBytesMax, inspectBytesMax, trustUpstream: config.trustUpstream };
+  return createHash('sha256').update(JSON.stringify(policy)).digest('hex');
+}
+
+export function newReel(config: RecorderConfig, spool: Spool, wallUs: number, version: string): ReelEntry {
+  return {
+    reel: randomBytes(16).toString('hex'),
+    recorder: spool.recorder,
+    seed: randomBytes(16).toString('hex'),
+    wallUs,
+    policy: policyDigest(config),
+    name: config.name,
+    version,
+    upstream: `${config.upstream.host}:${config.upstream.port}`,
+    listen: `${config.listen.host}:${config.listen.port}`,
+    journal: spool.journal,
+    trustUpstream: config.trustUpstream,
+    boot: bootId(),
+    host: hostname(),
+    inspectBytesMax: config.limits.inspectBytesMax,
+    pid: process.pid,
+  };
+}
+
+export function workerPlan(
+  config: RecorderConfig,
+  spool: Spool,
+  reel: string,
+  progress: SharedArrayBuffer,
+): WorkerPlan {
+  const { url, caFile, timeoutMs } = config.vault;
+  return {
+    journalDir: spool.journalDir,
+    outboxDir: spool.outboxDir,
+    reel,
+    segment: config.segment,
+    limits: { sqlBytesMax: config.limits.sqlBytesMax, paramBytesMax: config.limits.paramBytesMax },
+    vault: { url, timeoutMs, ...(caFile === undefined ? {} : { caFile }) },
+    heartbeatSeconds: config.heartbeatSeconds,
+    progress,
+  };
+}

@@ -1,0 +1,86 @@
+/**
+ * Owns every way in which the recorder turns a client away: its named reason and the sentence the client
+ * reads.
+ */
+import { encodeError } from '@pgtape/wire';
+
+/** The same word in the journal's close entry, the record and the metric. */
+export type RefusalReason =
+  | 'upstream_trusts'
+  | 'upstream_unreachable'
+  | 'upstream_unintelligible'
+  | 'tls_no_certificate'
+  | 'direct_tls'
+  | 'stuffing'
+  | 'startup_repeated'
+  | 'startup_malformed'
+  | 'startup_length'
+  | 'startup_timeout'
+  | 'sessions_max'
+  | 'startups_max';
+
+interface Sentence {
+  readonly sqlstate: string;
+  readonly message: string;
+  readonly hint?: string;
+}
+
+/** null: closed without a word, as PostgreSQL does for bytes that are no startup packet. */
+const sentences: Readonly<Record<RefusalReason, Sentence | null>> = {
+  upstream_trusts: {
+    sqlstate: '28000',
+    message:
+      'pgtape: the database let this connection in without asking for a password, so the recorder refused it',
+    hint:
+      'Behind a recorder every client looks local to the database, and "trust" would let anybody in. ' +
+      'Use scram-sha-256 in pg_hba.conf for the connections the recorder makes, or start it with ' +
+      '--trust-upstream.',
+  },
+  upstream_unreachable: {
+    sqlstate: '08001',
+    message: 'pgtape: the recorder could not connect to the database',
+    hint: "The recorder runs; check that the database does, and the recorder's upstream.host and .port.",
+  },
+  upstream_unintelligible: {
+    sqlstate: '08P01',
+    message: 'pgtape: what the database sent before it let this connection in is not the PostgreSQL protocol',
+    hint: 'Check upstream.host and upstream.port of the recorder.',
+  },
+  tls_no_certificate: {
+    sqlstate: '08004',
+    message:
+      'pgtape: the database speaks TLS, but this recorder has no certificate and cannot record inside TLS',
+    hint:
+      'Connect with sslmode=disable, or point the recorder at a listener of the database without TLS, ' +
+      'such as its unix socket.',
+  },
+  direct_tls: null,
+  stuffing: {
+    sqlstate: '08P01',
+    message: 'pgtape: received data behind an encryption request before it was answered',
+    hint: 'This is a broken client or an attack on the connection.',
+  },
+  startup_repeated: {
+    sqlstate: '08P01',
+    message: 'pgtape: received the same encryption request twice',
+  },
+  startup_malformed: {
+    sqlstate: '08P01',
+    message: 'pgtape: invalid startup packet layout',
+  },
+  startup_length: null,
+  startup_timeout: null,
+  sessions_max: {
+    sqlstate: '53300',
+    message: 'pgtape: the recorder has as many sessions as it was told to take',
+    hint: 'Close sessions, or raise limits.sessionsMax of the recorder.',
+  },
+  startups_max: null,
+};
+
+/** The ErrorResponse a refused client gets; null: nothing is said. */
+export function refusalFrame(reason: RefusalReason, detail?: string): Uint8Array | null {
+  const sentence = sentences[reason];
+  if (sentence === null) return null;
+  return encodeError({ severity: 'FATAL', ...sentence, ...(detail === undefined ? {} : { detail }) });
+}

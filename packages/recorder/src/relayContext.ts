@@ -1,0 +1,24 @@
+/** What every session of one recorder shares; sessions know each other only through it. */
+import type { Gauges } from './gauges.ts';
+import type { JournalWriter } from './journalWriter.ts';
+import type { RelayTurn } from './relayTurn.ts';
+import type { UpstreamAddress } from './upstream.ts';
+
+export interface RelayContext {
+  readonly upstream: UpstreamAddress;
+  readonly trustUpstream: boolean;
+  readonly inspectBytesMax: number;
+  readonly startupMs: number;
+  readonly sessionsMax: number;
+  readonly journal: JournalWriter;
+  readonly turn: RelayTurn;
+  readonly gauges: Gauges;
+  /** 1, 2, 3 ... of the session in the reel. */
+  nextSession(): number;
+  /** Sessions past their startup packet, cancels not counted; kept by the sessions themselves. */
+  sessionsOpen: number;
+  /** Too much journal waits to be sealed: clients are not read. */
+  readonly isBacklogged: boolean;
+  /** So many sockets that one poll of the event loop may read a socket twice before the turn ends. */
+  readonly isCrowded: boolean;
+}

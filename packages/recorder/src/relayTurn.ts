@@ -1,0 +1,132 @@
+/**
+ * Owns the order of one event-loop turn: journal first, forward after (R1), for all sessions at once. When
+ * the journal cannot be written nothing is forwarded, everybody stops reading, and it is tried again. Knows
+ * no bytes.
+ */
+import type { JournalWriter } from './journalWriter.ts';
+
+/** What waits for the turn's journal write. */
+export interface Forwarder {
+  forward(): void;
+}
+
+export interface TurnEvents {
+  /** The journal failed: stop every read. */
+  onFailure(error: NodeJS.ErrnoException): void;
+  /** It works again: journal what happened. Nothing is forwarded yet. */
+  onRecovery(error: NodeJS.ErrnoException, lostMs: number): void;
+  /** That is written too, and what waited is forwarded: read again. */
+  onRecovered(): void;
+  /** Everything of the turn is in the kernel and forwarded. */
+  onFlushed(): void;
+}
+
+/**
+ * A turn of this many journal bytes is written at once instead of at the loop's end: it bounds the buffer.
+ */
+const turnBytesMax = 4 * 1024 * 1024;
+const retryMs = 100;
+
+export class RelayTurn {
+  readonly #journal: JournalWriter;
+  readonly #events: TurnEvents;
+  #waiting: Forwarder[] = [];
+  #spare: Forwarder[] = [];
+  #after: (() => void)[] = [];
+  #armed = false;
+  #running = false;
+  #failedWith: NodeJS.ErrnoException | null = null;
+  #failedAt = 0;
+  #isTold = false;
+  #retry: NodeJS.Timeout | null = null;
+  readonly #onLoopEnd = (): void => {
+    this.#armed = false;
+    this.run();
+  };
+
+  constructor(journal: JournalWriter, events: TurnEvents) {
+    this.#journal = journal;
+    this.#events = events;
+  }
+
+  get isFailing(): boolean {
+    return this.#failedWith !== null;
+  }
+
+  /** Calls `forward` once this turn is journaled; the caller asks once per turn. */
+  schedule(forwarder: Forwarder): void {
+    this.#waiting.push(forwarder);
+    if (this.#journal.turnBytes > turnBytesMax) this.run();
+    else this.arm();
+  }
+
+  /**
+   * Runs `then` once what was journaled so far is in the kernel. For the rare paths; streams use `schedule`.
+   */
+  after(then: () => void): void {
+    this.#after.push(then);
+    this.arm();
+  }
+
+  /** Sees to it that what was journaled in this turn is written at its end. */
+  arm(): void {
+    if (this.#armed) return;
+    this.#armed = true;
+    setImmediate(this.#onLoopEnd);
+  }
+
+  /** Writes and forwards now. @returns false when the journal could not be written */
+  run(): boolean {
+    if (this.#running) return true;
+    if (!this.#journal.flush()) {
+      this.#fail(this.#journal.failure as NodeJS.ErrnoException);
+      return false;
+    }
+    const hasFailed = this.#failedWith !== null;
+    if (this.#failedWith !== null && !this.#recover(this.#failedWith)) return false;
+    this.#running = true;
+    this.#forward();
+    this.#running = false;
+    if (hasFailed) this.#events.onRecovered();
+    this.#events.onFlushed();
+    return true;
+  }
+
+  dispose(): void {
+    if (this.#retry !== null) clearInterval(this.#retry);
+    this.#retry = null;
+  }
+
+  #forward(): void {
+    const waiting = this.#waiting;
+    this.#waiting = this.#spare;
+    for (const forwarder of waiting) forwarder.forward();
+    waiting.length = 0;
+    this.#spare = waiting;
+    if (this.#after.length === 0) return;
+    const after = this.#after;
+    this.#after = [];
+    for (const then of after) then();
+  }
+
+  #fail(error: NodeJS.ErrnoException): void {
+    if (this.#failedWith !== null) return;
+    this.#failedWith = error;
+    this.#failedAt = performance.now();
+    this.#retry = setInterval(() => this.run(), retryMs);
+    this.#events.onFailure(error);
+  }
+
+  /** The gap that tells of the failure has to be written too before anything moves again. */
+  #recover(error: NodeJS.ErrnoException): boolean {
+    if (!this.#isTold) {
+      this.#isTold = true;
+      this.#events.onRecovery(error, performance.now() - this.#failedAt);
+      if (!this.#journal.flush()) return false;
+    }
+    this.#isTold = false;
+    this.#failedWith = null;
+    this.dispose();
+    return true;
+  }
+}

@@ -1,0 +1,196 @@
+import { spawn, spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openSpool, type SpoolOptions } from './spool.ts';
+import { lockSpool } from './spoolLock.ts';
+
+let root: string;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'pgtape-spool-'));
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+const memory = mkdtempSync('/dev/shm/pgtape-test-');
+afterAll(() => rmSync(memory, { recursive: true, force: true }));
+
+const options = (more: Partial<SpoolOptions> = {}): SpoolOptions => ({
+  spoolDir: join(root, 'spool'),
+  onDisk: false,
+  env: { XDG_RUNTIME_DIR: memory },
+  ...more,
+});
+
+const uid = process.getuid?.() ?? 0;
+
+describe('openSpool', () => {
+  it('puts the journal into XDG_RUNTIME_DIR, apart from other spools, and keeps its id', async () => {
+    const first = await openSpool(options());
+    expect(first).toMatchObject({
+      journal: 'memory',
+      journalDir: join(memory, `pgtape-${uid}`, first.recorder),
+      outboxDir: join(root, 'spool', 'outbox'),
+      warnings: [],
+    });
+    expect(first.recorder).toMatch(/^[0-9a-f]{16}$/);
+    expect(statSync(first.journalDir).mode & 0o777).toBe(0o700);
+    first.lock.release();
+    const second = await openSpool(options());
+    expect(second.recorder).toBe(first.recorder);
+    second.lock.release();
+    const other = await openSpool(options({ spoolDir: join(root, 'other') }));
+    expect(other.recorder).not.toBe(first.recorder);
+    other.lock.release();
+  });
+
+  it.each([
+    { name: 'XDG_RUNTIME_DIR is not set', env: {} },
+    { name: 'XDG_RUNTIME_DIR is not there', env: { XDG_RUNTIME_DIR: '/nowhere' } },
+    { name: 'XDG_RUNTIME_DIR is a disk', env: { XDG_RUNTIME_DIR: '/var/tmp' } },
+  ])('takes /dev/shm when $name', async ({ env }) => {
+    const spool = await openSpool(options({ env }));
+    expect(spool.journalDir).toBe(`/dev/shm/pgtape-${uid}/${spool.recorder}`);
+    spool.lock.release();
+    rmSync(spool.journalDir, { recursive: true });
+    rmSync(`/var/tmp/pgtape-${uid}`, { recursive: true, force: true });
+  });
+
+  it('does not fall for a name in a shared directory that is not ours', async () => {
+    const shared = mkdtempSync(join(memory, 'shared-'));
+    symlinkSync(root, join(shared, `pgtape-${uid}`));
+    const spool = await openSpool(options({ env: { XDG_RUNTIME_DIR: shared } }));
+    expect(spool.journalDir.startsWith('/dev/shm/pgtape-')).toBe(true);
+    spool.lock.release();
+    rmSync(spool.journalDir, { recursive: true });
+  });
+
+  it('refuses a journal on a disk unless asked for, then warns', async () => {
+    const journalDir = '/var/tmp/pgtape-journal-test';
+    try {
+      await expect(openSpool(options({ journalDir }))).rejects.toMatchObject({
+        code: 'JOURNAL_NOT_IN_MEMORY',
+        message: expect.stringContaining('journal.onDisk') as unknown,
+      });
+      const spool = await openSpool(options({ journalDir, onDisk: true }));
+      expect(spool.journal).toBe('disk');
+      expect(spool.warnings).toHaveLength(1);
+      spool.lock.release();
+    } finally {
+      rmSync(journalDir, { recursive: true, force: true });
+    }
+  });
+
+  it('a damaged recorder id is an error that says what to do, and leaves no lock', async () => {
+    mkdirSync(join(root, 'spool'));
+    writeFileSync(join(root, 'spool', 'recorder-id'), 'nonsense');
+    await expect(openSpool(options())).rejects.toMatchObject({ code: 'SPOOL_UNUSABLE' });
+    expect(existsSync(join(root, 'spool', 'lock'))).toBe(false);
+  });
+
+  it('a spool that is a file is an error that says what to do', async () => {
+    writeFileSync(join(root, 'spool'), '');
+    await expect(openSpool(options())).rejects.toMatchObject({ code: 'SPOOL_UNUSABLE' });
+  });
+
+  const asUser = uid === 0 ? it.skip : it;
+  asUser('a spool that cannot be written is an error that says what to do', async () => {
+    mkdirSync(join(root, 'spool'));
+    chmodSync(join(root, 'spool'), 0o500);
+    await expect(openSpool(options())).rejects.toMatchObject({ code: 'SPOOL_UNUSABLE' });
+  });
+});
+
+describe('lockSpool', () => {
+  const file = (): string => join(root, 'lock');
+  const holder = (more: object): string => {
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+    const namespace = JSON.parse(readFileSync(file(), 'utf8')) as { namespace: string };
+    return JSON.stringify({
+      pid: 1,
+      started: '1',
+      boot,
+      namespace: namespace.namespace,
+      host: hostname(),
+      ...more,
+    });
+  };
+
+  it('keeps a second one off and lets it in after the first has gone', async () => {
+    const first = await lockSpool(file());
+    await expect(lockSpool(file())).rejects.toMatchObject({
+      code: 'SPOOL_LOCKED',
+      message: expect.stringContaining(`pid ${process.pid}`) as unknown,
+    });
+    first.release();
+    const second = await lockSpool(file());
+    second.release();
+    expect(readdirSync(root)).toEqual([]);
+  });
+
+  it.each([
+    { name: 'of a dead process', more: () => ({ pid: spawnSync('true').pid }) },
+    {
+      name: 'of a process whose pid is another one now',
+      more: () => ({ pid: process.ppid, started: '12345' }),
+    },
+    { name: 'of an earlier boot', more: () => ({ pid: process.ppid, boot: 'another' }) },
+  ])('takes over a lock $name', async ({ more }) => {
+    (await lockSpool(file())).release();
+    const probe = await lockSpool(file());
+    const text = holder(more());
+    probe.release();
+    writeFileSync(file(), text);
+    const taken = await lockSpool(file());
+    expect(readFileSync(file(), 'utf8')).not.toBe(text);
+    taken.release();
+  });
+
+  it('does not touch a lock of another host that is being touched', async () => {
+    const probe = await lockSpool(file());
+    const text = holder({ host: 'another' });
+    probe.release();
+    writeFileSync(file(), text);
+    const touching = setInterval(() => writeFileSync(file(), text), 100);
+    try {
+      await expect(lockSpool(file())).rejects.toMatchObject({ code: 'SPOOL_LOCKED' });
+    } finally {
+      clearInterval(touching);
+    }
+  });
+
+  it('does not release what somebody else has taken over', async () => {
+    const first = await lockSpool(file());
+    writeFileSync(file(), 'of somebody else');
+    first.release();
+    expect(existsSync(file())).toBe(true);
+  });
+
+  it('of eight processes that find a dead lock one gets it', async () => {
+    const probe = await lockSpool(file());
+    const text = holder({ pid: spawnSync('true').pid });
+    probe.release();
+    writeFileSync(file(), text);
+    const module = new URL('./spoolLock.js', import.meta.url).href;
+    const script = `import { lockSpool } from ${JSON.stringify(module)};
+      await lockSpool(${JSON.stringify(file())})
+        .then(() => setTimeout(() => {}, 1500), () => process.exit(7));`;
+    const codes = await Promise.all(
+      Array.from({ length: 8 }, () => {
+        const child = spawn(process.execPath, ['--input-type=module', '-e', script]);
+        return new Promise<number | null>((resolve) => child.once('exit', resolve));
+      }),
+    );
+    expect(codes.sort()).toEqual([0, 7, 7, 7, 7, 7, 7, 7]);
+  });
+});

@@ -1,0 +1,177 @@
+/**
+ * Owns the lock that keeps a second recorder off a spool. A lock whose holder is dead is taken over; one
+ * whose holder cannot be seen (another container's process) is stale when it has not been touched for a
+ * while.
+ */
+import {
+  linkSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { RecorderError } from './recorderError.ts';
+
+interface Holder {
+  readonly pid: number;
+  /**
+   * Clock ticks since boot, field 22 of /proc/PID/stat: tells a reused pid from the holder. '' where there is
+   * no /proc.
+   */
+  readonly started: string;
+  readonly boot: string;
+  /** PID namespace; the pid says nothing in another one. */
+  readonly namespace: string;
+  readonly host: string;
+}
+
+export interface SpoolLock {
+  /** Says that the holder lives; at least every `staleMs / 2`. */
+  touch(): void;
+  release(): void;
+}
+
+/** A holder that cannot be looked up is taken for dead after this long without a touch. */
+const staleMs = 10_000;
+
+function readOr(fallback: string, read: () => string): string {
+  try {
+    return read();
+  } catch {
+    return fallback;
+  }
+}
+
+/** Id of this boot of the machine; '' where the system does not tell. */
+export function bootId(): string {
+  return readOr('', () => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim());
+}
+
+function startedAt(pid: number): string {
+  // The second field is the program's name and may hold blanks and parentheses.
+  const stat = readOr('', () => readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+}
+
+function self(): Holder {
+  return {
+    pid: process.pid,
+    started: startedAt(process.pid),
+    boot: bootId(),
+    namespace: readOr('', () => readlinkSync('/proc/self/ns/pid')),
+    host: hostname(),
+  };
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** `unknown`: its process cannot be looked up from here. */
+function judge(text: string): 'dead' | 'alive' | 'unknown' {
+  let holder: Holder;
+  try {
+    holder = JSON.parse(text) as Holder;
+  } catch {
+    return 'unknown';
+  }
+  const me = self();
+  if (holder.host !== me.host) return 'unknown';
+  if (holder.boot !== me.boot) return 'dead';
+  if (holder.namespace !== me.namespace) return 'unknown';
+  if (!isAlive(holder.pid)) return 'dead';
+  return startedAt(holder.pid) === holder.started ? 'alive' : 'dead';
+}
+
+async function isUntouched(file: string): Promise<boolean> {
+  const touched = (): number => Number(readOr('0', () => String(statSync(file).mtimeMs)));
+  const before = touched();
+  for (let waited = 0; waited < staleMs; waited += 250) {
+    await sleep(250);
+    if (touched() !== before) return false;
+  }
+  return true;
+}
+
+function giveBack(aside: string, file: string): void {
+  try {
+    linkSync(aside, file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+}
+
+/** Puts a dead holder's lock aside; false: it was not that lock any more. */
+function putAside(file: string, judged: string, aside: string): boolean {
+  try {
+    renameSync(file, aside);
+  } catch {
+    return false;
+  }
+  const isJudged = readOr('', () => readFileSync(aside, 'utf8')) === judged;
+  // Somebody else took over in between and this is his lock: give it back, unless a third has one already.
+  if (!isJudged) giveBack(aside, file);
+  rmSync(aside, { force: true });
+  return isJudged;
+}
+
+function locked(file: string, text: string): RecorderError {
+  const pid = /"pid":(\d+)/.exec(text)?.[1] ?? 'unknown';
+  return new RecorderError(
+    'SPOOL_LOCKED',
+    `another recorder (pid ${pid}) uses this spool (${file}): ` +
+      'stop it, or give this one a spool.dir of its own',
+  );
+}
+
+/** @throws RecorderError `SPOOL_LOCKED` */
+export async function lockSpool(file: string): Promise<SpoolLock> {
+  const own = `${file}.${process.pid}.${performance.now()}`;
+  const text = JSON.stringify(self());
+  writeFileSync(own, text, { mode: 0o600 });
+  try {
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      try {
+        // Unlike a rename a link never replaces: of two recorders one gets it.
+        linkSync(own, file);
+        return heldLock(file, text);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      }
+      const held = readOr('', () => readFileSync(file, 'utf8'));
+      const verdict = judge(held);
+      if (verdict === 'alive') throw locked(file, held);
+      if (verdict === 'unknown' && !(await isUntouched(file))) throw locked(file, held);
+      putAside(file, held, `${own}.stale`);
+    }
+    throw locked(file, '');
+  } finally {
+    rmSync(own, { force: true });
+  }
+}
+
+function heldLock(file: string, text: string): SpoolLock {
+  return {
+    touch() {
+      const now = new Date();
+      try {
+        utimesSync(file, now, now);
+      } catch {
+        // The spool is gone or read-only: the journal and the outbox will say so where it matters.
+      }
+    },
+    release() {
+      if (readOr('', () => readFileSync(file, 'utf8')) === text) rmSync(file, { force: true });
+    },
+  };
+}
