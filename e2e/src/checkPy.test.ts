@@ -1,0 +1,51 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { decodeObject, encodeObject } from '@pgtape/evidence';
+import pg from 'pg';
+import { startStack } from './stack.ts';
+
+const script = fileURLToPath(new URL('../../docs/formats/check.py', import.meta.url));
+
+function check(archive: string): { code: number | null; text: string } {
+  const run = spawnSync('/usr/bin/python3', [script, archive], { encoding: 'utf8' });
+  return { code: run.status, text: run.stdout + run.stderr };
+}
+
+describe('docs/formats/check.py', () => {
+  it('accepts a real archive and names the object that was changed', async () => {
+    const stack = await startStack();
+    try {
+      const client = new pg.Client({ connectionString: stack.url });
+      await client.connect();
+      for (let index = 0; index < 30; index += 1) await client.query('SELECT $1::int AS index', [index]);
+      await client.end();
+      await stack.settle();
+      expect(check(stack.archiveDir)).toEqual({ code: 0, text: expect.stringMatching(/complete/) });
+      const object = readdirSync(stack.archiveDir, { recursive: true, encoding: 'utf8' }).find((file) =>
+        file.endsWith('.zst'),
+      ) as string;
+      const file = join(stack.archiveDir, object);
+      const text = Buffer.from(decodeObject(readFileSync(file))).toString('utf8');
+      const changed = text.replace('"kind":"reel_opened"', '"kind":"reel_Opened"');
+      expect(changed).not.toBe(text);
+      chmodSync(file, 0o644);
+      writeFileSync(
+        file,
+        encodeObject(
+          changed
+            .trimEnd()
+            .split('\n')
+            .map((line) => Buffer.from(line)),
+        ),
+      );
+      const found = check(stack.archiveDir);
+      expect(found.code).toBe(1);
+      expect(found.text).toContain('forged');
+      expect(found.text).toContain(object.split('/').at(-1));
+    } finally {
+      await stack.stop();
+    }
+  }, 60_000);
+});
