@@ -1,0 +1,166 @@
+/**
+ * One session, from messages to records. Owns the order of things and the promise that no input makes it
+ * throw; what messages mean is in the files it calls. Reads no clock and no socket.
+ */
+import { type DraftOf, elapsedNs, type GapReason, type Instant } from '@pgtape/evidence';
+import { frontendTag } from '@pgtape/wire';
+import { backendCounted, backendMessage } from './backendMessages.ts';
+import { copyData, frontendMessage } from './frontendMessages.ts';
+import { release } from './heldStatement.ts';
+import type { SessionLimits } from './limits.ts';
+import { loseDecoding, loseOutstanding } from './losing.ts';
+import type { SessionIdentity } from './opening.ts';
+import { announceRunning } from './runningStatement.ts';
+import { SessionState } from './sessionState.ts';
+import { fromSnapshot, type SessionSnapshot, takeSnapshot } from './snapshot.ts';
+import type { SessionSink } from './tape.ts';
+
+/** How a session ended, as the relay saw it. */
+export interface SessionEnd {
+  readonly why: DraftOf<'closed'>['why'];
+  /** Named reason of a refusal. */
+  readonly reason?: string;
+  readonly bytesFromClient: number;
+  readonly bytesFromServer: number;
+}
+
+const headerBytes = 5;
+
+export class SessionMachine {
+  #state: SessionState;
+
+  constructor(identity: SessionIdentity, limits: SessionLimits, sink: SessionSink, openedAt: Instant) {
+    this.#state = new SessionState(identity, limits, sink, openedAt);
+  }
+
+  /** An untyped packet of the client, as forwarded. */
+  startup(packet: Uint8Array, at: Instant): void {
+    this.#guarded(at, () => this.#state.opening.packet(packet));
+  }
+
+  /**
+   * A typed message of the client. `body` is only looked at during the call.
+   * @param bodyBytes true length; `body` may be its first bytes only, then `sha256` is of the whole body
+   */
+  frontend(tag: number, body: Uint8Array, bodyBytes: number, sha256: Uint8Array | null, at: Instant): void {
+    const state = this.#state;
+    if (!state.decoding || state.closed) return;
+    try {
+      frontendMessage(state, tag, body, bodyBytes, sha256, at);
+    } catch (fault) {
+      this.#faulted(fault, at);
+    }
+  }
+
+  /** A typed message of the server; as `frontend`. */
+  backend(tag: number, body: Uint8Array, bodyBytes: number, _sha256: Uint8Array | null, at: Instant): void {
+    const state = this.#state;
+    if (!state.decoding || state.closed) return;
+    try {
+      backendMessage(state, tag, body, bodyBytes, at);
+    } catch (fault) {
+      this.#faulted(fault, at);
+    }
+  }
+
+  /** A run of DataRow or CopyData frames that ended, and bytes of them that passed, headers included. */
+  counted(side: 'frontend' | 'backend', tag: number, frames: number, bytes: number, at: Instant): void {
+    const state = this.#state;
+    if (!state.decoding || state.closed) return;
+    try {
+      if (side === 'backend') backendCounted(state, tag, frames, bytes, at);
+      else if (tag === frontendTag.CopyData) copyData(state, frames, bytes - headerBytes * frames);
+    } catch (fault) {
+      this.#faulted(fault, at);
+    }
+  }
+
+  /** The input has a hole: a gap record; what is in flight is lost, and nothing more is read. */
+  lost(reason: GapReason, detail: string, at: Instant): void {
+    if (!this.#state.closed) loseDecoding(this.#state, reason, detail, at);
+  }
+
+  /** Once a second: puts out what is held, announces what still runs, ends a stretch by its age. */
+  tick(at: Instant): void {
+    this.#guarded(at, () => {
+      release(this.#state, null, at);
+      announceRunning(this.#state, at);
+      this.#state.tape.endOldStretch(at);
+    });
+  }
+
+  /** The session's end; nothing is read afterwards. */
+  close(end: SessionEnd, at: Instant): void {
+    const state = this.#state;
+    if (state.closed) return;
+    const { tape, opening } = state;
+    opening.tell(tape, state.identity, false, at);
+    this.#guarded(at, () => {
+      release(state, null, at);
+      loseOutstanding(state, false, at);
+    });
+    tape.endStretch(at);
+    state.closed = true;
+    const draft: DraftOf<'closed'> = {
+      kind: 'closed',
+      ...tape.head(at),
+      why: end.why,
+      ...(end.reason !== undefined && { reason: end.reason }),
+      ...(opening.fatal !== null && { error: opening.fatal }),
+      duration_ns: elapsedNs(opening.openedAt, at),
+      ...tape.totals,
+      bytes_from_client: end.bytesFromClient,
+      bytes_from_server: end.bytesFromServer,
+    };
+    tape.put(draft, at.wallUs, at.monoNs);
+  }
+
+  /** Ordinal of the last record put out. */
+  get lastN(): number {
+    return this.#state.tape.n;
+  }
+
+  /** Statement records put out. */
+  get statements(): number {
+    return this.#state.tape.totals.statements;
+  }
+
+  /** False once the session is no longer understood. */
+  get decoding(): boolean {
+    return this.#state.decoding;
+  }
+
+  /** Plain JSON; shares nothing with the machine that changes later. */
+  snapshot(): SessionSnapshot {
+    return takeSnapshot(this.#state);
+  }
+
+  /** Goes on from a snapshot exactly as the machine it was taken of would have. */
+  static restore(snapshot: SessionSnapshot, limits: SessionLimits, sink: SessionSink): SessionMachine {
+    const machine = new SessionMachine(snapshot.identity, limits, sink, snapshot.opening.openedAt);
+    machine.#state = fromSnapshot(snapshot, limits, sink);
+    return machine;
+  }
+
+  #guarded(at: Instant, act: () => void): void {
+    const state = this.#state;
+    if (!state.decoding || state.closed) return;
+    try {
+      act();
+    } catch (fault) {
+      this.#faulted(fault, at);
+    }
+  }
+
+  /** A fault of the machine itself ends decoding; one of the sink is the sink's owner's. */
+  #faulted(fault: unknown, at: Instant): void {
+    const state = this.#state;
+    if (state.tape.putting) throw fault;
+    const name = fault instanceof Error ? fault.name : typeof fault;
+    try {
+      loseDecoding(state, 'decode_lost', `fault in the decoder: ${name}`, at);
+    } catch (second) {
+      if (state.tape.putting) throw second;
+    }
+  }
+}

@@ -1,0 +1,236 @@
+/**
+ * The session's prepared statements and portals as the server has them, advanced by its replies alone; or,
+ * over that, as the client meant them where the server never ran its messages. Knows no message and no
+ * record.
+ */
+import { type BoundState, BoundValues } from './boundValues.ts';
+import { portalBytesMax, statementBytesMax } from './limits.ts';
+import { dropped, notSeen, SqlText, type SqlTextState } from './sqlText.ts';
+
+/** A prepared statement: what Parse said, and what ParameterDescription added. */
+export class Prepared {
+  readonly name: string;
+  text: SqlText;
+  /** As Parse told them; 0 left the type to the server. */
+  readonly oids: readonly number[];
+  described: readonly number[] | null;
+
+  constructor(name: string, text: SqlText, oids: readonly number[], described: readonly number[] | null) {
+    this.name = name;
+    this.text = text;
+    this.oids = oids;
+    this.described = described;
+  }
+
+  state(): PreparedState {
+    return { name: this.name, text: this.text.state(), oids: [...this.oids], described: this.described };
+  }
+
+  static of(state: PreparedState): Prepared {
+    return new Prepared(state.name, SqlText.of(state.text), state.oids, state.described);
+  }
+}
+
+/** A portal: a statement with its values. */
+export class Portal {
+  readonly name: string;
+  readonly prepared: Prepared;
+  readonly bound: BoundValues | null;
+  /** `n` of its first Execute's record; 0 before. */
+  firstN: number;
+
+  constructor(name: string, prepared: Prepared, bound: BoundValues | null, firstN: number) {
+    this.name = name;
+    this.prepared = prepared;
+    this.bound = bound;
+    this.firstN = firstN;
+  }
+}
+
+export interface PreparedState {
+  readonly name: string;
+  readonly text: SqlTextState;
+  readonly oids: number[];
+  readonly described: readonly number[] | null;
+}
+
+export interface NamesState {
+  /** Every statement named or bound, once. */
+  readonly prepared: PreparedState[];
+  /** Name and index into `prepared`, -1 where it is gone; oldest first. */
+  readonly statements: [string, number][];
+  /** Statements whose text was dropped, as `statements`. */
+  readonly textless: [string, number][];
+  readonly portals: [string, { prepared: number; bound: BoundState | null; firstN: number } | null][];
+}
+
+/** How many more names than texts are kept, so that a dropped text still has its length and hash. */
+const namesPerText = 8;
+
+function textBytes(prepared: Prepared | null | undefined): number {
+  return prepared?.text.sql == null ? 0 : prepared.text.sql.length;
+}
+
+export class Names {
+  readonly #under: Names | null;
+  readonly #statementsMax: number;
+  /** Null: gone, whatever lies under. */
+  #statements = new Map<string, Prepared | null>();
+  /** Over the bound: name, length and hash only. */
+  #textless = new Map<string, Prepared>();
+  #portals = new Map<string, Portal | null>();
+  /** The portal named '': as good as always the only one. Undefined: nothing is known of it here. */
+  #unnamed: Portal | null | undefined = undefined;
+  #textBytes = 0;
+  #boundBytes = 0;
+
+  constructor(under: Names | null, statementsMax: number) {
+    this.#under = under;
+    this.#statementsMax = statementsMax;
+  }
+
+  statement(name: string): Prepared | null {
+    const own = this.#own(name);
+    return own === undefined ? (this.#under?.statement(name) ?? null) : own;
+  }
+
+  portal(name: string): Portal | null {
+    const own = name === '' ? this.#unnamed : this.#portals.get(name);
+    return own === undefined ? (this.#under?.portal(name) ?? null) : own;
+  }
+
+  #own(name: string): Prepared | null | undefined {
+    const own = this.#statements.get(name);
+    return own === undefined && this.#textless.size > 0 ? this.#textless.get(name) : own;
+  }
+
+  setStatement(prepared: Prepared): void {
+    const name = prepared.name;
+    this.#textBytes += textBytes(prepared) - textBytes(this.#statements.get(name));
+    // The unnamed one is replaced in place: its age does not matter.
+    if (name !== '') this.#statements.delete(name);
+    if (this.#textless.size > 0) this.#textless.delete(name);
+    this.#statements.set(name, prepared);
+    if (this.#statements.size > this.#statementsMax || this.#textBytes > statementBytesMax) this.#shrink();
+  }
+
+  /** The portal of a Bind; a statement nobody saw prepared is `statement_not_seen`. */
+  setPortal(name: string, statement: string, bound: BoundValues | null): void {
+    const prepared = this.statement(statement) ?? new Prepared(statement, notSeen, [], null);
+    if (name === '') {
+      this.#unnamed = new Portal(name, prepared, bound, 0);
+      return;
+    }
+    const replaced = this.#portals.get(name);
+    this.#boundBytes += (bound?.bytes ?? 0) - (replaced?.bound?.bytes ?? 0);
+    if (replaced !== undefined) this.#portals.delete(name);
+    this.#portals.set(name, new Portal(name, prepared, bound, 0));
+    while (this.#portals.size > 1 && this.#overPortals()) this.#dropOldestPortal();
+  }
+
+  dropStatement(name: string): void {
+    this.#textBytes -= textBytes(this.#statements.get(name));
+    this.#textless.delete(name);
+    if (this.#under === null) this.#statements.delete(name);
+    else this.#statements.set(name, null);
+  }
+
+  dropPortal(name: string): void {
+    if (name === '') {
+      this.#unnamed = this.#under === null ? undefined : null;
+      return;
+    }
+    this.#boundBytes -= this.#portals.get(name)?.bound?.bytes ?? 0;
+    if (this.#under === null) this.#portals.delete(name);
+    else this.#portals.set(name, null);
+  }
+
+  dropStatements(): void {
+    this.#statements.clear();
+    this.#textless.clear();
+    this.#textBytes = 0;
+  }
+
+  dropPortals(): void {
+    this.#unnamed = undefined;
+    if (this.#portals.size > 0) this.#portals.clear();
+    this.#boundBytes = 0;
+  }
+
+  #overPortals(): boolean {
+    return this.#portals.size > this.#statementsMax || this.#boundBytes > portalBytesMax;
+  }
+
+  #dropOldestPortal(): void {
+    for (const name of this.#portals.keys()) {
+      this.dropPortal(name);
+      // In an overlay the name stays as gone; it is bounded by the messages that wait.
+      this.#portals.delete(name);
+      return;
+    }
+  }
+
+  /** Takes texts, then whole names, from the oldest on, until the bounds hold. */
+  #shrink(): void {
+    for (const [name, prepared] of this.#statements) {
+      if (this.#textBytes <= statementBytesMax && this.#statements.size <= this.#statementsMax) break;
+      this.#statements.delete(name);
+      this.#textBytes -= textBytes(prepared);
+      if (prepared === null) continue;
+      // A portal bound to it keeps its own text.
+      const { oids, described } = prepared;
+      this.#textless.set(name, new Prepared(name, dropped(prepared.text), oids, described));
+    }
+    for (const name of this.#textless.keys()) {
+      if (this.#textless.size <= this.#statementsMax * namesPerText) break;
+      this.#textless.delete(name);
+    }
+  }
+
+  state(): NamesState {
+    const prepared: Prepared[] = [];
+    const numbers = new Map<Prepared, number>();
+    const numberOf = (one: Prepared | null): number => {
+      if (one === null) return -1;
+      const known = numbers.get(one) ?? prepared.push(one) - 1;
+      numbers.set(one, known);
+      return known;
+    };
+    const statements = [...this.#statements].map(([name, one]): [string, number] => [name, numberOf(one)]);
+    const textless = [...this.#textless].map(([name, one]): [string, number] => [name, numberOf(one)]);
+    const all = [...this.#portals];
+    if (this.#unnamed !== undefined) all.push(['', this.#unnamed]);
+    const portals = all.map(([name, one]): NamesState['portals'][number] => [
+      name,
+      one === null
+        ? null
+        : { prepared: numberOf(one.prepared), bound: one.bound?.state() ?? null, firstN: one.firstN },
+    ]);
+    return { prepared: prepared.map((one) => one.state()), statements, textless, portals };
+  }
+
+  static of(state: NamesState, under: Names | null, statementsMax: number): Names {
+    const names = new Names(under, statementsMax);
+    const prepared = state.prepared.map((one) => Prepared.of(one));
+    for (const [name, number] of state.statements) {
+      const one = prepared[number] ?? null;
+      names.#statements.set(name, one);
+      names.#textBytes += textBytes(one);
+    }
+    for (const [name, number] of state.textless) {
+      const one = prepared[number];
+      if (one !== undefined) names.#textless.set(name, one);
+    }
+    for (const [name, one] of state.portals) {
+      const bound = one?.bound == null ? null : BoundValues.of(one.bound);
+      const statement = one === null ? undefined : prepared[one.prepared];
+      const portal = one === null || !statement ? null : new Portal(name, statement, bound, one.firstN);
+      if (name === '') names.#unnamed = portal;
+      else {
+        names.#portals.set(name, portal);
+        names.#boundBytes += bound?.bytes ?? 0;
+      }
+    }
+    return names;
+  }
+}

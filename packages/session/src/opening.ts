@@ -1,0 +1,139 @@
+/** What a session said of itself before it was ready: its `opened` record. Knows no statements. */
+import type { DraftOf, Instant, ServerError } from '@pgtape/evidence';
+import { readNegotiate, readParameterStatus, readStartup } from '@pgtape/wire';
+import { type Tape, wallOf } from './tape.ts';
+
+export interface SessionIdentity {
+  /** `<first 16 hex digits of the reel>-<number of the session in the reel>`. */
+  readonly session: string;
+  readonly client: { readonly address: string; readonly port: number };
+  readonly server: { readonly address: string; readonly port: number };
+  /** Of the client's leg. */
+  readonly tls: boolean;
+}
+
+export interface OpeningState {
+  readonly openedAt: Instant;
+  readonly protocol: string;
+  readonly user: string;
+  readonly database: string;
+  readonly applicationName: string;
+  readonly auth: string;
+  readonly serverVersion: string;
+  readonly pid: number;
+  readonly replication: string | null;
+  readonly told: boolean;
+  readonly fatal: ServerError | null;
+}
+
+/**
+ * Authentication requests by code; SASL's mechanism is not in the journal. Continuations have no name of
+ * their own.
+ */
+const authNames: Readonly<Record<number, string>> = {
+  2: 'kerberos_v5',
+  3: 'password',
+  5: 'md5',
+  6: 'scm',
+  7: 'gss',
+  9: 'sspi',
+  10: 'sasl',
+};
+/** Values of `replication` that ask for none. */
+const noReplication = new Set(['', 'false', 'off', 'no', '0', 'f', 'n']);
+/** Longest name kept of what the startup packet and the server say. */
+const nameMax = 1024;
+
+export class Opening {
+  readonly openedAt: Instant;
+  protocol = '';
+  user = '';
+  database = '';
+  applicationName = '';
+  auth = 'none';
+  serverVersion = '';
+  pid = 0;
+  replication: string | null = null;
+  /** The `opened` record is out. */
+  told = false;
+  /** The FATAL error that ended the session. */
+  fatal: ServerError | null = null;
+
+  constructor(openedAt: Instant) {
+    this.openedAt = openedAt;
+  }
+
+  /** An untyped packet of the client. */
+  packet(bytes: Uint8Array): void {
+    const packet = readStartup(bytes);
+    if (packet.kind === 'cancel_request') {
+      this.protocol = 'cancel';
+      this.pid = packet.pid;
+      return;
+    }
+    if (packet.kind !== 'startup') return;
+    const given = packet.parameters;
+    const of = (name: string): string =>
+      Object.hasOwn(given, name) ? (given[name] ?? '').slice(0, nameMax) : '';
+    this.protocol = packet.protocol;
+    this.user = of('user');
+    this.database = of('database') || this.user;
+    this.applicationName = of('application_name');
+    const replication = of('replication');
+    this.replication = noReplication.has(replication.toLowerCase()) ? null : replication;
+  }
+
+  authentication(code: number): void {
+    const name = Object.hasOwn(authNames, code) ? authNames[code] : undefined;
+    if (name === undefined) return;
+    this.auth = this.auth === 'none' ? name : `${this.auth}+${name}`.slice(0, nameMax);
+  }
+
+  negotiated(body: Uint8Array): void {
+    const told = readNegotiate(body);
+    if (told !== null) this.protocol = told.protocol;
+  }
+
+  parameter(body: Uint8Array): void {
+    const told = readParameterStatus(body);
+    if (told?.name === 'application_name') this.applicationName = told.value.slice(0, nameMax);
+    if (told?.name === 'server_version') this.serverVersion = told.value.slice(0, nameMax);
+  }
+
+  /** Puts the `opened` record out, once. */
+  tell(tape: Tape, identity: SessionIdentity, ready: boolean, at: Instant): void {
+    if (this.told) return;
+    this.told = true;
+    const draft: DraftOf<'opened'> = {
+      kind: 'opened',
+      ...tape.head(at),
+      start: wallOf(this.openedAt.wallUs),
+      client: { address: identity.client.address, port: identity.client.port },
+      server: { address: identity.server.address, port: identity.server.port },
+      tls: identity.tls,
+      protocol: this.protocol,
+      user: this.user,
+      database: this.database,
+      application_name: this.applicationName,
+      auth: this.auth,
+      server_version: this.serverVersion,
+      pid: this.pid,
+      ...(this.replication !== null && { replication: this.replication }),
+      ready,
+    };
+    tape.put(draft, this.openedAt.wallUs, this.openedAt.monoNs);
+  }
+
+  state(): OpeningState {
+    const { openedAt, protocol, user, database, applicationName, auth } = this;
+    const { serverVersion, pid, replication, told, fatal } = this;
+    return {
+      ...{ openedAt, protocol, user, database, applicationName, auth },
+      ...{ serverVersion, pid, replication, told, fatal },
+    };
+  }
+
+  static of(state: OpeningState): Opening {
+    return Object.assign(new Opening(state.openedAt), state);
+  }
+}

@@ -1,0 +1,83 @@
+/** Bound values as parameters of a record: typed, decoded, within one line's room. Knows no message. */
+import { hash } from 'node:crypto';
+import type { Parameter } from '@pgtape/evidence';
+import { decodeParameter, typeName } from '@pgtape/wire';
+import type { AlteredValue, BoundValues } from './boundValues.ts';
+import type { SessionLimits } from './limits.ts';
+
+/**
+ * Types whose binary form is their text or bytes, so that a prefix of it can be read: "char", bytea, name,
+ * text, json ...
+ */
+const textual = new Set([18, 17, 19, 25, 114, 142, 705, 1042, 1043, 1790, 2275]);
+/** Bytes of a parameter's JSON apart from its value, at most. */
+const parameterHeadBytes = 224;
+/** No value's text in a line is longer than this many times its bytes. */
+const textPerByte = 12;
+
+/**
+ * @param oids type OIDs as Parse told them, 0 where it did not
+ * @param described type OIDs as ParameterDescription told them, null when it never came
+ * @param room bytes of the line that all of them may take; what does not fit is cut
+ */
+export function parametersOf(
+  bound: BoundValues,
+  oids: readonly number[],
+  described: readonly number[] | null,
+  limits: SessionLimits,
+  room: number,
+): Parameter[] {
+  const { values, formats, altered } = bound;
+  const list: Parameter[] = [];
+  const roomy = bound.bytes * textPerByte + values.length * parameterHeadBytes <= room;
+  let left = room;
+  for (let number = 0; number < values.length; number += 1) {
+    const format = formats.length === 1 ? formats[0] : formats[number];
+    const oid = oids[number] || described?.[number] || 0;
+    const change = altered?.get(number) ?? null;
+    const bytesMax = roomy ? limits.paramBytesMax : Math.min(limits.paramBytesMax, left);
+    const made = parameterOf(values[number] ?? null, format === 1, oid, change, bytesMax);
+    if (!roomy) left = Math.max(0, left - parameterHeadBytes - lineBytes(made.v));
+    list.push(made);
+  }
+  return list;
+}
+
+function parameterOf(
+  value: Uint8Array | null,
+  binary: boolean,
+  oid: number,
+  altered: AlteredValue | null,
+  bytesMax: number,
+): Parameter {
+  const format = binary ? 'binary' : 'text';
+  const type = typeName(oid);
+  if (value === null) return { v: null, enc: 'text', format, type, oid, len: -1 };
+  if (altered?.redacted) {
+    return { v: Buffer.from(value).toString(), enc: 'text', format, type, oid, len: altered.len };
+  }
+  // A prefix of a binary value does not decode: it is shown as the bytes it is.
+  const known = altered === null || !binary || textual.has(oid) ? oid : 0;
+  const told = decodeParameter(known, binary ? 1 : 0, value, bytesMax);
+  if (altered !== null) {
+    const sha256 = altered.sha256 === undefined ? {} : { sha256: altered.sha256 };
+    return { v: told.v, enc: told.enc, format, type, oid, len: altered.len, cut: true, ...sha256 };
+  }
+  const { length } = value;
+  if (!told.cut) return { v: told.v, enc: told.enc, format, type, oid, len: length };
+  return {
+    v: told.v,
+    enc: told.enc,
+    format,
+    type,
+    oid,
+    len: length,
+    cut: true,
+    sha256: hash('sha256', value),
+  };
+}
+
+/** Bytes a text takes in a line. */
+export function lineBytes(text: string | null): number {
+  return text === null ? 4 : Buffer.byteLength(JSON.stringify(text));
+}
