@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { decodeObject, RecordLine } from '@pgtape/evidence';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '@pgtape/testkit';
@@ -76,6 +77,8 @@ async function recordScript(dir: string, postgres: EmbeddedPostgres): Promise<Re
     }),
   );
   await playTapeScript({ port: recorder.listen.port, user: 'raw', password: 'raw-password' });
+  // The dropped connection has to be noticed as such before the recorder's own end would explain it.
+  while (recorder.stats().sessionsOpen > 0) await sleep(20);
   const { unsentSegments } = await recorder.close();
   expect(unsentSegments).toBe(0);
   await vault.close();
