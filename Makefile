@@ -1,7 +1,7 @@
 # pgtape: `make help` lists what there is.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help up demo build check test e2e soak bench golden clean
+.PHONY: help up demo build check test e2e soak bench golden lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ bench: build ## transactions per second and CPU per transaction: direct, pgbounc
 
 golden: build ## rewrite golden files; review the diff
 	@PGTAPE_GOLDEN=write npm run --silent test
+
+lock: ## write package-lock.json anew after a package.json changed
+	@scripts/lock
 
 clean: ## remove what was compiled (a deleted test's output would go on running)
 	@npm run --silent clean

@@ -143,8 +143,22 @@ for (const owner of readdirSync('packages')) {
     find(dirname(join('packages', owner, 'x')), 1, 'package without a line in the table of arrows');
 }
 
-if (readFileSync('package-lock.json', 'utf8').includes('"resolved": "http')) {
-  find('package-lock.json', 1, 'records download addresses');
+const lockText = readFileSync('package-lock.json', 'utf8');
+if (lockText.includes('"resolved": "http')) find('package-lock.json', 1, 'records download addresses');
+interface LockEntry {
+  readonly integrity?: string;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
+}
+const locked = (JSON.parse(lockText) as { packages: Readonly<Record<string, LockEntry>> }).packages;
+for (const [path, entry] of Object.entries(locked)) {
+  for (const name of Object.keys(entry.optionalDependencies ?? {})) {
+    const isThere = `node_modules/${name}` in locked || `${path}/node_modules/${name}` in locked;
+    if (!isThere) find('package-lock.json', 1, `lacks ${name}, so npm ci would fail; run scripts/lock`);
+  }
+}
+for (const name of Object.keys(locked['']?.optionalDependencies ?? {})) {
+  if (locked[`node_modules/${name}`]?.integrity === undefined)
+    find('package-lock.json', 1, `${name} has no integrity`);
 }
 
 const elsewhere = /registry\.npmjs|proxy\.golang|deb\.debian\.org/;
