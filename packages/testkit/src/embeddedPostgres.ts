@@ -3,7 +3,17 @@
  * Uses the packages' binaries directly, because their own starter makes a system user and leaves it behind.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chownSync, closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -78,7 +88,7 @@ function tail(file: string, lines: number): string {
 }
 
 async function initialise(home: PostgresHome, password: string, logFile: string): Promise<void> {
-  const passwordFile = join(home.data, '..', '.initial-password');
+  const passwordFile = join(home.control, 'initial-password');
   writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 });
   if (home.runAs !== null) chownSync(passwordFile, home.runAs.uid, home.runAs.gid);
   const output = openSync(logFile, 'a', 0o600);
@@ -104,13 +114,18 @@ async function initialise(home: PostgresHome, password: string, logFile: string)
       ),
     );
     if (code !== 0) {
-      rmSync(home.data, { recursive: true, force: true });
+      emptyDirectory(home.data);
       throw new EmbeddedPostgresError('EMBEDDED_POSTGRES_INITDB', `initdb failed:\n${tail(logFile, 8)}`);
     }
   } finally {
     closeSync(output);
     rmSync(passwordFile, { force: true });
   }
+}
+
+/** Only what is in it: the directory itself belongs to the user the server runs as, and must go on doing so. */
+function emptyDirectory(dir: string): void {
+  for (const name of readdirSync(dir)) rmSync(join(dir, name), { recursive: true, force: true });
 }
 
 function postmasterLines(data: string): string[] {
@@ -128,11 +143,17 @@ function isAlive(pid: number): boolean {
 }
 
 /** A server of an earlier run whose parent was killed still holds the data: it is ours, so it is stopped. */
-async function stopOrphan(data: string, onProgress: (step: string) => void): Promise<void> {
+async function stopOrphan(home: PostgresHome, onProgress: (step: string) => void): Promise<void> {
+  const { data, runAs } = home;
   const [pidLine, dataLine] = postmasterLines(data);
   const pid = Number(pidLine);
   if (!Number.isInteger(pid) || pid <= 1 || dataLine !== data || !isAlive(pid)) return;
-  if (process.platform === 'linux' && !readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(data)) return;
+  // The file is the server's own word: only a server of that user over that directory is stopped on it.
+  if (process.platform === 'linux') {
+    const owner = runAs?.uid ?? process.getuid?.();
+    if (statSync(`/proc/${pid}`).uid !== owner) return;
+    if (!readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(data)) return;
+  }
   onProgress(`stopping the PostgreSQL an earlier run left behind (pid ${pid})`);
   process.kill(pid, 'SIGINT');
   for (let waited = 0; isAlive(pid) && waited < 15_000; waited += 50) await sleep(50);
@@ -179,13 +200,15 @@ async function stopServer(child: ChildProcess): Promise<void> {
   clearTimeout(late);
 }
 
-function writeHba(home: PostgresHome, lines: readonly string[]): void {
+function writeHba(home: PostgresHome, lines: readonly string[]): string {
   const rules = [
     ...lines,
     'host all all 127.0.0.1/32 scram-sha-256',
     'host replication all 127.0.0.1/32 scram-sha-256',
   ];
-  writeFileSync(join(home.data, 'pg_hba.conf'), `${rules.join('\n')}\n`);
+  const file = join(home.control, 'pg_hba.conf');
+  writeFileSync(file, `${rules.join('\n')}\n`, { mode: 0o644 });
+  return file;
 }
 
 /**
@@ -195,19 +218,20 @@ function writeHba(home: PostgresHome, lines: readonly string[]): void {
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const progress = options.onProgress ?? (() => {});
   const home = preparePostgresHome(options.dir);
-  const logFile = join(home.data, '..', 'postgres.log');
+  const logFile = join(home.control, 'postgres.log');
   const found = existsSync(join(home.data, 'PG_VERSION'));
-  if (found) await stopOrphan(home.data, progress);
+  if (found) await stopOrphan(home, progress);
   else {
     progress('creating a PostgreSQL cluster');
-    rmSync(home.data, { recursive: true, force: true });
+    emptyDirectory(home.data);
     await initialise(home, options.password, logFile);
   }
-  writeHba(home, options.hba ?? []);
+  const hbaFile = writeHba(home, options.hba ?? []);
   const port = options.port ? options.port : await freePort();
   const settings: Record<string, string> = {
     listen_addresses: '127.0.0.1',
     unix_socket_directories: '',
+    hba_file: hbaFile,
     port: String(port),
     ...options.settings,
   };

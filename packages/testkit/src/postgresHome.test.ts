@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -71,6 +71,35 @@ describe('where PostgreSQL lives', () => {
       Object.assign(process.env, before);
       rmSync(dir, { recursive: true, force: true });
       if (existsSync(dataDir)) rmSync(join(dataDir, '..'), { recursive: true, force: true });
+    }
+  }, 60_000);
+
+  it('gives who is superuser in the database no file that we write', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'pgtape-home-'));
+    chmodSync(dir, 0o755);
+    const server = await startEmbeddedPostgres({ dir: join(dir, 'pg'), password: 'pw' });
+    try {
+      const control = join(server.dataDir, '..');
+      const owners = [control, server.logFile, join(control, 'pg_hba.conf')].map(
+        (path) => statSync(path).uid,
+      );
+      expect(owners).toEqual([0, 0, 0].map(() => process.getuid?.() ?? 0));
+      expect(statSync(control).mode & 0o022).toBe(0);
+      const client = new pg.Client({
+        host: '127.0.0.1',
+        port: server.port,
+        user: 'postgres',
+        password: 'pw',
+      });
+      await client.connect();
+      const attack = client.query(`COPY (SELECT 1) TO PROGRAM 'ln -sf /tmp/elsewhere ${server.logFile}'`);
+      if (isRoot) await expect(attack).rejects.toMatchObject({ code: '38000' });
+      else await attack;
+      await client.end();
+      expect(existsSync(server.logFile)).toBe(true);
+    } finally {
+      await server.stop();
+      rmSync(dir, { recursive: true, force: true });
     }
   }, 60_000);
 

@@ -13,6 +13,7 @@ import {
   constants,
   cpSync,
   existsSync,
+  lchownSync,
   mkdirSync,
   readFileSync,
   renameSync,
@@ -33,7 +34,12 @@ export interface RunAs {
 export interface PostgresHome {
   /** Directory with `bin`, `lib` and `share`. */
   readonly runtime: string;
-  /** Directory for the cluster's data, reachable by the user who runs it; may not exist yet. */
+  /**
+   * Directory of what we ourselves write for the server: its log, its pg_hba.conf. Never writable by the user the server
+   * runs as: who is superuser in the database could otherwise make root write through a link.
+   */
+  readonly control: string;
+  /** Directory for the cluster's data below it, which belongs to the user who runs the server. */
   readonly data: string;
   readonly runAs: RunAs | null;
   /** True where `data` had to be placed outside the directory asked for. */
@@ -130,8 +136,9 @@ export function preparePostgresHome(dir: string): PostgresHome {
   if (!isRoot) {
     const inPlace = hydrateLinks(native);
     const runtime = inPlace ? native : copyRuntime(native, join(dir, `runtime-${version}`));
-    mkdirSync(dir, { recursive: true, mode: 0o700 });
-    return { runtime, data: join(dir, 'data'), runAs: null, relocated: false };
+    const data = join(dir, 'data');
+    mkdirSync(data, { recursive: true, mode: 0o700 });
+    return { runtime, control: dir, data, runAs: null, relocated: false };
   }
   const nobody = nobodyOf(readFileSync('/etc/passwd', 'utf8'));
   if (nobody === null) {
@@ -147,8 +154,11 @@ export function preparePostgresHome(dir: string): PostgresHome {
     ? join(relocationRoot, `cluster-${createHash('sha256').update(dir).digest('hex').slice(0, 16)}`)
     : dir;
   mkdirSync(relocationRoot, { recursive: true, mode: 0o755 });
-  mkdirSync(home, { recursive: true, mode: 0o700 });
-  chmodSync(home, 0o700);
-  chownSync(home, nobody.uid, nobody.gid);
-  return { runtime, data: join(home, 'data'), runAs: nobody, relocated };
+  mkdirSync(home, { recursive: true, mode: 0o711 });
+  chownSync(home, 0, 0);
+  chmodSync(home, 0o711);
+  const data = join(home, 'data');
+  mkdirSync(data, { recursive: true, mode: 0o700 });
+  lchownSync(data, nobody.uid, nobody.gid);
+  return { runtime, control: home, data, runAs: nobody, relocated };
 }
