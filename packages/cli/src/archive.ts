@@ -1,7 +1,7 @@
 /** Reads an archive as `sessions`, `search`, `play` and `verify` need it: reels in order, their objects one at a time. */
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { parseSegmentKey, type StoredSegment } from '@pgtape/evidence';
+import { decodeObject, parseSegmentKey } from '@pgtape/evidence';
 import { fileStore, type Store } from '@pgtape/store';
 import { CommandError, exitCode } from './exitCode.ts';
 import type { Io } from './io.ts';
@@ -19,8 +19,13 @@ export interface Archive {
   readonly store: Store;
   /** Keys under `reel/` that no segment has; each is a finding of `verify`. */
   readonly strangers: readonly string[];
+  /** What a vault would not store because it contradicts the archive; each is a finding of `verify`. */
+  readonly quarantined: readonly string[];
   readonly reels: readonly ReelKeys[];
 }
+
+/** The first record line begins within this: a header is bounded by its names. */
+const beginningBytes = 8 * 1024;
 
 /** Where commands look when --archive is not given: PGTAPE_ARCHIVE, else what `pgtape up` makes. */
 export function archiveRoot(io: Io, flag: string | undefined): string {
@@ -54,10 +59,35 @@ export async function openArchive(io: Io, flag: string | undefined): Promise<Arc
     entry.bytes += bytes;
     reels.set(id, entry);
   }
-  return { root, store, strangers, reels: [...reels.values()] };
+  const quarantined: string[] = [];
+  for await (const { key } of store.list('quarantine/')) quarantined.push(key);
+  return { root, store, strangers, quarantined, reels: [...reels.values()] };
 }
 
-/** The objects of a reel, in the order of their keys. */
-export async function* segmentsOf(archive: Archive, reel: ReelKeys): AsyncGenerator<StoredSegment> {
-  for (const key of reel.keys) yield { key, object: await archive.store.get(key) };
+/** An object's text; empty where it cannot be read, which is for `verify` to tell. */
+async function textOf(archive: Archive, key: string | undefined): Promise<Buffer> {
+  try {
+    const text = decodeObject(await archive.store.get(key ?? ''));
+    return Buffer.from(text.buffer, text.byteOffset, text.byteLength);
+  } catch {
+    return Buffer.alloc(0);
+  }
+}
+
+/** Reels by the wall clock of their first record, oldest first. For the order of what is shown; proves nothing. */
+export async function reelsByTime(archive: Archive): Promise<readonly ReelKeys[]> {
+  if (archive.reels.length < 2) return archive.reels;
+  const timed: { reel: ReelKeys; at: string }[] = [];
+  for (const reel of archive.reels) {
+    const text = (await textOf(archive, reel.keys[0])).toString('latin1', 0, beginningBytes);
+    timed.push({ reel, at: (/"at":"(\d+)"/.exec(text)?.[1] ?? '').padStart(20, '0') });
+  }
+  return timed.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0)).map(({ reel }) => reel);
+}
+
+/** Wall nanoseconds of a reel's last seal, 20 digits; '' where its last object cannot be read. */
+export async function lastSealOf(archive: Archive, reel: ReelKeys): Promise<string> {
+  const text = await textOf(archive, reel.keys.at(-1));
+  const seal = text.toString('latin1', text.lastIndexOf('\n', text.length - 2) + 1);
+  return /"at":"(\d+)"/.exec(seal)?.[1]?.padStart(20, '0') ?? '';
 }

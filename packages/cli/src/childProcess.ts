@@ -1,8 +1,11 @@
 /** Runs `pgtape recorder` and `pgtape vault` as children of `pgtape up`: readiness over IPC, logs to a file, orderly end. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { CommandError, exitCode } from './exitCode.ts';
+import { isRunning } from './processStatus.ts';
 
 /** What a child says once it serves. */
 export interface ReadyMessage {
@@ -16,13 +19,25 @@ export interface RunningChild {
   readonly ready: ReadyMessage;
   /** Resolves with its exit code when it ends, wanted or not. */
   readonly ended: Promise<number>;
+  /** Asks it to live on, when it is orphaned, until the process `pid` has ended. */
+  outlive(pid: number): void;
   /** SIGTERM, and SIGKILL when it has not ended after `graceMs`; 0: SIGKILL at once. */
   stop(graceMs: number): Promise<number>;
 }
 
-const readyTimeoutMs = 30_000;
+/** What a parent asks of a child. */
+interface OutliveMessage {
+  readonly kind: 'outlive';
+  readonly pid: number;
+}
 
-function lastLines(file: string, count: number): string {
+const readyTimeoutMs = 30_000;
+/** Longest that an orphan waits for the process it is to outlive. */
+const outliveMs = 20_000;
+const pollMs = 50;
+
+/** The end of a log file. */
+export function lastLines(file: string, count: number): string {
   return readFileSync(file, 'utf8').trimEnd().split('\n').slice(-count).join('\n');
 }
 
@@ -49,7 +64,9 @@ export async function startChild(
 ): Promise<RunningChild> {
   const child = launch(args, logFile);
   const ended = new Promise<number>((resolve) => {
-    child.once('exit', (code, signal) => resolve(code ?? (signal === null ? -1 : 128)));
+    child.once('exit', (code, signal) =>
+      resolve(code ?? (signal === null ? -1 : 128 + constants.signals[signal])),
+    );
     child.once('error', () => resolve(-1));
   });
   const ready = new Promise<ReadyMessage>((resolve) => {
@@ -71,6 +88,9 @@ export async function startChild(
     pid: child.pid as number,
     ready: first,
     ended,
+    outlive(pid) {
+      if (child.connected) child.send({ kind: 'outlive', pid } satisfies OutliveMessage);
+    },
     async stop(graceMs) {
       child.kill(graceMs === 0 ? 'SIGKILL' : 'SIGTERM');
       const late = setTimeout(() => child.kill('SIGKILL'), graceMs);
@@ -81,9 +101,20 @@ export async function startChild(
   };
 }
 
-/** In a child: tells the parent that it serves, and ends when the parent has gone. */
+async function untilGone(pid: number): Promise<void> {
+  for (let waited = 0; isRunning(pid) && waited < outliveMs; waited += pollMs) await sleep(pollMs);
+}
+
+/** In a child: tells the parent that it serves, and ends when the parent, and whom it is to outlive, have gone. */
 export function announceReady(detail: ReadyMessage['detail'], onOrphaned: () => void): void {
   if (process.send === undefined) return;
+  let elder: number | null = null;
+  process.on('message', (message: OutliveMessage) => {
+    if (message.kind === 'outlive') elder = message.pid;
+  });
+  process.once('disconnect', () => {
+    if (elder === null) onOrphaned();
+    else void untilGone(elder).then(onOrphaned);
+  });
   process.send({ kind: 'ready', detail } satisfies ReadyMessage);
-  process.once('disconnect', onOrphaned);
 }

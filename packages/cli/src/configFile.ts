@@ -1,7 +1,6 @@
 /** Reads a process's YAML file and turns configuration errors into command errors. */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { ConfigError } from '@pgtape/process';
 import { CommandError, exitCode } from './exitCode.ts';
 import type { Io } from './io.ts';
 
@@ -23,7 +22,8 @@ export function readConfigFile(io: Io, path: string | undefined): { path: string
 }
 
 /** Runs `load` and gives its ConfigError the exit code for usage. */
-export function configured<T>(load: () => T): T {
+export async function configured<T>(load: () => T): Promise<T> {
+  const { ConfigError } = await import('@pgtape/process');
   try {
     return load();
   } catch (error) {

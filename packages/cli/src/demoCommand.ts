@@ -1,14 +1,15 @@
 /** `pgtape demo`: plays the story of three people through the recorder that `pgtape up` started. */
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
-import pg from 'pg';
+import type pg from 'pg';
 import { type DemoStep, demoRoles, demoStory, preparation } from './demoScript.ts';
 import { CommandError, exitCode } from './exitCode.ts';
 import type { Io } from './io.ts';
 import { type Paint, paintFor } from './paint.ts';
+import { fit, wrapped } from './table.ts';
 import { upLayout } from './upLayout.ts';
+import { upHolder } from './upLock.ts';
 
 const people = {
   dba: { role: 'ada_dba', application: 'psql (Ada)' },
@@ -25,25 +26,30 @@ It makes a schema 'shop' and three roles in the database, and needs a superuser'
 `;
 
 function connectionOfUp(io: Io, dir: string): string {
-  const { lockFile } = upLayout(resolve(io.cwd, dir));
-  try {
-    return (JSON.parse(readFileSync(lockFile, 'utf8')) as { connection: string }).connection;
-  } catch (cause) {
+  const holder = upHolder(upLayout(resolve(io.cwd, dir)).lockFile);
+  if (holder === null) {
     throw new CommandError('NOT_UP', 'there is no running pgtape up in this directory', {
       exit: exitCode.environment,
       advice:
         "Start it with './pgtape up' in another terminal, or name a server: ./pgtape demo --url postgres://...",
-      cause,
     });
   }
+  if (holder.connection === null) {
+    throw new CommandError('NOT_UP_YET', `pgtape up (pid ${holder.pid}) is still starting`, {
+      exit: exitCode.environment,
+      advice: 'Try again when it has printed its connection string.',
+    });
+  }
+  return holder.connection;
 }
 
 async function connect(
   url: string,
   change: { user?: string; password?: string; application: string },
 ): Promise<pg.Client> {
+  const { default: driver } = await import('pg');
   const target = new URL(url);
-  const client = new pg.Client({
+  const client = new driver.Client({
     host: target.hostname,
     port: Number(target.port || 5432),
     database: target.pathname.slice(1) || 'postgres',
@@ -65,7 +71,13 @@ async function connect(
   return client;
 }
 
-async function play(client: pg.Client, step: DemoStep): Promise<string> {
+/** What came of a step: a tag and a count, or an SQLSTATE and its message. */
+interface Outcome {
+  readonly what: string;
+  readonly message: string | null;
+}
+
+async function play(client: pg.Client, step: DemoStep): Promise<Outcome> {
   const query = {
     text: step.sql,
     ...(step.params === undefined ? {} : { values: [...step.params] }),
@@ -74,19 +86,25 @@ async function play(client: pg.Client, step: DemoStep): Promise<string> {
   try {
     const results = [await client.query(query)].flat();
     const last = results.at(-1);
-    return `${last?.command ?? ''} ${last?.rowCount ?? ''}`.trim();
+    return { what: `${last?.command ?? ''} ${last?.rowCount ?? ''}`.trim(), message: null };
   } catch (error) {
     if (step.fails === undefined || (error as { code?: string }).code !== step.fails) throw error;
-    return `${(error as Error).message} (${step.fails})`;
+    return { what: step.fails, message: (error as Error).message };
   }
 }
 
-function tell(io: Io, paint: Paint, step: DemoStep, outcome: string): void {
+function tell(io: Io, paint: Paint, step: DemoStep, { what, message }: Outcome): void {
   if (step.says !== '') io.out.write(`\n  ${paint.dim(step.says)}\n`);
-  const text = step.sql.replaceAll(/\s+/g, ' ');
-  const shown = text.length > 84 ? `${text.slice(0, 81)}...` : text;
-  const mark = step.fails === undefined ? paint.green('✓') : paint.red('✗');
-  io.out.write(`  ${mark} ${people[step.who].role.padEnd(13)} ${shown}  ${paint.dim(outcome)}\n`);
+  const mark = message === null ? paint.green('✓') : paint.red('✗');
+  const head = `${people[step.who].role.padEnd(13)}  ${what.padEnd(10)}  `;
+  const sql = step.sql.replaceAll(/\s+/g, ' ');
+  const shown = io.out.isTTY ? fit(sql, Math.max(20, io.out.columns - 4 - head.length)) : sql;
+  io.out.write(`  ${mark} ${head}${shown}\n`);
+  if (message === null) return;
+  const indent = 4 + head.length;
+  const text = wrapped(message, io.out.isTTY ? io.out.columns - indent : Number.POSITIVE_INFINITY, 0);
+  io.out.write(text.replaceAll(/^/gm, ' '.repeat(indent)).replaceAll(/\S.*/g, (line) => paint.red(line)));
+  io.out.write('\n');
 }
 
 async function demo(io: Io, url: string, paint: Paint): Promise<void> {
@@ -111,9 +129,9 @@ async function demo(io: Io, url: string, paint: Paint): Promise<void> {
   } finally {
     for (const client of clients.values()) await client.end();
   }
-  io.out.write(
-    `\n  All of it is on tape:\n    ${paint.cyan('./pgtape sessions')}\n    ${paint.cyan('./pgtape play last')}\n    ${paint.cyan("./pgtape search 'shop.orders'")}\n`,
-  );
+  const next = ['./pgtape sessions', './pgtape play last', "./pgtape search 'shop.orders'"];
+  io.out.write('\n  All of it is on tape, sealed within two seconds:\n');
+  for (const command of next) io.out.write(`    ${paint.cyan(command)}\n`);
 }
 
 /** Builds the command. */

@@ -24,6 +24,7 @@ export function preparation(passwords: Readonly<Record<(typeof demoRoles)[number
     `CREATE ROLE ada_dba LOGIN CREATEROLE PASSWORD ${quoted('ada_dba')}`,
     `CREATE ROLE grace_analyst LOGIN PASSWORD ${quoted('grace_analyst')}`,
     `CREATE ROLE shop_app LOGIN PASSWORD ${quoted('shop_app')}`,
+    'GRANT grace_analyst TO ada_dba WITH ADMIN OPTION, INHERIT FALSE',
     'CREATE SCHEMA shop AUTHORIZATION ada_dba',
   ];
 }

@@ -1,4 +1,6 @@
 /** Exit codes of every pgtape command; documented in `pgtape --help`. */
+import type { Io, StopReason } from './io.ts';
+
 export const exitCode = {
   /** Done, nothing wrong. */
   fine: 0,
@@ -10,6 +12,8 @@ export const exitCode = {
   environment: 3,
   /** A failure that should not be; the message carries a code to report. */
   failure: 4,
+  /** Stopped by a signal before it had read everything: no verdict, and no hits that may be counted on. */
+  interrupted: 130,
 } as const;
 
 export type ExitCode = (typeof exitCode)[keyof typeof exitCode];
@@ -27,4 +31,20 @@ export class CommandError extends Error {
     this.exit = options.exit;
     this.advice = options.advice ?? null;
   }
+}
+
+/** Ends a command that was told to stop before it was done. */
+export class Stopped extends Error {
+  readonly reason: StopReason;
+
+  constructor(reason: StopReason) {
+    super('stopped before the end');
+    this.name = 'Stopped';
+    this.reason = reason;
+  }
+}
+
+/** @throws Stopped when the command was told to stop */
+export function throwIfStopped(io: Io): void {
+  if (io.stop.aborted) throw new Stopped(io.stop.reason as StopReason);
 }

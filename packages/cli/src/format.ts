@@ -2,7 +2,9 @@
 
 /** Wall nanoseconds (decimal string) as `2026-11-20 21:54:03.123Z`. */
 export function wallText(ns: string): string {
-  return new Date(wallMs(ns)).toISOString().replace('T', ' ');
+  const date = new Date(wallMs(ns));
+  // A line nobody has checked may say anything.
+  return Number.isNaN(date.getTime()) ? '(no time)' : date.toISOString().replace('T', ' ');
 }
 
 /** Wall nanoseconds (decimal string) as milliseconds since 1970, fraction kept to the microsecond. */
@@ -56,4 +58,9 @@ export function parseMoment(text: string, nowMs: number): number | null {
   const iso = /^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$/.test(text.trim());
   const ms = iso ? Date.parse(text.trim().replace(' ', 'T')) : Number.NaN;
   return Number.isNaN(ms) ? null : ms;
+}
+
+/** `1 row`, `2 rows`. */
+export function plural(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }

@@ -1,51 +1,85 @@
-/** What a command may touch of its process: streams, environment, signals. Tests pass their own. */
+/** What a command may touch of its process: streams, keys, environment, signals. Tests pass their own. */
+import { keyboard, type Press } from './keyboard.ts';
+import { hangupIgnored } from './processStatus.ts';
+
 export interface Output {
-  write(text: string): boolean;
+  /** False when the reader is slow: wait for `drained` before the next write. */
+  write(chunk: string | Uint8Array): boolean;
+  /** Resolves when what was written has gone out, or nobody reads any more. */
+  drained(): Promise<void>;
   readonly isTTY: boolean;
   readonly columns: number;
 }
+
+/** Why a command is to stop: a signal, or nobody reads its output any more. */
+export type StopReason = 'signal' | 'output_closed';
 
 export interface Io {
   readonly out: Output;
   readonly err: Output;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
-  /** Aborted by the first SIGINT or SIGTERM. */
+  /** Aborted, with a `StopReason`, by the first SIGINT, SIGTERM or SIGHUP, and when standard output is closed. */
   readonly stop: AbortSignal;
+  /** Waits for a key of the person; what is no terminal gives a press for each line, and for its end. */
+  press(): Promise<Press>;
   /** Wall clock, milliseconds since 1970. */
   now(): number;
   /** Sets the exit code; the worst one said wins. */
   exit(code: number): void;
 }
 
-/** The real process as `Io`. The one place of the command line that reads `process.env`. */
-export function processIo(env: Readonly<Record<string, string | undefined>>): Io {
-  const stop = new AbortController();
-  const onSignal = (): void => {
-    if (stop.signal.aborted) process.exit(130);
-    stop.abort();
-  };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
-  const output = (stream: NodeJS.WriteStream): Output => ({
-    write: (text) => stream.write(text),
+/** Writes and, where the reader is slow, waits for it. */
+export async function put(output: Output, chunk: string | Uint8Array): Promise<void> {
+  if (!output.write(chunk)) await output.drained();
+}
+
+function processOutput(stream: NodeJS.WriteStream, onClosed: () => void): Output {
+  let isGone = false;
+  let wake: () => void = () => {};
+  // A reader that went away (`| head`), or a terminal that was closed, is no error of ours.
+  stream.on('error', () => {
+    isGone = true;
+    wake();
+    onClosed();
+  });
+  return {
+    write: (chunk) => isGone || stream.write(chunk),
+    drained: () =>
+      isGone || !stream.writableNeedDrain
+        ? Promise.resolve()
+        : new Promise((resolve) => {
+            wake = resolve;
+            stream.once('drain', resolve);
+          }),
     get isTTY() {
       return stream.isTTY === true;
     },
     get columns() {
       return stream.columns ?? 80;
     },
-  });
-  // A reader that went away (`| head`) is no error of ours.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0);
-  });
+  };
+}
+
+/** The real process as `Io`. The one place of the command line that is given `process.env`. */
+export function processIo(env: Readonly<Record<string, string | undefined>>): Io {
+  const stop = new AbortController();
+  const end = (reason: StopReason): void => stop.abort(reason);
+  const onSignal = (): void => {
+    if (stop.signal.reason === 'signal') process.exit(130);
+    end('signal');
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  // A closed terminal ends a command in order; under nohup it does not end it at all.
+  if (!hangupIgnored()) process.on('SIGHUP', () => end('signal'));
   return {
-    out: output(process.stdout),
-    err: output(process.stderr),
+    out: processOutput(process.stdout, () => end('output_closed')),
+    err: processOutput(process.stderr, () => {}),
     env,
     cwd: process.cwd(),
     stop: stop.signal,
+    press: keyboard(process.stdin, stop.signal),
     now: () => Date.now(),
     exit(code) {
       process.exitCode = Math.max(Number(process.exitCode ?? 0), code);

@@ -1,16 +1,5 @@
-import type { Io, Output } from './io.ts';
+import { FakeIo, FakeOutput } from './fakeIo.testing.ts';
 import { paintFor, printable } from './paint.ts';
-
-const output = (isTTY: boolean): Output => ({ write: () => true, isTTY, columns: 80 });
-const io = (env: Record<string, string>): Io => ({
-  out: output(true),
-  err: output(true),
-  env,
-  cwd: '/',
-  stop: new AbortController().signal,
-  now: () => 0,
-  exit: () => {},
-});
 
 describe('paint', () => {
   it.each([
@@ -27,7 +16,13 @@ describe('paint', () => {
     { name: '--no-color', env: {}, tty: true, wanted: false, text: 'x' },
     { name: 'a dumb terminal', env: { TERM: 'dumb' }, tty: true, wanted: true, text: 'x' },
   ])('$name', ({ env, tty, wanted, text }) => {
-    expect(paintFor(io(env as Record<string, string>), output(tty), wanted).red('x')).toBe(text);
+    expect(
+      paintFor(
+        new FakeIo({ env: env as Record<string, string> }),
+        new FakeOutput(tty ? 80 : undefined),
+        wanted,
+      ).red('x'),
+    ).toBe(text);
   });
 
   it.each([

@@ -36,8 +36,13 @@ export function paintFor(io: Io, output: Output, wanted: boolean): Paint {
   return output.isTTY && !refused ? coloured : plain;
 }
 
+/** Everything that `printable` may have to change; most texts hold nothing of it. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
+const unprintable = /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/;
+
 /** Recorded text may hold escape sequences that would drive the reader's terminal: each control character is shown instead. */
 export function printable(text: string, keepNewlines = false): string {
+  if (!unprintable.test(text)) return text;
   let shown = '';
   for (const char of text) {
     const point = char.codePointAt(0) as number;

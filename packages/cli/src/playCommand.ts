@@ -1,14 +1,18 @@
 /** `pgtape play`: shows a session's tape in its own time. Never executes anything. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { checkReel, type RecordLine } from '@pgtape/evidence';
+import { decodeObject, type RecordLine } from '@pgtape/evidence';
 import { Command, InvalidArgumentError } from 'commander';
-import { type Archive, openArchive, segmentsOf } from './archive.ts';
-import { exitCode } from './exitCode.ts';
-import type { Io } from './io.ts';
+import { type Archive, openArchive } from './archive.ts';
+import { CommandError, exitCode, throwIfStopped } from './exitCode.ts';
+import { type Io, put } from './io.ts';
 import { type Paint, paintFor } from './paint.ts';
-import { type Frame, playScript } from './playScript.ts';
+import { PlayPace } from './playPace.ts';
+import { type Frame, PlayScript } from './playScript.ts';
 import { paintOf, type ReadFlags, withReadOptions } from './readOptions.ts';
-import { findSession, readSessions, type SessionSummary } from './sessionList.ts';
+import { readReels } from './reelPool.ts';
+import { findSession } from './sessionFinder.ts';
+import type { SessionSummary } from './sessionList.ts';
+import { linesOf } from './tapeLines.ts';
 import { isBad, verdictColour } from './verdictColour.ts';
 
 const help = `
@@ -16,10 +20,11 @@ Examples:
   $ pgtape play last
   $ pgtape play 3f9ac01d77e2b415-12 --speed 4
   $ pgtape play last --speed max | less -R
-  $ pgtape play last --step                       one statement at each press of Enter
+  $ pgtape play last --step                       Enter shows the next statement, q ends
   $ pgtape play last -o jsonl                     the exact lines of evidence
 
-It shows what was sent and what came of it; it never executes anything. Pauses longer than --idle are cut.
+It shows what was sent and what came of it; it never executes anything. Its reel is checked first, as by
+'pgtape verify'. Pauses longer than --idle are cut; from a minute on the tape says how long they were.
 `;
 
 interface Flags extends ReadFlags {
@@ -28,71 +33,87 @@ interface Flags extends ReadFlags {
   readonly idle: number;
 }
 
-async function recordsOf(
+/** The lines of a session, segment by segment: a tape may be larger than memory. */
+async function* tape(
+  io: Io,
   archive: Archive,
-  summary: SessionSummary,
-): Promise<{ record: RecordLine; line: string }[]> {
-  const reel = archive.reels.find((one) => one.reel === summary.reel);
-  const found: { record: RecordLine; line: string }[] = [];
-  if (reel === undefined) return found;
-  await checkReel(segmentsOf(archive, reel), {
-    onLine({ record, bytes }) {
-      if (record.session !== summary.session) return;
-      found.push({ record: record as unknown as RecordLine, line: Buffer.from(bytes).toString('utf8') });
-    },
-  });
-  return found;
-}
-
-/** Resolves at the next line of standard input, or when the command is stopped. */
-function nextPress(io: Io): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      process.stdin.pause();
-      process.stdin.removeListener('data', done);
-      resolve();
-    };
-    process.stdin.resume();
-    process.stdin.once('data', done);
-    process.stdin.once('end', done);
-    io.stop.addEventListener('abort', done, { once: true });
-  });
-}
-
-async function show(io: Io, frames: readonly Frame[], flags: Flags): Promise<void> {
-  let clock = frames[0]?.atMs ?? 0;
-  for (const frame of frames) {
-    if (io.stop.aborted) return;
-    if (flags.step !== true && Number.isFinite(flags.speed)) {
-      const pause = Math.min(flags.idle * 1000, Math.max(0, frame.atMs - clock)) / flags.speed;
-      if (pause >= 1) await sleep(pause, undefined, { signal: io.stop }).catch(() => {});
-    }
-    clock = Math.max(clock, frame.atMs);
-    io.out.write(frame.text);
-    if (flags.step === true && frame.text.includes('=>')) await nextPress(io);
+  keys: readonly string[],
+  session: string,
+): AsyncGenerator<string[]> {
+  for (const key of keys) {
+    throwIfStopped(io);
+    const text = decodeObject(await archive.store.get(key));
+    yield linesOf(Buffer.from(text.buffer, text.byteOffset, text.byteLength), session);
   }
+}
+
+async function* framesOf(lines: AsyncIterable<string[]>, paint: Paint): AsyncGenerator<Frame> {
+  const script = new PlayScript(paint);
+  for await (const some of lines) {
+    for (const line of some) yield* script.frames(JSON.parse(line) as RecordLine);
+  }
+  yield* script.end();
+}
+
+/** Shows frames in their time; false when the person ended it. */
+async function show(io: Io, frames: AsyncIterable<Frame>, flags: Flags): Promise<boolean> {
+  const pace = new PlayPace(flags.speed, flags.idle * 1000);
+  for await (const frame of frames) {
+    const pause = pace.pauseMs(frame.atMs);
+    if (flags.step !== true && pause >= 1) {
+      await sleep(pause, undefined, { signal: io.stop }).catch(() => {});
+    }
+    throwIfStopped(io);
+    await put(io.out, frame.text);
+    if (flags.step === true && frame.kind === 'statement' && (await io.press()) === 'end') return false;
+  }
+  return true;
+}
+
+async function print(io: Io, lines: AsyncIterable<string[]>, isJson: boolean): Promise<void> {
+  let isFirst = true;
+  if (isJson) await put(io.out, '[');
+  for await (const some of lines) {
+    if (some.length === 0) continue;
+    await put(io.out, isJson ? `${isFirst ? '\n' : ',\n'}${some.join(',\n')}` : `${some.join('\n')}\n`);
+    isFirst = false;
+  }
+  if (isJson) await put(io.out, '\n]\n');
 }
 
 function heading(io: Io, summary: SessionSummary, paint: Paint): void {
   const verdict = verdictColour(summary.verdict, summary.verdict, paint);
-  io.err.write(`${paint.dim('session')} ${summary.session}  ${paint.dim('verdict')} ${verdict}\n`);
+  const more = isBad(summary.verdict) ? paint.dim("  ('pgtape verify' says what is wrong)") : '';
+  io.err.write(`${paint.dim('session')} ${summary.session}  ${paint.dim('verdict')} ${verdict}${more}\n`);
 }
 
 async function run(io: Io, wanted: string, flags: Flags, command: Command): Promise<void> {
   const archive = await openArchive(io, flags.archive);
-  const summary = findSession(await readSessions(archive), wanted);
-  const records = await recordsOf(archive, summary);
-  if (flags.output === 'jsonl') io.out.write(records.map(({ line }) => `${line}\n`).join(''));
-  else if (flags.output === 'json') io.out.write(`[\n${records.map(({ line }) => line).join(',\n')}\n]\n`);
-  else {
-    heading(io, summary, paintFor(io, io.err, command.optsWithGlobals().color !== false));
-    const script = playScript(
-      records.map(({ record }) => record),
-      paintOf(io, command),
+  const errPaint = paintFor(io, io.err, command.optsWithGlobals().color !== false);
+  const { reel, session } = await findSession(io, archive, wanted);
+  const [reading] = await readReels(io, archive, [reel], { session }, errPaint);
+  const summary = reading?.sessions.find((one) => one.session === session);
+  if (reading === undefined || summary === undefined) {
+    throw new CommandError(
+      'NO_SESSION',
+      `no sound segment of this archive has a line of session '${session}'`,
+      {
+        exit: exitCode.found,
+        advice: "'pgtape sessions' lists what there is, 'pgtape verify' what is wrong.",
+      },
     );
-    await show(io, script, flags);
   }
   if (isBad(summary.verdict)) io.exit(exitCode.found);
+  const lines = tape(io, archive, reading.holding, session);
+  if (flags.output !== 'table') {
+    await print(io, lines, flags.output === 'json');
+    return;
+  }
+  heading(io, summary, errPaint);
+  if (flags.step === true && io.err.isTTY) io.err.write(`${errPaint.dim('Enter: next statement, q: end')}\n`);
+  const paint = paintOf(io, command);
+  const isWhole = await show(io, framesOf(lines, paint), flags);
+  if (isWhole && !summary.closed) io.err.write(`${errPaint.dim('the session is still open here')}\n`);
 }
 
 function speedOf(text: string): number {
@@ -104,7 +125,7 @@ function speedOf(text: string): number {
 
 function idleOf(text: string): number {
   const seconds = Number(text);
-  if (!(seconds >= 0)) throw new InvalidArgumentError('seconds, 0 or more.');
+  if (text.trim() === '' || !(seconds >= 0)) throw new InvalidArgumentError('seconds, 0 or more.');
   return seconds;
 }
 

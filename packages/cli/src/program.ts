@@ -1,9 +1,10 @@
 /** The command tree: names, options and help of every command; what they do stands in a file of their own. */
 import { Command, CommanderError } from 'commander';
+import { completionCommand } from './completionCommand.ts';
 import { demoCommand } from './demoCommand.ts';
-import { CommandError, exitCode } from './exitCode.ts';
+import { CommandError, exitCode, Stopped } from './exitCode.ts';
 import type { Io } from './io.ts';
-import { paintFor } from './paint.ts';
+import { paintFor, printable } from './paint.ts';
 import { playCommand } from './playCommand.ts';
 import { recorderCommand } from './recorderCommand.ts';
 import { searchCommand } from './searchCommand.ts';
@@ -16,11 +17,12 @@ import { version } from './version.ts';
 
 const epilogue = `
 Exit codes:
-  0  fine
-  1  found something wrong (a verdict of crashed, gap or forged; a search without a hit)
-  2  usage: the command line or a configuration file is wrong
-  3  environment: a port, a directory, a lock or an archive that is not there or not ours
-  4  failure that should not be
+  0    fine
+  1    found something wrong (a verdict of crashed, gap or forged; a search without a hit)
+  2    usage: the command line or a configuration file is wrong
+  3    environment: a port, a directory, a lock or an archive that is not there or not ours
+  4    failure that should not be
+  130  stopped by a signal before everything was read
 
 First steps:
   $ ./pgtape up                  PostgreSQL, recorder and vault on this machine
@@ -37,8 +39,15 @@ export function buildProgram(io: Io): Command {
     .version(version, '-V, --version')
     .option('--no-color', 'no colours (also: NO_COLOR)')
     .addHelpText('after', epilogue)
+    .helpCommand('help [command]', 'show help for a command')
     .showHelpAfterError('(pgtape --help, or pgtape COMMAND --help, shows what there is)')
-    .configureOutput({ writeOut: (text) => io.out.write(text), writeErr: (text) => io.err.write(text) })
+    .configureOutput({
+      writeOut: (text) => io.out.write(text),
+      writeErr: (text) => io.err.write(text),
+      getOutHelpWidth: () => (io.out.isTTY ? io.out.columns : 100),
+      getErrHelpWidth: () => (io.err.isTTY ? io.err.columns : 100),
+      outputError: (text, write) => write(text.replace(/^error: /, 'pgtape: ')),
+    })
     .exitOverride();
   const commands = [
     upCommand,
@@ -50,22 +59,29 @@ export function buildProgram(io: Io): Command {
     verifyCommand,
     recorderCommand,
     vaultCommand,
+    completionCommand,
   ];
   for (const command of commands) program.addCommand(command(io).copyInheritedSettings(program));
   return program;
 }
 
-function report(io: Io, error: unknown): number {
-  const paint = paintFor(io, io.err, true);
+function report(io: Io, args: readonly string[], error: unknown): number {
+  const paint = paintFor(io, io.err, !args.includes('--no-color'));
+  if (error instanceof Stopped) {
+    // Nobody reads any more, so there is nobody to tell and nothing went wrong.
+    if (error.reason === 'output_closed') return exitCode.fine;
+    io.err.write(`${paint.yellow('pgtape:')} ${error.message}\n`);
+    return exitCode.interrupted;
+  }
   if (error instanceof CommandError) {
-    io.err.write(`${paint.red('pgtape:')} ${error.message} [${error.code}]\n`);
-    if (error.advice !== null) io.err.write(`  ${error.advice}\n`);
+    io.err.write(`${paint.red('pgtape:')} ${printable(error.message, true)} [${error.code}]\n`);
+    if (error.advice !== null) io.err.write(`  ${printable(error.advice, true)}\n`);
     return error.exit;
   }
   const code =
     typeof error === 'object' && error !== null && 'code' in error ? ` [${String(error.code)}]` : '';
   const message = error instanceof Error ? error.message : String(error);
-  io.err.write(`${paint.red('pgtape:')} ${message}${code}\n`);
+  io.err.write(`${paint.red('pgtape:')} ${printable(message, true)}${printable(code)}\n`);
   return exitCode.failure;
 }
 
@@ -78,6 +94,6 @@ export async function runProgram(args: readonly string[], io: Io): Promise<void>
       io.exit(error.exitCode === 0 ? exitCode.fine : exitCode.usage);
       return;
     }
-    io.exit(report(io, error));
+    io.exit(report(io, args, error));
   }
 }

@@ -1,10 +1,10 @@
 /** `pgtape recorder`: one recorder process in front of one PostgreSQL, until SIGTERM. */
-import { configReference, loadConfig, startTelemetry } from '@pgtape/process';
-import { RECORDER_ENV_PREFIX, RecorderConfig, startRecorder } from '@pgtape/recorder';
 import { Command } from 'commander';
 import { announceReady } from './childProcess.ts';
 import { configured, parseEndpoint, readConfigFile } from './configFile.ts';
+import { CommandError, exitCode } from './exitCode.ts';
 import type { Io } from './io.ts';
+import { version } from './version.ts';
 
 const help = `
 Examples:
@@ -39,12 +39,17 @@ function overlay(flags: Flags): object {
 }
 
 async function run(io: Io, flags: Flags): Promise<void> {
+  // Loaded only here: the other commands start without it.
+  const { configReference, loadConfig, startTelemetry } = await import('@pgtape/process');
+  const { RECORDER_ENV_PREFIX, RecorderConfig, RecorderError, startRecorder } = await import(
+    '@pgtape/recorder'
+  );
   if (flags.configReference === true) {
-    io.out.write(configReference(RecorderConfig, 'Recorder'));
+    io.out.write(configReference(RecorderConfig, 'Recorder', RECORDER_ENV_PREFIX));
     return;
   }
   const file = readConfigFile(io, flags.config);
-  const config = configured(() =>
+  const config = await configured(() =>
     loadConfig({
       schema: RecorderConfig,
       ...(file === undefined ? {} : { file }),
@@ -54,7 +59,10 @@ async function run(io: Io, flags: Flags): Promise<void> {
     }),
   );
   const telemetry = await startTelemetry('pgtape-recorder', io.env);
-  const recorder = await startRecorder(config);
+  const recorder = await startRecorder(config, { env: io.env, version }).catch((cause: unknown) => {
+    if (!(cause instanceof RecorderError) || cause.code === 'WORKER') throw cause;
+    throw new CommandError(cause.code, cause.message, { exit: exitCode.environment, cause });
+  });
   const stopped = new Promise<void>((resolve) => {
     if (io.stop.aborted) resolve();
     io.stop.addEventListener('abort', () => resolve(), { once: true });

@@ -1,13 +1,14 @@
 /** `pgtape search`: statements by text and by what became of them, over the whole archive. */
 import { availableParallelism } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
-import { type Archive, openArchive, type ReelKeys } from './archive.ts';
-import { CommandError, exitCode } from './exitCode.ts';
-import { durationText, parseDuration, parseMoment, wallText } from './format.ts';
-import type { Io } from './io.ts';
+import { type Archive, openArchive, reelsByTime } from './archive.ts';
+import { CommandError, exitCode, throwIfStopped } from './exitCode.ts';
+import { parseDuration } from './format.ts';
+import { type Io, put } from './io.ts';
 import { type Paint, paintFor, printable } from './paint.ts';
-import { paintOf, type ReadFlags, withReadOptions } from './readOptions.ts';
+import { momentOf, paintOf, type ReadFlags, withReadOptions } from './readOptions.ts';
 import {
+  needsSession,
   parsePattern,
   type SearchFilter,
   type SessionFields,
@@ -15,7 +16,10 @@ import {
   sessionTest,
 } from './searchFilter.ts';
 import { searchObjects } from './searchPool.ts';
-import { fit } from './table.ts';
+import { finishedRow, rowOf } from './searchRow.ts';
+import { type HitForm, type SegmentHits, takesAll } from './searchScan.ts';
+import type { SearchAnswer, SearchTask } from './searchWorker.ts';
+import type { OutputFormat } from './table.ts';
 
 const help = `
 Examples:
@@ -43,22 +47,6 @@ interface Flags extends ReadFlags {
   readonly limit?: number;
 }
 
-interface Hit {
-  readonly line: string;
-  readonly statement: StatementFields;
-  readonly session: SessionFields | undefined;
-}
-
-function momentOf(io: Io, text: string | undefined): number | null {
-  if (text === undefined) return null;
-  const moment = parseMoment(text, io.now());
-  if (moment !== null) return moment;
-  throw new CommandError('TIME', `'${text}' is no time`, {
-    exit: exitCode.usage,
-    advice: 'For example 2026-11-20, 2026-11-20T10:00:00Z, or a span before now: 30min, 24h, 7d.',
-  });
-}
-
 function filterOf(io: Io, pattern: string | undefined, flags: Flags): SearchFilter {
   const found =
     pattern === undefined ? { text: null, regex: null } : parsePattern(pattern, flags.ignoreCase === true);
@@ -83,61 +71,126 @@ function filterOf(io: Io, pattern: string | undefined, flags: Flags): SearchFilt
   };
 }
 
-async function* hitsOf(io: Io, archive: Archive, reel: ReelKeys, filter: SearchFilter): AsyncGenerator<Hit> {
-  const sessions = new Map<string, SessionFields>();
-  const threads = Math.min(4, availableParallelism());
-  for await (const answer of searchObjects({ root: archive.root, filter }, reel.keys, threads)) {
-    if (answer.found === null) {
-      io.err.write(`pgtape: ${answer.key}: ${answer.trouble} (pgtape verify tells more)\n`);
-      io.exit(exitCode.found);
-      continue;
+/** A segment's hits as they are printed; `next` is which hit of the whole search is the first of them. */
+type Form = (hits: SegmentHits, wanted: readonly number[], next: number) => string | Uint8Array;
+
+const comma = Buffer.from(',\n');
+
+function linesForm(separator: Buffer | null): Form {
+  return (hits, wanted, next) => {
+    const spans = wanted.map((at) => hits.text.subarray(at === 0 ? 0 : hits.ends[at - 1], hits.ends[at]));
+    if (separator === null) return wanted.length === hits.ends.length ? hits.text : Buffer.concat(spans);
+    const parts = spans.flatMap((span, at) => [
+      at + next === 0 ? Buffer.from('\n') : separator,
+      span.subarray(0, -1),
+    ]);
+    return Buffer.concat(parts);
+  };
+}
+
+function rowsForm(io: Io, form: HitForm, paint: Paint, sessions: ReadonlyMap<string, SessionFields>): Form {
+  return (hits, wanted) => {
+    const texts = Buffer.from(hits.text.buffer, hits.text.byteOffset, hits.text.length)
+      .toString('utf8')
+      .split('\n');
+    const users = hits.sessions.map((session) => sessions.get(session)?.user ?? '?');
+    const columns = io.out.isTTY ? io.out.columns : null;
+    return wanted
+      .map((at) => {
+        const text = texts[at] as string;
+        const row = form === 'rows' ? text : rowOf(JSON.parse(text) as StatementFields);
+        return finishedRow(row, users[hits.sessionOf[at] as number] as string, columns, paint);
+      })
+      .join('');
+  };
+}
+
+/** Rows are made where the hits are found, but where only the session decides: then most would be made in vain. */
+function formOf(filter: SearchFilter, output: OutputFormat): HitForm {
+  if (output !== 'table') return 'lines';
+  return needsSession(filter) && takesAll(filter) ? 'lines' : 'rows';
+}
+
+/** Prints the hits of a search as they come. */
+class SearchPrinter {
+  found = 0;
+  readonly #io: Io;
+  readonly #filter: SearchFilter;
+  readonly #limit: number;
+  readonly #form: Form;
+  /** Sessions opened so far in the reel being read: hits may belong to a session of an earlier segment. */
+  readonly #sessions = new Map<string, SessionFields>();
+  #reel = '';
+
+  constructor(io: Io, filter: SearchFilter, limit: number, output: OutputFormat, paint: Paint) {
+    this.#io = io;
+    this.#filter = filter;
+    this.#limit = limit;
+    if (output === 'table') this.#form = rowsForm(io, formOf(filter, output), paint, this.#sessions);
+    else this.#form = linesForm(output === 'json' ? comma : null);
+  }
+
+  get isFull(): boolean {
+    return this.found >= this.#limit;
+  }
+
+  async print({ key, found, trouble }: SearchAnswer): Promise<void> {
+    if (found === null) {
+      this.#io.err.write(`pgtape: ${printable(key)}: ${trouble} (pgtape verify tells more)\n`);
+      this.#io.exit(exitCode.found);
+      return;
     }
-    for (const opened of answer.found.opened) sessions.set(opened.session, opened);
-    for (const { line, statement } of answer.found.hits) {
-      const session = sessions.get(statement.session);
-      if (sessionTest(filter, session)) yield { line, statement, session };
+    const reel = key.slice(0, key.lastIndexOf('/'));
+    if (reel !== this.#reel) this.#sessions.clear();
+    this.#reel = reel;
+    for (const opened of found.opened) this.#sessions.set(opened.session, opened);
+    const admitted = found.sessions.map((session) => sessionTest(this.#filter, this.#sessions.get(session)));
+    const wanted: number[] = [];
+    for (let at = 0; at < found.ends.length && this.found + wanted.length < this.#limit; at += 1) {
+      if (admitted[found.sessionOf[at] as number] === true) wanted.push(at);
     }
+    if (wanted.length === 0) return;
+    const text = this.#form(found, wanted, this.found);
+    this.found += wanted.length;
+    await put(this.#io.out, text);
   }
 }
 
-function rowText(io: Io, hit: Hit, paint: Paint): string {
-  const { statement, session } = hit;
-  const failed = statement.error !== undefined;
-  const result = failed ? `${statement.error?.sqlstate}` : (statement.tag ?? statement.outcome);
-  const head = `${wallText(statement.start)}  ${statement.session}#${statement.n}  ${printable(session?.user ?? '?')}  `;
-  const middle = `${result}  ${durationText(statement.duration_ns)}  `;
-  const sql = printable((statement.sql ?? `(${statement.outcome})`).replaceAll(/\s+/g, ' '));
-  const room = io.out.isTTY ? Math.max(20, io.out.columns - head.length - middle.length) : 10_000;
-  return `${paint.dim(head)}${failed ? paint.red(middle) : paint.green(middle)}${fit(sql, room)}\n`;
+async function search(io: Io, archive: Archive, task: SearchTask, printer: SearchPrinter): Promise<void> {
+  const threads = Math.min(8, availableParallelism());
+  const keys = (await reelsByTime(archive)).flatMap((reel) => reel.keys);
+  for await (const answer of searchObjects(task, keys, threads, io.stop)) {
+    await printer.print(answer);
+    if (printer.isFull || io.stop.aborted) break;
+  }
 }
 
 async function run(io: Io, pattern: string | undefined, flags: Flags, command: Command): Promise<void> {
   const filter = filterOf(io, pattern, flags);
   const archive = await openArchive(io, flags.archive);
-  const paint = paintOf(io, command);
   const limit = flags.limit ?? Number.POSITIVE_INFINITY;
-  let found = 0;
-  if (flags.output === 'json') io.out.write('[');
-  for (const reel of archive.reels) {
-    if (found >= limit) break;
-    for await (const hit of hitsOf(io, archive, reel, filter)) {
-      if (flags.output === 'table') io.out.write(rowText(io, hit, paint));
-      else if (flags.output === 'jsonl') io.out.write(`${hit.line}\n`);
-      else io.out.write(`${found === 0 ? '' : ','}\n${hit.line}`);
-      found += 1;
-      if (found >= limit || io.stop.aborted) break;
-    }
-  }
-  if (flags.output === 'json') io.out.write(found === 0 ? ']\n' : '\n]\n');
-  if (found === 0) {
-    io.err.write(`${paintFor(io, io.err, true).dim('nothing found')}\n`);
+  const printer = new SearchPrinter(io, filter, limit, flags.output, paintOf(io, command));
+  const task: SearchTask = {
+    root: archive.root,
+    filter,
+    form: formOf(filter, flags.output),
+    limit: flags.limit ?? null,
+  };
+  if (flags.output === 'json') await put(io.out, '[');
+  await search(io, archive, task, printer);
+  if (flags.output === 'json') await put(io.out, printer.found === 0 ? ']\n' : '\n]\n');
+  throwIfStopped(io);
+  if (printer.found === 0) {
+    const colour = command.optsWithGlobals().color !== false;
+    io.err.write(`${paintFor(io, io.err, colour).dim('nothing found')}\n`);
     io.exit(exitCode.found);
   }
 }
 
 function positive(text: string): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('a whole number is needed.');
+  if (text.trim() === '' || !Number.isInteger(value) || value < 0)
+    throw new InvalidArgumentError('a whole number is needed.');
   return value;
 }
 

@@ -1,44 +1,51 @@
 /** Spreads a search over worker threads and gives the answers back in the archive's order, the first as soon as it is there. */
-import { Worker } from 'node:worker_threads';
+import { endWorkers, startWorker, stopFlag } from './cooperation.ts';
 import type { SearchAnswer, SearchTask } from './searchWorker.ts';
 
-/** Tasks each worker has ahead of it: enough to keep it busy, few enough to bound memory. */
-const aheadPerWorker = 3;
+/** Objects each worker may be ahead of the reader: enough to keep it busy, few enough to bound memory. */
+const aheadPerWorker = 4;
 
-/** Answers for `keys`, in their order. */
+/**
+ * Answers for `keys`, in their order; ends early when `stop` is aborted. A worker takes an object only when the reader
+ * has come near it, so a slow reader slows the search and memory is bounded by the window, not by the hits.
+ * @throws what ended a worker
+ */
 export async function* searchObjects(
   task: SearchTask,
   keys: readonly string[],
   threads: number,
+  stop: AbortSignal,
 ): AsyncGenerator<SearchAnswer> {
   const ready = new Map<number, SearchAnswer>();
+  const failures: Error[] = [];
   let wake: () => void = () => {};
-  let failure: Error | null = null;
-  let next = 0;
-  const workers = Array.from({ length: Math.min(threads, Math.max(1, keys.length)) }, () => {
-    const worker = new Worker(new URL('./searchWorker.js', import.meta.url), { workerData: task });
-    const give = (): void => {
-      if (next >= keys.length) return;
-      worker.postMessage({ index: next, key: keys[next] });
-      next += 1;
-    };
+  const flag = stopFlag();
+  const workers = Array.from({ length: Math.min(threads, keys.length) }, () => {
+    const worker = startWorker('./searchWorker.js', { task, flag });
     worker.on('message', (answer: SearchAnswer) => {
       ready.set(answer.index, answer);
       wake();
-      if (ready.size < threads * aheadPerWorker * 4) give();
-      else setTimeout(give, 5);
     });
     worker.on('error', (error: Error) => {
-      failure = error;
+      failures.push(error);
       wake();
     });
-    for (let ahead = 0; ahead < aheadPerWorker; ahead += 1) give();
     return worker;
   });
+  const onStop = (): void => wake();
+  stop.addEventListener('abort', onStop);
+  let given = 0;
+  const giveUpTo = (end: number): void => {
+    for (; given < Math.min(end, keys.length); given += 1) {
+      workers[given % workers.length]?.postMessage({ index: given, key: keys[given] });
+    }
+  };
   try {
     for (let index = 0; index < keys.length; index += 1) {
+      giveUpTo(index + workers.length * aheadPerWorker);
       while (!ready.has(index)) {
-        if (failure !== null) throw failure;
+        if (stop.aborted) return;
+        if (failures.length > 0) throw failures[0];
         await new Promise<void>((resolve) => {
           wake = resolve;
         });
@@ -48,6 +55,7 @@ export async function* searchObjects(
       yield answer;
     }
   } finally {
-    await Promise.all(workers.map((worker) => worker.terminate()));
+    stop.removeEventListener('abort', onStop);
+    await endWorkers(workers, flag);
   }
 }

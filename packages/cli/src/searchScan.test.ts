@@ -1,5 +1,7 @@
+import { lineBytesBound, writeLine } from '@pgtape/evidence';
+import { drafts } from './archive.testing.ts';
 import { parsePattern, type SearchFilter, type SessionFields, sessionTest } from './searchFilter.ts';
-import { searcher } from './searchScan.ts';
+import { type ScanTask, searcher } from './searchScan.ts';
 
 const head = (seq: number, kind: string, session: string) => ({
   v: 1,
@@ -73,8 +75,12 @@ const nothing: SearchFilter = {
   database: null,
   client: null,
 };
+const scan = (filter: Partial<SearchFilter>, more: Partial<ScanTask> = {}) =>
+  searcher({ filter: { ...nothing, ...filter }, form: 'lines', limit: null, ...more })(text);
+const linesOf = (filter: Partial<SearchFilter>, more: Partial<ScanTask> = {}) =>
+  Buffer.from(scan(filter, more).text).toString('utf8').split('\n').slice(0, -1);
 const found = (filter: Partial<SearchFilter>) =>
-  searcher({ ...nothing, ...filter })(text).hits.map(({ statement: { seq } }) => seq);
+  linesOf(filter).map((line) => (JSON.parse(line) as { seq: number }).seq);
 
 describe('searching a segment', () => {
   it.each([
@@ -101,9 +107,64 @@ describe('searching a segment', () => {
   });
 
   it('gives the exact line and the sessions opened', () => {
-    const { hits, opened: sessions } = searcher({ ...nothing, tag: 'DELETE' })(text);
-    expect(hits.map(({ line }) => line)).toEqual([JSON.stringify(lines[2])]);
-    expect(sessions.map(({ user }) => user)).toEqual(['ada']);
+    expect(linesOf({ tag: 'DELETE' })).toEqual([JSON.stringify(lines[2])]);
+    const { opened: sessions, ends, sessionOf, sessions: ids } = scan({ tag: 'DELETE' });
+    expect(sessions).toEqual([
+      {
+        session: `${'ab'.repeat(8)}-1`,
+        user: 'ada',
+        database: 'shop',
+        application_name: 'x',
+        client: { address: '10.0.0.7', port: 5555 },
+      },
+    ]);
+    expect([[...ends], [...sessionOf], ids]).toEqual([
+      [JSON.stringify(lines[2]).length + 1],
+      [0],
+      [`${'ab'.repeat(8)}-1`],
+    ]);
+  });
+
+  it('stops at the limit', () => {
+    expect(linesOf({}, { limit: 2 })).toEqual([lines[1], lines[2]].map((line) => JSON.stringify(line)));
+  });
+
+  it('does not stop at the limit where the session decides', () => {
+    expect(linesOf({ user: 'ada' }, { limit: 2 }).length).toBe(5);
+  });
+
+  it('makes rows for people', () => {
+    const rows = Buffer.from(scan({ error: 'any' }, { form: 'rows' }).text).toString('utf8');
+    expect(rows.replaceAll('\u0000', '|')).toBe(
+      `2025-11-20 21:55:38.123Z  ${'ab'.repeat(8)}-1#4|42601          1 µs|select '"kind":"statement"'|failed\n`,
+    );
+  });
+
+  it('finds any part of any text, however it is escaped', () => {
+    const reel = 'ab'.repeat(16);
+    const chars = ['"', '\\', '\n', '\t', '\u0001', '\u007f', '\u2028', 'n', 'u', '0', 'é', '渋', '🐘', ' '];
+    let seed = 20_261_120;
+    const below = (bound: number): number => {
+      seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0;
+      return seed % bound;
+    };
+    const anyText = (): string =>
+      Array.from({ length: 1 + below(8) }, () => chars[below(chars.length)] as string).join('');
+    for (let round = 0; round < 2000; round += 1) {
+      const texts = [anyText(), anyText(), anyText()];
+      const units = [...(texts[0] as string)];
+      const from = below(units.length);
+      const part = units.slice(from, from + 1 + below(4)).join('');
+      const segment = texts.map((one, index) => {
+        const draft = drafts.statement(`${'ab'.repeat(8)}-1`, index + 1, 0, one);
+        const out = Buffer.alloc(lineBytesBound(draft));
+        const end = writeLine(draft, { reel, seq: index + 1, salt: '00'.repeat(8) }, out, 0);
+        return `${out.toString('utf8', 0, end)}\n`;
+      });
+      const task: ScanTask = { filter: { ...nothing, text: part }, form: 'lines', limit: null };
+      const hits = Buffer.from(searcher(task)(Buffer.from(segment.join(''))).text).toString('utf8');
+      expect(hits).toBe(segment.filter((_, index) => texts[index]?.includes(part)).join(''));
+    }
   });
 
   it.each([

@@ -1,7 +1,5 @@
-/** Gathers what an archive's lines say about each session, with the verdict of the reel's check. */
-import { type CheckedLine, checkReel, type ReelVerdict, type Verdict } from '@pgtape/evidence';
-import { type Archive, type ReelKeys, segmentsOf } from './archive.ts';
-import { CommandError, exitCode } from './exitCode.ts';
+/** What an archive's lines say about each session, with the verdict of its reel's check. Reads nothing itself. */
+import type { CheckedLine, ReelVerdict, Verdict } from '@pgtape/evidence';
 
 export interface SessionSummary {
   readonly session: string;
@@ -61,7 +59,8 @@ function emptySummary(session: string, reel: string, at: string): SessionSummary
   };
 }
 
-function absorb(sessions: Map<string, SessionSummary>, reel: string, { record }: CheckedLine): void {
+/** Adds one line to the summaries. */
+export function absorb(sessions: Map<string, SessionSummary>, reel: string, { record }: CheckedLine): void {
   if (record.session === undefined) return;
   const at = String(record.at);
   let summary = sessions.get(record.session);
@@ -94,60 +93,16 @@ function absorb(sessions: Map<string, SessionSummary>, reel: string, { record }:
   }
 }
 
-/** Checks one reel and gathers its sessions on the way. */
-export async function readReel(
-  archive: Archive,
-  reel: ReelKeys,
-): Promise<{ verdict: ReelVerdict; sessions: SessionSummary[] }> {
-  const sessions = new Map<string, SessionSummary>();
-  const verdict = await checkReel(segmentsOf(archive, reel), {
-    onLine: (line) => absorb(sessions, reel.reel, line),
-  });
+/** Gives each session the verdict its reel's check came to. */
+export function judge(sessions: ReadonlyMap<string, SessionSummary>, verdict: ReelVerdict): void {
   for (const judged of verdict.sessions) {
     const summary = sessions.get(judged.session);
     if (summary !== undefined) summary.verdict = judged.verdict;
   }
-  return { verdict, sessions: [...sessions.values()] };
 }
 
-/** Every session of the archive, oldest first. */
-export async function readSessions(archive: Archive): Promise<SessionSummary[]> {
-  const all: SessionSummary[] = [];
-  for (const reel of archive.reels) all.push(...(await readReel(archive, reel)).sessions);
-  return all.sort((a, b) =>
-    a.start.length - b.start.length !== 0 ? a.start.length - b.start.length : a.start < b.start ? -1 : 1,
-  );
-}
-
-/**
- * The session a person means: a whole id, a part of one that fits only one, `last`, or `last-2` for the one before.
- * @throws CommandError `NO_SESSION`, `AMBIGUOUS_SESSION`
- */
-export function findSession(sessions: readonly SessionSummary[], wanted: string): SessionSummary {
-  const advice = "'pgtape sessions' lists them; a part of an id is enough, and 'last' is the newest.";
-  const last = /^last(?:-(\d+))?$/.exec(wanted);
-  const exact = sessions.filter(({ session }) => session === wanted);
-  const fitting = last === null ? sessions.filter(({ session }) => session.includes(wanted)) : [];
-  const found =
-    last === null
-      ? exact.length === 1
-        ? exact
-        : fitting
-      : sessions.slice(-1 - Number(last[1] ?? 0)).slice(0, 1);
-  if (found.length === 1) return found[0] as SessionSummary;
-  if (found.length === 0) {
-    throw new CommandError('NO_SESSION', `no session '${wanted}' in this archive`, {
-      exit: exitCode.found,
-      advice,
-    });
-  }
-  const some = found.slice(0, 5).map(({ session }) => session);
-  throw new CommandError(
-    'AMBIGUOUS_SESSION',
-    `'${wanted}' fits ${found.length} sessions: ${some.join(', ')}`,
-    {
-      exit: exitCode.usage,
-      advice,
-    },
-  );
+/** Oldest first; wall nanoseconds have one length until the year 2286, older ones fewer digits. */
+export function byStart(a: { readonly start: string }, b: { readonly start: string }): number {
+  if (a.start.length !== b.start.length) return a.start.length - b.start.length;
+  return a.start < b.start ? -1 : a.start > b.start ? 1 : 0;
 }

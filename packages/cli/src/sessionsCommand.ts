@@ -1,11 +1,13 @@
 /** `pgtape sessions`: who was there, when, from where, and what the evidence is worth. */
 import { Command } from 'commander';
 import { openArchive } from './archive.ts';
-import { durationText, parseMoment, wallMs, wallText } from './format.ts';
-import type { Io } from './io.ts';
-import { paintOf, type ReadFlags, withReadOptions } from './readOptions.ts';
-import { readSessions, type SessionSummary } from './sessionList.ts';
-import { type Column, tableText } from './table.ts';
+import { durationText, wallMs, wallText } from './format.ts';
+import { type Io, put } from './io.ts';
+import { type Paint, paintFor } from './paint.ts';
+import { momentOf, paintOf, type ReadFlags, withReadOptions } from './readOptions.ts';
+import { readReels } from './reelPool.ts';
+import { byStart, type SessionSummary } from './sessionList.ts';
+import { type Column, fitting, tableText } from './table.ts';
 import { verdictColour } from './verdictColour.ts';
 
 const help = `
@@ -38,29 +40,29 @@ const columns: readonly Column<SessionSummary>[] = [
     cell: (row) => row.verdict,
     colour: (row, text, paint) => verdictColour(row.verdict, text, paint),
   },
-  { title: 'STARTED', cell: (row) => wallText(row.start) },
+  { title: 'STARTED', cell: (row) => `${wallText(row.start).slice(0, 19)}Z` },
   {
     title: 'LASTED',
     right: true,
     cell: (row) => (row.closed ? durationText((wallMs(row.end) - wallMs(row.start)) * 1e6) : 'open'),
   },
   { title: 'USER', cell: (row) => row.user },
-  { title: 'DATABASE', cell: (row) => row.database },
-  { title: 'CLIENT', cell: (row) => row.client },
-  { title: 'STATEMENTS', right: true, cell: (row) => String(row.statements) },
+  { title: 'DATABASE', spare: 2, cell: (row) => row.database },
+  { title: 'CLIENT', spare: 1, cell: (row) => row.client.replace(/:\d+$/, '') },
+  { title: 'STMTS', right: true, cell: (row) => String(row.statements) },
   {
     title: 'FAILED',
     right: true,
     cell: (row) => String(row.failed),
     colour: (row, text, paint) => (row.failed > 0 ? paint.red(text) : text),
   },
-  { title: 'ROWS', right: true, cell: (row) => String(row.rows) },
-  { title: 'APPLICATION', cell: (row) => row.application },
+  { title: 'ROWS', right: true, spare: 3, cell: (row) => String(row.rows) },
+  { title: 'APPLICATION', spare: 4, cell: (row) => row.application },
 ];
 
 function chosen(io: Io, flags: Flags): (row: SessionSummary) => boolean {
-  const since = flags.since === undefined ? null : parseMoment(flags.since, io.now());
-  const until = flags.until === undefined ? null : parseMoment(flags.until, io.now());
+  const since = momentOf(io, flags.since);
+  const until = momentOf(io, flags.until);
   return (row) =>
     (flags.user === undefined || row.user === flags.user) &&
     (flags.database === undefined || row.database === flags.database) &&
@@ -69,13 +71,31 @@ function chosen(io: Io, flags: Flags): (row: SessionSummary) => boolean {
     (flags.open !== true || !row.closed);
 }
 
+async function printTable(
+  io: Io,
+  rows: readonly SessionSummary[],
+  paint: Paint,
+  errPaint: Paint,
+): Promise<void> {
+  const { columns: kept, left } = fitting(rows, columns, io.out);
+  await put(io.out, tableText(rows, kept, io.out, paint));
+  if (left.length === 0) return;
+  io.err.write(
+    `${errPaint.dim(`no room here for ${left.join(', ')}: a wider terminal or -o json has them`)}\n`,
+  );
+}
+
 async function run(io: Io, flags: Flags, command: Command): Promise<void> {
   const archive = await openArchive(io, flags.archive);
-  const rows = (await readSessions(archive)).filter(chosen(io, flags));
-  if (flags.output === 'json') io.out.write(`${JSON.stringify(rows, null, 2)}\n`);
-  else if (flags.output === 'jsonl') io.out.write(rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+  const paint = paintFor(io, io.err, command.optsWithGlobals().color !== false);
+  const isWanted = chosen(io, flags);
+  const readings = await readReels(io, archive, archive.reels, {}, paint);
+  const rows = readings.flatMap(({ sessions }) => sessions.filter(isWanted)).sort(byStart);
+  if (flags.output === 'json') await put(io.out, `${JSON.stringify(rows, null, 2)}\n`);
+  else if (flags.output === 'jsonl')
+    await put(io.out, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
   else if (rows.length === 0) io.err.write('no sessions\n');
-  else io.out.write(tableText(rows, columns, io.out, paintOf(io, command)));
+  else await printTable(io, rows, paintOf(io, command), paint);
 }
 
 /** Builds the command. */

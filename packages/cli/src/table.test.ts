@@ -1,7 +1,8 @@
+import { FakeIo, FakeOutput } from './fakeIo.testing.ts';
 import { paintFor } from './paint.ts';
 import { fit, tableText, widthOf } from './table.ts';
 
-const plainPaint = paintFor({ env: {} } as never, { write: () => true, isTTY: false, columns: 80 }, true);
+const plainPaint = paintFor(new FakeIo(), new FakeOutput(), true);
 const columns = [
   { title: 'NAME', cell: (row: { name: string; count: number; sql: string }) => row.name },
   { title: 'COUNT', right: true, cell: (row: { count: number }) => String(row.count) },
@@ -14,13 +15,13 @@ const rows = [
 
 describe('tableText', () => {
   it('cuts nothing where nobody looks', () => {
-    expect(tableText(rows, columns, { write: () => true, isTTY: false, columns: 40 }, plainPaint)).toBe(
+    expect(tableText(rows, columns, new FakeOutput(), plainPaint)).toBe(
       `NAME       COUNT  SQL\na              7  select 1\nlong name   1234  select ${'x'.repeat(60)}\n`,
     );
   });
 
   it('fits the last column to a terminal', () => {
-    const text = tableText(rows, columns, { write: () => true, isTTY: true, columns: 40 }, plainPaint);
+    const text = tableText(rows, columns, new FakeOutput(40), plainPaint);
     expect(text.split('\n').map(widthOf)).toEqual([21, 26, 40, 0]);
     expect(text).toContain('…');
   });

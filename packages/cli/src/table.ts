@@ -8,6 +8,8 @@ export type OutputFormat = (typeof outputFormats)[number];
 export interface Column<Row> {
   readonly title: string;
   readonly right?: boolean;
+  /** Where a terminal is too narrow, columns are left out, the highest number first; absent: never. */
+  readonly spare?: number;
   /** Text of the cell, uncoloured; made printable here. */
   readonly cell: (row: Row) => string;
   readonly colour?: (row: Row, text: string, paint: Paint) => string;
@@ -50,6 +52,53 @@ function pad(text: string, width: number, right: boolean): string {
   return right ? blanks + text : text + blanks;
 }
 
+/** `text` in lines of at most `columns`, all but the first indented; a word longer than that stands alone. */
+export function wrapped(text: string, columns: number, indent: number): string {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    const room = columns - (lines.length === 0 ? 0 : indent);
+    if (line !== '' && widthOf(line) + 1 + widthOf(word) > room) {
+      lines.push(line);
+      line = word;
+    } else line = line === '' ? word : `${line} ${word}`;
+  }
+  return [...lines, line].join(`\n${' '.repeat(indent)}`);
+}
+
+const lastColumnMin = 10;
+
+function widthsOf<Row>(rows: readonly Row[], columns: readonly Column<Row>[]): number[] {
+  return columns.map((column) =>
+    rows.reduce((width, row) => Math.max(width, widthOf(printable(column.cell(row)))), widthOf(column.title)),
+  );
+}
+
+/** The columns a terminal has room for, and the titles of those left out. Elsewhere all of them. */
+export function fitting<Row>(
+  rows: readonly Row[],
+  columns: readonly Column<Row>[],
+  output: Output,
+): { readonly columns: readonly Column<Row>[]; readonly left: readonly string[] } {
+  let kept = columns;
+  const left: string[] = [];
+  const needed = (): number => {
+    const widths = widthsOf(rows, kept);
+    const last = Math.min(widths.at(-1) ?? 0, kept.at(-1)?.right === true ? 1e9 : lastColumnMin);
+    return widths.slice(0, -1).reduce((sum, width) => sum + width + 2, 0) + last;
+  };
+  while (output.isTTY && needed() > output.columns) {
+    const first = kept.reduce<Column<Row> | null>(
+      (most, column) => ((column.spare ?? 0) > (most?.spare ?? 0) ? column : most),
+      null,
+    );
+    if (first === null) break;
+    kept = kept.filter((column) => column !== first);
+    left.push(first.title);
+  }
+  return { columns: kept, left };
+}
+
 /** The whole table with a heading; the last column takes what room a terminal leaves, elsewhere nothing is cut. */
 export function tableText<Row>(
   rows: readonly Row[],
@@ -58,13 +107,12 @@ export function tableText<Row>(
   paint: Paint,
 ): string {
   const cells = rows.map((row) => columns.map((column) => printable(column.cell(row))));
-  const widths = columns.map((column, at) =>
-    Math.max(widthOf(column.title), ...cells.map((line) => widthOf(line[at] as string))),
-  );
+  const widths = widthsOf(rows, columns);
   const last = columns.length - 1;
   if (output.isTTY) {
     const before = widths.slice(0, last).reduce((sum, width) => sum + width + 2, 0);
-    widths[last] = Math.max(10, Math.min(widths[last] as number, output.columns - before));
+    const own = widths[last] as number;
+    widths[last] = Math.max(Math.min(own, lastColumnMin), Math.min(own, output.columns - before));
   }
   const line = (texts: readonly string[], dress: (text: string, at: number) => string): string =>
     texts

@@ -1,10 +1,9 @@
 /** `pgtape tail`: what is being recorded now, from a vault's live view. */
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { CommandError, exitCode } from './exitCode.ts';
-import { durationText, wallText } from './format.ts';
-import type { Io } from './io.ts';
-import { type Paint, paintFor, printable } from './paint.ts';
-import { fit } from './table.ts';
+import { type Io, put } from './io.ts';
+import { paintFor, printable } from './paint.ts';
+import { type TailRecord, tailRow } from './tailRow.ts';
 
 const help = `
 Examples:
@@ -23,42 +22,6 @@ interface Flags {
   readonly output: 'text' | 'jsonl';
 }
 
-interface TailRecord {
-  readonly kind: string;
-  readonly at: string;
-  readonly session?: string;
-  readonly n?: number;
-  readonly sql?: string | null;
-  readonly tag?: string;
-  readonly outcome?: string;
-  readonly user?: string;
-  readonly database?: string;
-  readonly why?: string;
-  readonly reason?: string;
-  readonly duration_ns?: number;
-  readonly error?: { readonly sqlstate: string; readonly message: string };
-  readonly lagged?: number;
-}
-
-const shownKinds = new Set(['opened', 'statement', 'running', 'closed', 'gap', 'transaction']);
-
-function tailText(io: Io, record: TailRecord, paint: Paint): string | null {
-  if (record.lagged !== undefined)
-    return `${paint.yellow(`-- ${record.lagged} records left out: this view is too slow`)}\n`;
-  if (!shownKinds.has(record.kind)) return null;
-  const head = `${wallText(record.at)}  ${record.session ?? ''}#${record.n ?? ''}  `;
-  const took = record.duration_ns === undefined ? '' : `${durationText(record.duration_ns)}  `;
-  let what: string;
-  if (record.kind === 'statement') what = record.error?.sqlstate ?? record.tag ?? record.outcome ?? '';
-  else if (record.kind === 'opened') what = `opened by ${record.user} in ${record.database}`;
-  else what = `${record.kind} ${record.why ?? record.reason ?? record.outcome ?? ''}`.trim();
-  const sql = printable((record.sql ?? '').replaceAll(/\s+/g, ' '));
-  const middle = `${printable(what)}  ${took}`;
-  const room = io.out.isTTY ? Math.max(20, io.out.columns - head.length - middle.length) : 10_000;
-  const colour = record.error === undefined ? paint.green : paint.red;
-  return `${paint.dim(head)}${record.kind === 'statement' ? colour(middle) : paint.cyan(middle)}${fit(sql, room)}\n`;
-}
-
 async function* lines(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
   const decoder = new TextDecoder();
   let rest = '';
@@ -69,8 +32,28 @@ async function* lines(body: ReadableStream<Uint8Array>): AsyncGenerator<string> 
   }
 }
 
+function gone(url: URL, cause: unknown): CommandError {
+  return new CommandError('VAULT_GONE', `the vault at ${url.origin} ended the view`, {
+    exit: exitCode.environment,
+    advice: 'What it had recorded is in the archive: pgtape sessions',
+    cause,
+  });
+}
+
+function vaultUrl(flags: Flags): URL {
+  try {
+    return new URL('/v1/tail', flags.vault);
+  } catch (cause) {
+    throw new CommandError('VAULT_URL', `'${flags.vault}' is no URL`, {
+      exit: exitCode.usage,
+      advice: 'For example http://127.0.0.1:7417',
+      cause,
+    });
+  }
+}
+
 async function run(io: Io, flags: Flags, command: Command): Promise<void> {
-  const url = new URL('/v1/tail', flags.vault);
+  const url = vaultUrl(flags);
   if (flags.session !== undefined) url.searchParams.set('session', flags.session);
   if (flags.kinds !== undefined) url.searchParams.set('kinds', flags.kinds);
   const paint = paintFor(io, io.out, command.optsWithGlobals().color !== false);
@@ -88,7 +71,7 @@ async function run(io: Io, flags: Flags, command: Command): Promise<void> {
   if (!response.ok || response.body === null) {
     throw new CommandError(
       'VAULT_REFUSED',
-      `the vault answered ${response.status}: ${await response.text()}`,
+      `the vault answered ${response.status}: ${printable(await response.text())}`,
       {
         exit: exitCode.environment,
       },
@@ -96,13 +79,17 @@ async function run(io: Io, flags: Flags, command: Command): Promise<void> {
   }
   try {
     for await (const line of lines(response.body)) {
+      const columns = io.out.isTTY ? io.out.columns : null;
       const text =
-        flags.output === 'jsonl' ? `${line}\n` : tailText(io, JSON.parse(line) as TailRecord, paint);
-      if (text !== null) io.out.write(text);
+        flags.output === 'jsonl' ? `${line}\n` : tailRow(JSON.parse(line) as TailRecord, columns, paint);
+      if (text !== null) await put(io.out, text);
     }
-  } catch (error) {
-    if (!io.stop.aborted) throw error;
+  } catch (cause) {
+    if (io.stop.aborted) return;
+    throw gone(url, cause);
   }
+  // A tail has no end of its own: this one ended because the vault did.
+  throw gone(url, null);
 }
 
 /** Builds the command. */
@@ -112,7 +99,7 @@ export function tailCommand(io: Io): Command {
     .option('--vault <url>', "the vault's HTTP API", io.env.PGTAPE_VAULT ?? 'http://127.0.0.1:7417')
     .option('--session <id>', 'only this session')
     .option('--kinds <list>', 'only these kinds of record: statement,closed')
-    .option('-o, --output <format>', 'text or jsonl', 'text')
+    .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'jsonl']).default('text'))
     .addHelpText('after', help)
     .action((flags: Flags, command: Command) => run(io, flags, command));
 }

@@ -1,30 +1,32 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '@pgtape/testkit';
+import pg from 'pg';
+import { writeBigArchive } from './archive.testing.ts';
 import { exitCode } from './exitCode.ts';
+import { type FakeIo, runFake } from './fakeIo.testing.ts';
+import { isRunning } from './processStatus.ts';
+import { upLayout } from './upLayout.ts';
+import { upHolder } from './upLock.ts';
 
 const main = fileURLToPath(new URL('./main.js', import.meta.url));
 
-interface Run {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-function pgtape(cwd: string, ...args: readonly string[]): Run {
-  const run = spawnSync(process.execPath, [main, ...args], { cwd, encoding: 'utf8', timeout: 60_000 });
-  return { code: run.status ?? -1, out: run.stdout, err: run.stderr };
-}
+/** A command in this process: starting one costs a tenth of a second, and there are many. */
+const pgtape = (cwd: string, ...args: readonly string[]): Promise<FakeIo> => runFake(args, { cwd });
 
 interface Up {
   readonly child: ChildProcess;
   readonly connection: string;
-  stop(): Promise<number>;
+  /** Everything said so far. */
+  text(): string;
+  readonly ended: Promise<number>;
+  stop(signal?: NodeJS.Signals): Promise<number>;
 }
 
 async function flagsFor(): Promise<string[]> {
@@ -53,8 +55,10 @@ async function startUp(cwd: string, flags: readonly string[], env: Record<string
       return {
         child,
         connection,
-        async stop() {
-          child.kill('SIGINT');
+        text: () => text,
+        ended,
+        async stop(signal = 'SIGINT') {
+          child.kill(signal);
           return await ended;
         },
       };
@@ -66,14 +70,44 @@ async function startUp(cwd: string, flags: readonly string[], env: Record<string
   throw new Error(`up never came up: ${text}`);
 }
 
-async function archived(cwd: string, atLeast: number): Promise<Run> {
-  for (let waited = 0; waited < 15_000; waited += 500) {
-    const run = pgtape(cwd, 'sessions', '-o', 'json');
-    if (run.code === 0 && (JSON.parse(run.out) as unknown[]).length >= atLeast) return run;
-    await sleep(500);
+async function archived(cwd: string, atLeast: number): Promise<FakeIo> {
+  for (let waited = 0; waited < 15_000; waited += 100) {
+    const run = await pgtape(cwd, 'sessions', '-o', 'json');
+    if (run.code === 0 && (JSON.parse(run.out.text) as unknown[]).length >= atLeast) return run;
+    await sleep(100);
   }
   throw new Error(`never ${atLeast} sessions on tape`);
 }
+
+/** The process whose command line holds `part`. */
+function processWith(part: string): number {
+  const pid = readdirSync('/proc').find((entry) => {
+    if (!/^\d+$/.test(entry)) return false;
+    try {
+      return readFileSync(`/proc/${entry}/cmdline`, 'utf8').includes(part);
+    } catch {
+      return false;
+    }
+  });
+  if (pid === undefined) throw new Error(`no process with ${JSON.stringify(part)}`);
+  return Number(pid);
+}
+
+function childOf(cwd: string, name: 'vault' | 'recorder'): number {
+  return processWith(`${name}\0--config\0${upLayout(join(cwd, '.pgtape'))[name].configFile}\0`);
+}
+
+/** The server, by the port its recorder was told. */
+function serverOf(cwd: string): number {
+  const yaml = readFileSync(upLayout(join(cwd, '.pgtape')).recorder.configFile, 'utf8');
+  return processWith(`\0port=${/upstream:\n {2}host: \S+\n {2}port: (\d+)/.exec(yaml)?.[1]}\0`);
+}
+
+const verdictOf = async (cwd: string): Promise<string> =>
+  (JSON.parse((await pgtape(cwd, 'verify', '-o', 'json', '--strict')).out.text) as { verdict: string })
+    .verdict;
+const sessionCount = async (cwd: string): Promise<number> =>
+  (JSON.parse((await pgtape(cwd, 'sessions', '-o', 'json')).out.text) as unknown[]).length;
 
 describe('pgtape up', () => {
   let dir = '';
@@ -87,77 +121,132 @@ describe('pgtape up', () => {
   it('records a demo that sessions, search, play and verify then tell, over two runs', async () => {
     const flags = await flagsFor();
     const up = await startUp(dir, flags, { LANG: 'de_DE.UTF-8', LC_ALL: 'xx_YY.bogus' });
-    const demo = pgtape(dir, 'demo');
-    expect([demo.code, demo.err]).toEqual([0, '']);
-    expect(demo.out).toContain('All of it is on tape');
-    const sessions = JSON.parse((await archived(dir, 4)).out) as Record<string, unknown>[];
+    const demo = await pgtape(dir, 'demo');
+    expect([demo.code, demo.err.text]).toEqual([0, '']);
+    expect(demo.out.text).toContain('All of it is on tape');
+    const sessions = JSON.parse((await archived(dir, 4)).out.text) as Record<string, unknown>[];
     expect(sessions.map(({ user, verdict }) => [user, verdict])).toEqual([
-      ['postgres', 'open'],
-      ['ada_dba', 'open'],
-      ['shop_app', 'open'],
-      ['grace_analyst', 'open'],
+      ['postgres', 'complete'],
+      ['ada_dba', 'complete'],
+      ['shop_app', 'complete'],
+      ['grace_analyst', 'complete'],
     ]);
     expect(await up.stop()).toBe(0);
 
-    const verified = pgtape(dir, 'verify', '-o', 'json', '--strict');
-    expect([verified.code, (JSON.parse(verified.out) as { verdict: string }).verdict]).toEqual([
-      0,
-      'complete',
-    ]);
-    const failures = pgtape(dir, 'search', '--error', 'any', '-o', 'jsonl');
-    const states = failures.out
+    expect(await verdictOf(dir)).toBe('complete');
+    const failures = await pgtape(dir, 'search', '--error', 'any', '-o', 'jsonl');
+    const states = failures.out.text
       .trimEnd()
       .split('\n')
       .map((line) => (JSON.parse(line) as { error: { sqlstate: string } }).error.sqlstate);
     expect(states.sort()).toEqual(['23514', '42501']);
-    expect(pgtape(dir, 'search', 'ALTER ROLE grace_analyst').out).toContain("PASSWORD '[redacted]'");
-    expect(pgtape(dir, 'search', 'no such text').code).toBe(exitCode.found);
-    const played = pgtape(dir, 'play', 'last', '--speed', 'max');
-    expect(played.out).toContain('SELECT count(*), max(amount) FROM shop.orders');
-    expect(played.err).toContain('complete');
+    const altered = await pgtape(dir, 'search', 'ALTER ROLE grace_analyst');
+    expect(altered.out.text).toContain("PASSWORD '[redacted]'");
+    expect((await pgtape(dir, 'search', 'no such text')).code).toBe(exitCode.found);
+    const played = await pgtape(dir, 'play', 'last', '--speed', 'max');
+    expect(played.out.text).toContain('SELECT count(*), max(amount) FROM shop.orders');
+    expect(played.err.text).toContain('complete');
 
     const again = await startUp(dir, flags);
     expect(again.connection).toBe(up.connection);
-    const other = pgtape(dir, 'up', ...(await flagsFor()));
-    expect([other.code, other.err]).toEqual([exitCode.environment, expect.stringContaining('ALREADY_UP')]);
-    expect(pgtape(dir, 'demo').code).toBe(0);
+    const other = await pgtape(dir, 'up', ...(await flagsFor()));
+    expect([other.code, other.err.text]).toEqual([
+      exitCode.environment,
+      expect.stringContaining(`already running here (pid ${again.child.pid}): ${up.connection} [ALREADY_UP]`),
+    ]);
+    expect((await pgtape(dir, 'demo')).code).toBe(0);
     expect(await again.stop()).toBe(0);
-    expect((JSON.parse(pgtape(dir, 'sessions', '-o', 'json').out) as unknown[]).length).toBe(8);
+    expect(await sessionCount(dir)).toBe(8);
   }, 120_000);
 
   it('goes on after kill -9: the stale lock and the server left behind are dealt with', async () => {
     const flags = await flagsFor();
     const up = await startUp(dir, flags);
-    expect(pgtape(dir, 'demo').code).toBe(0);
+    for (let session = 1; session <= 4; session += 1) {
+      const client = new pg.Client({ connectionString: up.connection });
+      await client.connect();
+      await client.query('select $1::int', [session]);
+      await client.end();
+    }
     up.child.kill('SIGKILL');
+    await up.ended;
+    expect((await pgtape(dir, 'demo')).err.text).toContain('[NOT_UP]');
     const again = await startUp(dir, flags);
+    expect(again.text()).toContain('the last run did not end in order');
     expect(await again.stop()).toBe(0);
-    const verified = pgtape(dir, 'verify', '-o', 'json');
-    expect((JSON.parse(verified.out) as { verdict: string }).verdict).toBe('complete');
-    expect((JSON.parse(pgtape(dir, 'sessions', '-o', 'json').out) as unknown[]).length).toBe(4);
+    expect(await verdictOf(dir)).toBe('complete');
+    expect(await sessionCount(dir)).toBe(4);
+    const found = await pgtape(dir, 'search', 'select $1::int', '-o', 'jsonl');
+    expect(found.out.text.trimEnd().split('\n').length).toBe(4);
   }, 120_000);
+
+  it('ends in order, in a directory named from here, when its terminal is closed', async () => {
+    const up = await startUp(dir, [...(await flagsFor()), '--dir', 'sub/try']);
+    const lockFile = join(dir, 'sub', 'try', 'up.lock');
+    expect(upHolder(lockFile)).toMatchObject({ pid: up.child.pid, connection: up.connection });
+    // A closed terminal takes what is written to it with an error.
+    up.child.stdout?.destroy();
+    up.child.stderr?.destroy();
+    expect(await up.stop('SIGHUP')).toBe(0);
+    expect(existsSync(lockFile)).toBe(false);
+    const verified = await pgtape(dir, 'verify', '--archive', 'sub/try/archive');
+    expect([verified.code, verified.out.text]).toEqual([0, expect.stringContaining('Verdict: complete')]);
+  }, 60_000);
+
+  it.each([
+    {
+      name: 'the recorder',
+      find: (of: string) => childOf(of, 'recorder'),
+      says: 'the recorder ended by itself (exit code 137)',
+    },
+    { name: 'PostgreSQL', find: (of: string) => serverOf(of), says: 'PostgreSQL ended by itself' },
+  ])(
+    'stops the others and says so when $name dies',
+    async ({ find, says }) => {
+      const up = await startUp(dir, await flagsFor());
+      const pids = [childOf(dir, 'vault'), childOf(dir, 'recorder')];
+      process.kill(find(dir), 'SIGKILL');
+      expect(await up.ended).toBe(exitCode.failure);
+      expect(up.text()).toContain(`pgtape: ${says} [CHILD_ENDED]`);
+      expect(up.text().includes('closing the tape')).toBe(says.startsWith('PostgreSQL'));
+      expect(pids.filter(isRunning)).toEqual([]);
+      expect(existsSync(join(dir, '.pgtape', 'up.lock'))).toBe(false);
+    },
+    60_000,
+  );
+
+  it('runs once where it is started twice at the same time', async () => {
+    const flags = [await flagsFor(), await flagsFor()];
+    const runs = await Promise.allSettled(flags.map((some) => startUp(dir, some)));
+    const failures = runs.filter((run) => run.status === 'rejected');
+    expect(failures.map(({ reason }) => String(reason))).toEqual([
+      expect.stringMatching(/already (starting|running) here .*\[ALREADY_UP\]/),
+    ]);
+    for (const run of runs) if (run.status === 'fulfilled') expect(await run.value.stop()).toBe(0);
+    expect(await verdictOf(dir)).toBe('complete');
+  }, 60_000);
 
   it('says which port is in use and which flag helps', async () => {
     const holder = createServer();
     await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));
     const { port } = holder.address() as { port: number };
-    const flags = await flagsFor();
-    const run = pgtape(dir, 'up', ...flags, '--port', String(port));
+    const run = await pgtape(dir, 'up', ...(await flagsFor()), '--port', String(port));
     holder.close();
-    expect([run.code, run.out]).toEqual([exitCode.environment, '']);
-    expect(run.err).toContain(`port ${port} for the recorder is in use [PORT_IN_USE]`);
-    expect(run.err).toContain('./pgtape up --port');
+    expect([run.code, run.out.text]).toEqual([exitCode.environment, '']);
+    expect(run.err.text).toContain(`port ${port} for the recorder is in use [PORT_IN_USE]`);
+    expect(run.err.text).toContain('./pgtape up --port');
+    expect(existsSync(upLayout(join(dir, '.pgtape')).lockFile)).toBe(false);
   });
 
   it('says that a directory cannot be written', async () => {
     // A file where the directory should be: root may write anywhere else.
     writeFileSync(join(dir, 'taken'), '');
-    const run = pgtape(dir, 'up', '--dir', join(dir, 'taken', 'inside'));
+    const run = await pgtape(dir, 'up', '--dir', join(dir, 'taken', 'inside'));
     expect(run.code).toBe(exitCode.environment);
-    expect(run.err).toContain('[DIRECTORY_NOT_WRITABLE]');
-    expect(run.err).toContain('--dir DIRECTORY');
-    const proc = pgtape(dir, 'up', '--dir', '/proc/pgtape');
-    expect([proc.code, proc.err]).toEqual([
+    expect(run.err.text).toContain('[DIRECTORY_NOT_WRITABLE]');
+    expect(run.err.text).toContain('--dir DIRECTORY');
+    const proc = await pgtape(dir, 'up', '--dir', '/proc/pgtape');
+    expect([proc.code, proc.err.text]).toEqual([
       exitCode.environment,
       expect.stringContaining('DIRECTORY_NOT_WRITABLE'),
     ]);
@@ -179,50 +268,20 @@ describe('pgtape up', () => {
   }, 60_000);
 });
 
-describe('the command line', () => {
-  it.each([
-    { name: 'no archive', args: ['sessions'], code: exitCode.environment, err: 'NO_ARCHIVE' },
-    { name: 'an unknown command', args: ['sesions'], code: exitCode.usage, err: 'sessions' },
-    { name: 'an unknown option', args: ['verify', '--strictly'], code: exitCode.usage, err: '--strict' },
-    {
-      name: 'a bad format',
-      args: ['sessions', '-o', 'xml'],
-      code: exitCode.usage,
-      err: 'table, json, jsonl',
-    },
-    { name: 'a bad port', args: ['up', '--port', '70000'], code: exitCode.usage, err: '1 to 65535' },
-    { name: 'no up to demo', args: ['demo'], code: exitCode.environment, err: './pgtape up' },
-    {
-      name: 'a missing file',
-      args: ['recorder', '--config', 'none.yaml'],
-      code: exitCode.usage,
-      err: 'CONFIG_UNREADABLE',
-    },
-    {
-      name: 'no vault to tail',
-      args: ['tail', '--vault', 'http://127.0.0.1:1'],
-      code: exitCode.environment,
-      err: 'VAULT_UNREACHABLE',
-    },
-  ])('explains $name', ({ args, code, err }) => {
-    const run = pgtape(tmpdir(), ...args);
-    expect([run.code, run.out]).toEqual([code, '']);
-    expect(run.err).toContain(err);
-  });
-
-  it.each([
-    ['up'],
-    ['demo'],
-    ['sessions'],
-    ['search'],
-    ['play'],
-    ['tail'],
-    ['verify'],
-    ['recorder'],
-    ['vault'],
-  ])('pgtape %s --help has examples', (command) => {
-    const run = pgtape(tmpdir(), command, '--help');
-    expect([run.code, run.err]).toEqual([0, '']);
-    expect(run.out).toContain('Examples:');
+describe('the process', () => {
+  it('ends quietly when its reader goes away, and with 130 at a signal', async () => {
+    const root = mkdtempSync(join(tmpdir(), 'pgtape-pipe-'));
+    writeBigArchive(root, 20_000, 1, 1000);
+    const command = `"${process.execPath}" "${main}" search --archive "${root}" -o jsonl`;
+    const piped = spawnSync('bash', ['-c', `set -o pipefail; ${command} | head -1 | wc -l`], {
+      encoding: 'utf8',
+    });
+    expect([piped.status, piped.stdout.trim(), piped.stderr]).toEqual([0, '1', '']);
+    const tape = spawn(process.execPath, [main, 'play', 'last', '--archive', root], { stdio: 'pipe' });
+    await once(tape.stdout, 'data');
+    tape.kill('SIGINT');
+    const [code] = (await once(tape, 'exit')) as [number];
+    rmSync(root, { recursive: true });
+    expect(code).toBe(exitCode.interrupted);
   });
 });

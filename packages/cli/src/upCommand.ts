@@ -1,17 +1,19 @@
 /** `pgtape up`: a PostgreSQL, a vault and a recorder in front, on this machine, until Ctrl-C. */
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type EmbeddedPostgres, EmbeddedPostgresError, startEmbeddedPostgres } from '@pgtape/testkit';
+import type { EmbeddedPostgres } from '@pgtape/testkit';
 import { Command, InvalidArgumentError } from 'commander';
-import { type RunningChild, startChild } from './childProcess.ts';
-import { CommandError, exitCode } from './exitCode.ts';
+import { lastLines, type RunningChild, startChild } from './childProcess.ts';
+import { CommandError, exitCode, throwIfStopped } from './exitCode.ts';
 import type { Io } from './io.ts';
 import { paintFor } from './paint.ts';
+import { isRunning } from './processStatus.ts';
 import { Progress } from './progress.ts';
 import {
+  type ChildLayout,
   connectionString,
   recorderYaml,
   type UpLayout,
@@ -23,6 +25,7 @@ import { takeUpLock } from './upLock.ts';
 
 const recorderGraceMs = 15_000;
 const vaultGraceMs = 10_000;
+const serverPollMs = 500;
 
 const help = `
 Examples:
@@ -51,10 +54,17 @@ function probePort(port: number): Promise<string | null> {
 }
 
 /** The children of a killed `up` notice and end in order, which takes them a moment: `patienceMs` is for that. */
-async function requirePort(port: number, what: string, flag: string, patienceMs: number): Promise<void> {
+async function requirePort(
+  io: Io,
+  port: number,
+  what: string,
+  flag: string,
+  patienceMs: number,
+): Promise<void> {
   let code = await probePort(port);
   for (let waited = 0; code === 'EADDRINUSE' && waited < patienceMs; waited += 200) {
     await sleep(200);
+    throwIfStopped(io);
     code = await probePort(port);
   }
   if (code === null) return;
@@ -65,13 +75,19 @@ async function requirePort(port: number, what: string, flag: string, patienceMs:
   });
 }
 
+/** Makes a directory and those above it, one by one: node's own `recursive` never ends below /proc. */
+function makeDirectory(dir: string, mode: number): void {
+  if (existsSync(dir)) return;
+  makeDirectory(dirname(dir), mode);
+  mkdirSync(dir, { mode });
+}
+
 function prepareDirectory(layout: UpLayout): void {
   try {
     const isRoot = process.getuid?.() === 0;
-    mkdirSync(layout.dir, { recursive: true, mode: isRoot ? 0o755 : 0o700 });
-    for (const dir of [layout.archiveDir, layout.spoolDir]) mkdirSync(dir, { recursive: true, mode: 0o700 });
-    writeFileSync(layout.vault.logFile, '', { mode: 0o600 });
-    writeFileSync(layout.recorder.logFile, '', { mode: 0o600 });
+    makeDirectory(layout.dir, isRoot ? 0o755 : 0o700);
+    for (const dir of [layout.archiveDir, layout.spoolDir]) makeDirectory(dir, 0o700);
+    accessSync(layout.dir, constants.W_OK);
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code ?? '';
     throw new CommandError('DIRECTORY_NOT_WRITABLE', `cannot write to ${layout.dir} (${code})`, {
@@ -102,6 +118,8 @@ async function startAll(
   progress: Progress,
   started: Started,
 ): Promise<void> {
+  const { startEmbeddedPostgres } = await import('@pgtape/testkit');
+  for (const { logFile } of [layout.vault, layout.recorder]) writeFileSync(logFile, '', { mode: 0o600 });
   started.postgres = await startEmbeddedPostgres({
     dir: layout.postgresDir,
     password,
@@ -122,6 +140,8 @@ async function startAll(
     ['recorder', '--config', layout.recorder.configFile],
     layout.recorder.logFile,
   );
+  // Should this process be killed, the tape's end still finds a vault.
+  started.vault.outlive(started.recorder.pid);
   progress.done();
 }
 
@@ -142,16 +162,53 @@ async function stopAll(started: Started, progress: Progress): Promise<void> {
   progress.done();
 }
 
-function untilStopped(io: Io, started: Started): Promise<string | null> {
-  const children = [started.vault, started.recorder].filter((child) => child !== null);
-  const ends = children.map((child) =>
-    child.ended.then((code) => `the ${child.name} ended by itself (exit code ${code})`),
-  );
-  const stopped = new Promise<null>((done) => {
-    if (io.stop.aborted) done(null);
-    io.stop.addEventListener('abort', () => done(null), { once: true });
-  });
-  return Promise.race([stopped, ...ends]);
+/** Looks now and then whether the server lives; its process is not a child that tells. */
+async function untilServerGone(pid: number, stop: AbortSignal): Promise<void> {
+  while (isRunning(pid) && !stop.aborted) {
+    await sleep(serverPollMs, undefined, { signal: stop }).catch(() => {});
+  }
+}
+
+/** Waits for the end: null when it was asked for, else what ended by itself. */
+async function untilStopped(io: Io, started: Started, layout: UpLayout): Promise<CommandError | null> {
+  const { postgres, vault, recorder } = started;
+  const ended = (what: string, how: string, logFile: string): CommandError =>
+    new CommandError('CHILD_ENDED', `${what} ended by itself${how}`, {
+      exit: exitCode.failure,
+      advice: `The end of its log, ${logFile}:\n${lastLines(logFile, 4)}`,
+    });
+  const watch = new AbortController();
+  const ends: Promise<CommandError | null>[] = [
+    new Promise((done) => {
+      if (io.stop.aborted) done(null);
+      io.stop.addEventListener('abort', () => done(null), { once: true });
+    }),
+  ];
+  const watched = (child: RunningChild, { logFile }: ChildLayout, forget: () => void): void => {
+    ends.push(
+      child.ended.then((code) => {
+        forget();
+        return ended(`the ${child.name}`, ` (exit code ${code})`, logFile);
+      }),
+    );
+  };
+  // What has ended by itself is not stopped again: no step may say that it was.
+  if (vault !== null)
+    watched(vault, layout.vault, () => {
+      started.vault = null;
+    });
+  if (recorder !== null)
+    watched(recorder, layout.recorder, () => {
+      started.recorder = null;
+    });
+  if (postgres !== null) {
+    ends.push(
+      untilServerGone(postgres.pid, watch.signal).then(() => ended('PostgreSQL', '', postgres.logFile)),
+    );
+  }
+  const first = await Promise.race(ends);
+  watch.abort();
+  return first;
 }
 
 function welcome(io: Io, colour: boolean, connection: string, layout: UpLayout, found: boolean): string {
@@ -169,41 +226,41 @@ function welcome(io: Io, colour: boolean, connection: string, layout: UpLayout, 
   ].join('');
 }
 
-function explain(error: unknown): unknown {
+async function explain(error: unknown): Promise<unknown> {
+  const { EmbeddedPostgresError } = await import('@pgtape/testkit');
   if (!(error instanceof EmbeddedPostgresError)) return error;
   return new CommandError(error.code, error.message, { exit: exitCode.environment, cause: error });
+}
+
+async function requirePorts(io: Io, options: UpOptions, patienceMs: number): Promise<void> {
+  await requirePort(io, options.port, 'the recorder', '--port', patienceMs);
+  await requirePort(io, options.vaultOtlpPort, "the vault's OTLP receiver", '--vault-otlp-port', patienceMs);
+  await requirePort(io, options.vaultHttpPort, "the vault's HTTP API", '--vault-http-port', patienceMs);
+  await requirePort(io, options.healthPort, "the recorder's health", '--health-port', patienceMs);
 }
 
 async function up(io: Io, options: UpOptions, colour: boolean): Promise<void> {
   const layout = upLayout(options.dir);
   const paint = paintFor(io, io.err, colour);
   prepareDirectory(layout);
-  const password = passwordOf(layout);
-  const connection = connectionString(password, options.port);
-  const lock = takeUpLock(layout.lockFile, connection);
-  const progress = new Progress(io.err, paint, io.now);
+  const lock = takeUpLock(layout.lockFile);
+  const progress = new Progress(io.err, paint, () => io.now());
   const started: Started = { postgres: null, vault: null, recorder: null };
   try {
+    const password = passwordOf(layout);
+    const connection = connectionString(password, options.port);
     if (lock.stale)
       io.err.write(`  ${paint.yellow('!')} the last run did not end in order; going on from its data\n`);
-    const patienceMs = lock.stale ? recorderGraceMs + vaultGraceMs : 0;
-    await requirePort(options.port, 'the recorder', '--port', patienceMs);
-    await requirePort(options.vaultOtlpPort, "the vault's OTLP receiver", '--vault-otlp-port', patienceMs);
-    await requirePort(options.vaultHttpPort, "the vault's HTTP API", '--vault-http-port', patienceMs);
-    await requirePort(options.healthPort, "the recorder's health", '--health-port', patienceMs);
+    await requirePorts(io, options, lock.stale ? recorderGraceMs + vaultGraceMs : 0);
     await startAll(options, layout, password, progress, started);
+    lock.announce(connection);
     io.out.write(welcome(io, colour, connection, layout, started.postgres?.found ?? false));
-    const trouble = await untilStopped(io, started);
+    const trouble = await untilStopped(io, started, layout);
     io.err.write('\n');
-    if (trouble !== null) {
-      throw new CommandError('CHILD_ENDED', trouble, {
-        exit: exitCode.failure,
-        advice: `Logs are in ${layout.dir}`,
-      });
-    }
+    if (trouble !== null) throw trouble;
   } catch (error) {
     progress.fail();
-    throw explain(error);
+    throw await explain(error);
   } finally {
     await stopAll(started, progress);
     lock.release();

@@ -1,7 +1,7 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { takeUpLock } from './upLock.ts';
+import { takeUpLock, upHolder } from './upLock.ts';
 
 describe('the lock of pgtape up', () => {
   let dir = '';
@@ -14,13 +14,16 @@ describe('the lock of pgtape up', () => {
 
   it('is taken, refused while its holder lives, and free after release', () => {
     const file = join(dir, 'up.lock');
-    const lock = takeUpLock(file, 'postgres://here');
+    const lock = takeUpLock(file);
     expect(lock.stale).toBe(false);
-    expect(() => takeUpLock(file, 'postgres://there')).toThrow(
-      /already running here \(pid \d+\): postgres:\/\/here/,
-    );
+    expect(() => takeUpLock(file)).toThrow(/already starting here \(pid \d+\)/);
+    lock.announce('postgres://here');
+    expect(upHolder(file)?.connection).toBe('postgres://here');
+    expect(() => takeUpLock(file)).toThrow(/already running here \(pid \d+\): postgres:\/\/here/);
     lock.release();
-    takeUpLock(file, 'postgres://there').release();
+    expect(upHolder(file)).toBeNull();
+    takeUpLock(file).release();
+    expect(readdirSync(dir)).toEqual([]);
   });
 
   it.each([
@@ -34,12 +37,29 @@ describe('the lock of pgtape up', () => {
   ])('is taken over from $name', ({ text }) => {
     const file = join(dir, 'up.lock');
     writeFileSync(file, text);
-    const lock = takeUpLock(file, 'postgres://new');
+    expect(upHolder(file)).toBeNull();
+    const lock = takeUpLock(file);
     expect(lock.stale).toBe(true);
-    expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({
-      pid: process.pid,
-      connection: 'postgres://new',
-    });
+    expect(upHolder(file)).toMatchObject({ pid: process.pid, connection: null });
     lock.release();
+    expect(readdirSync(dir)).toEqual([]);
+  });
+
+  it('is not taken over while another takes it over, unless that one died', () => {
+    const file = join(dir, 'up.lock');
+    writeFileSync(file, '');
+    mkdirSync(`${file}.takeover`);
+    expect(() => takeUpLock(file)).toThrow(/another pgtape up is starting/);
+    utimesSync(`${file}.takeover`, 1, 1);
+    takeUpLock(file).release();
+    expect(readdirSync(dir)).toEqual([]);
+  });
+
+  it('is not released by whom it was taken from', () => {
+    const file = join(dir, 'up.lock');
+    const lock = takeUpLock(file);
+    writeFileSync(file, JSON.stringify({ pid: 1, born: '', connection: null }));
+    lock.release();
+    expect(readdirSync(dir)).toEqual(['up.lock']);
   });
 });

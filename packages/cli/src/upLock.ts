@@ -1,75 +1,128 @@
 /** The lock that keeps two `pgtape up` from sharing one directory; a lock whose process is gone is taken over. */
-import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import {
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { CommandError, exitCode } from './exitCode.ts';
+import { bornOf, isRunning } from './processStatus.ts';
 
-interface Holder {
+export interface UpHolder {
   readonly pid: number;
-  /** Start time of the process in clock ticks since boot (proc(5) field 22): a pid may be used again. */
+  /** Start time of the process: a pid may be used again. */
   readonly born: string;
-  readonly connection: string;
+  /** What clients connect with; null while it is starting. */
+  readonly connection: string | null;
 }
 
-function bornOf(pid: number): string {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
-  } catch {
-    return '';
-  }
+export interface UpLock {
+  /** True when a dead process's lock was taken over. */
+  readonly stale: boolean;
+  /** Tells others what to connect with. */
+  announce(connection: string): void;
+  release(): void;
 }
 
-function isAlive(holder: Holder): boolean {
-  try {
-    process.kill(holder.pid, 0);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
-  }
-  return holder.born === '' || bornOf(holder.pid) === holder.born;
+/** A takeover takes milliseconds; one that is older was left behind by a crash. */
+const takeoverMsMax = 10_000;
+
+function isAlive(holder: UpHolder): boolean {
+  return isRunning(holder.pid) && (holder.born === '' || bornOf(holder.pid) === holder.born);
 }
 
-function readHolder(file: string): Holder | null {
+function readHolder(file: string): UpHolder | null {
   try {
-    const holder = JSON.parse(readFileSync(file, 'utf8')) as Holder;
+    const holder = JSON.parse(readFileSync(file, 'utf8')) as UpHolder;
     return Number.isInteger(holder.pid) ? holder : null;
   } catch {
     return null;
   }
 }
 
+/** Who holds the lock now; null: nobody that lives. */
+export function upHolder(file: string): UpHolder | null {
+  const holder = readHolder(file);
+  return holder !== null && isAlive(holder) ? holder : null;
+}
+
+function refuse(holder: UpHolder): never {
+  const { pid, connection } = holder;
+  const what =
+    connection === null ? `starting here (pid ${pid})` : `running here (pid ${pid}): ${connection}`;
+  throw new CommandError('ALREADY_UP', `pgtape up is already ${what}`, {
+    exit: exitCode.environment,
+    advice: 'Use it, stop it with Ctrl-C where it runs, or give this one another --dir and --port.',
+  });
+}
+
+function errnoOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException).code;
+}
+
+/** Puts `own` in the place of a dead holder's lock. Only one at a time may judge and replace it. */
+function takeOver(file: string, own: string): void {
+  const guard = `${file}.takeover`;
+  const age = Date.now() - (statSync(guard, { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
+  if (age > takeoverMsMax) rmdirSync(guard);
+  try {
+    mkdirSync(guard);
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw error;
+    throw new CommandError(
+      'LOCK_CONTENDED',
+      `another pgtape up is starting in the same directory (${file})`,
+      {
+        exit: exitCode.environment,
+      },
+    );
+  }
+  try {
+    const holder = upHolder(file);
+    if (holder !== null) refuse(holder);
+    renameSync(own, file);
+  } finally {
+    rmdirSync(guard);
+  }
+}
+
 /**
- * Takes the lock or says who has it.
- * @returns the release, and whether a dead process's lock was taken over
- * @throws CommandError `ALREADY_UP` while its holder lives
+ * Takes the lock or says who has it. The lock appears with its content, so nobody reads half a one.
+ * @throws CommandError `ALREADY_UP` while its holder lives, `LOCK_CONTENDED`
  */
-export function takeUpLock(file: string, connection: string): { release(): void; stale: boolean } {
+export function takeUpLock(file: string): UpLock {
+  const own = `${file}.${process.pid}`;
+  const write = (connection: string | null): void => {
+    const holder: UpHolder = { pid: process.pid, born: bornOf(process.pid), connection };
+    writeFileSync(own, `${JSON.stringify(holder)}\n`, { mode: 0o600 });
+  };
+  write(null);
   let stale = false;
-  for (let attempt = 0; attempt < 2; attempt += 1) {
+  try {
     try {
-      const fd = openSync(file, 'wx', 0o600);
-      writeSync(
-        fd,
-        `${JSON.stringify({ pid: process.pid, born: bornOf(process.pid), connection } satisfies Holder)}\n`,
-      );
-      closeSync(fd);
-      return { release: () => rmSync(file, { force: true }), stale };
+      linkSync(own, file);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      const holder = readHolder(file);
-      if (holder !== null && isAlive(holder)) {
-        throw new CommandError(
-          'ALREADY_UP',
-          `pgtape up is already running here (pid ${holder.pid}): ${holder.connection}`,
-          {
-            exit: exitCode.environment,
-            advice: 'Use it, stop it with Ctrl-C where it runs, or give this one another --dir and --port.',
-          },
-        );
-      }
-      rmSync(file, { force: true });
+      if (errnoOf(error) !== 'EEXIST') throw error;
+      const holder = upHolder(file);
+      if (holder !== null) refuse(holder);
+      takeOver(file, own);
       stale = true;
     }
+  } finally {
+    rmSync(own, { force: true });
   }
-  throw new CommandError('LOCK_CONTENDED', `another pgtape up is starting in the same directory (${file})`, {
-    exit: exitCode.environment,
-  });
+  return {
+    stale,
+    announce(connection) {
+      write(connection);
+      renameSync(own, file);
+    },
+    release() {
+      if (readHolder(file)?.pid === process.pid) rmSync(file, { force: true });
+    },
+  };
 }

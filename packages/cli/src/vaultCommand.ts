@@ -1,9 +1,8 @@
 /** `pgtape vault`: one collector over one archive, until SIGTERM. */
-import { configReference, loadConfig, startTelemetry } from '@pgtape/process';
-import { startVault, VAULT_ENV_PREFIX, VaultConfig } from '@pgtape/vault';
 import { Command } from 'commander';
 import { announceReady } from './childProcess.ts';
 import { configured, parseEndpoint, readConfigFile } from './configFile.ts';
+import { CommandError, exitCode } from './exitCode.ts';
 import type { Io } from './io.ts';
 
 const help = `
@@ -35,12 +34,15 @@ function overlay(flags: Flags): object {
 }
 
 async function run(io: Io, flags: Flags): Promise<void> {
+  // Loaded only here: the other commands start without it.
+  const { configReference, loadConfig, startTelemetry } = await import('@pgtape/process');
+  const { startVault, VAULT_ENV_PREFIX, VaultConfig, VaultError } = await import('@pgtape/vault');
   if (flags.configReference === true) {
-    io.out.write(configReference(VaultConfig, 'Vault'));
+    io.out.write(configReference(VaultConfig, 'Vault', VAULT_ENV_PREFIX));
     return;
   }
   const file = readConfigFile(io, flags.config);
-  const config = configured(() =>
+  const config = await configured(() =>
     loadConfig({
       schema: VaultConfig,
       ...(file === undefined ? {} : { file }),
@@ -50,7 +52,10 @@ async function run(io: Io, flags: Flags): Promise<void> {
     }),
   );
   const telemetry = await startTelemetry('pgtape-vault', io.env);
-  const vault = await startVault(config);
+  const vault = await startVault(config).catch((cause: unknown) => {
+    if (!(cause instanceof VaultError)) throw cause;
+    throw new CommandError(cause.code, cause.message, { exit: exitCode.environment, cause });
+  });
   const stopped = new Promise<void>((resolve) => {
     if (io.stop.aborted) resolve();
     io.stop.addEventListener('abort', () => resolve(), { once: true });

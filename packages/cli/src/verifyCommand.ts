@@ -1,13 +1,14 @@
 /** `pgtape verify`: proves that an archive is what recorders sealed; trusts keys and bytes, nothing else. */
-import { type CheckReelOptions, checkReel, type Finding, type ReelVerdict, worse } from '@pgtape/evidence';
+import { type Finding, type ReelVerdict, worse } from '@pgtape/evidence';
 import { Command } from 'commander';
-import { type Archive, openArchive, type ReelKeys, segmentsOf } from './archive.ts';
+import { type Archive, openArchive, type ReelKeys, reelsByTime } from './archive.ts';
 import { CommandError, exitCode } from './exitCode.ts';
-import { bytesText } from './format.ts';
-import type { Io } from './io.ts';
+import { bytesText, plural } from './format.ts';
+import { type Io, put } from './io.ts';
 import { type Paint, paintFor, printable } from './paint.ts';
-import { Progress } from './progress.ts';
 import { paintOf, type ReadFlags, withReadOptions } from './readOptions.ts';
+import { type ReelOptions, readReels } from './reelPool.ts';
+import { wrapped } from './table.ts';
 import { isBad, verdictColour } from './verdictColour.ts';
 
 const help = `
@@ -31,24 +32,25 @@ interface Report {
   readonly verdict: ReelVerdict['verdict'];
   readonly reels: readonly ReelVerdict[];
   readonly strangers: readonly string[];
+  readonly quarantined: readonly string[];
 }
 
-function optionsOf(flags: Flags): CheckReelOptions {
-  const keys = flags.trustKey ?? [];
-  for (const key of keys) {
+function optionsOf(flags: Flags): ReelOptions {
+  const trustedKeys = flags.trustKey ?? [];
+  for (const key of trustedKeys) {
     if (!/^[0-9a-f]{64}$/.test(key)) {
       throw new CommandError('TRUST_KEY', `'${key}' is no Ed25519 public key in hex (64 digits)`, {
         exit: exitCode.usage,
       });
     }
   }
-  return { strict: flags.strict === true, ...(keys.length === 0 ? {} : { trustedKeys: new Set(keys) }) };
+  return { strict: flags.strict === true, trustedKeys };
 }
 
-function chosenReels(archive: Archive, flags: Flags): readonly ReelKeys[] {
+async function chosenReels(archive: Archive, flags: Flags): Promise<readonly ReelKeys[]> {
   const wanted = flags.reel;
-  const reels =
-    wanted === undefined ? archive.reels : archive.reels.filter(({ reel }) => reel.includes(wanted));
+  const all = await reelsByTime(archive);
+  const reels = wanted === undefined ? all : all.filter(({ reel }) => reel.includes(wanted));
   if (wanted !== undefined && reels.length === 0) {
     throw new CommandError('NO_REEL', `no reel '${wanted}' in ${archive.root}`, { exit: exitCode.found });
   }
@@ -56,44 +58,46 @@ function chosenReels(archive: Archive, flags: Flags): readonly ReelKeys[] {
 }
 
 async function check(io: Io, archive: Archive, flags: Flags, paint: Paint): Promise<Report> {
-  const options = optionsOf(flags);
-  const progress = new Progress(io.err, paint, io.now);
-  const reels: ReelVerdict[] = [];
-  const chosen = chosenReels(archive, flags);
-  for (const [index, reel] of chosen.entries()) {
-    if (io.err.isTTY) {
-      progress.step(
-        `reel ${index + 1} of ${chosen.length}: ${reel.keys.length} segments, ${bytesText(reel.bytes)}`,
-      );
-    }
-    reels.push(await checkReel(segmentsOf(archive, reel), options));
-  }
-  progress.done();
+  const readings = await readReels(io, archive, await chosenReels(archive, flags), optionsOf(flags), paint);
+  const reels = readings.map(({ verdict }) => verdict);
   const strangers = flags.reel === undefined ? archive.strangers : [];
+  const wanted = flags.reel ?? '';
+  const quarantined = archive.quarantined.filter((key) => key.includes(wanted));
+  const isForged = strangers.length > 0 || quarantined.length > 0;
   const worst = reels.reduce<ReelVerdict['verdict']>((sum, reel) => worse(sum, reel.verdict), 'complete');
-  return { verdict: strangers.length > 0 ? 'forged' : worst, reels, strangers };
+  return { verdict: isForged ? 'forged' : worst, reels, strangers, quarantined };
 }
 
-function findingText(finding: Finding, paint: Paint): string {
-  const what = `${finding.reason}: ${finding.detail}`;
-  return `    ${verdictColour(finding.verdict, finding.verdict, paint)}  ${printable(finding.artefact)}\n      ${printable(what)}\n`;
+function findingText(finding: Finding, columns: number, paint: Paint): string {
+  const what = printable(`${finding.reason}: ${finding.detail}`);
+  const head = `    ${verdictColour(finding.verdict, finding.verdict, paint)}  ${printable(finding.artefact)}\n`;
+  return `${head}      ${wrapped(what, columns - 6, 6)}\n`;
 }
 
-function reelText(reel: ReelVerdict, paint: Paint): string {
-  const counts = `${reel.segments} segments, ${reel.records} records, ${reel.sessions.length} sessions, ${bytesText(reel.bytes)}`;
+function reelText(reel: ReelVerdict, columns: number, paint: Paint): string {
+  const counts = [
+    plural(reel.segments, 'segment'),
+    plural(reel.records, 'record'),
+    plural(reel.sessions.length, 'session'),
+    bytesText(reel.bytes),
+  ].join(', ');
   const head = `${verdictColour(reel.verdict, reel.verdict.padEnd(8), paint)}  reel ${reel.reel}  ${paint.dim(counts)}\n`;
-  return head + reel.findings.map((finding) => findingText(finding, paint)).join('');
+  return head + reel.findings.map((finding) => findingText(finding, columns, paint)).join('');
 }
 
-function reportText(report: Report, paint: Paint): string {
+function reportText(report: Report, columns: number, paint: Paint): string {
   const limits = [...new Set(report.reels.flatMap((reel) => reel.notProven))];
   return [
-    ...report.reels.map((reel) => reelText(reel, paint)),
+    ...report.reels.map((reel) => reelText(reel, columns, paint)),
     ...report.strangers.map(
       (key) => `${paint.red('forged')}    ${printable(key)}: no recorder writes such a key\n`,
     ),
+    ...report.quarantined.map(
+      (key) =>
+        `${paint.red('forged')}    ${printable(key)}: the vault got this under a number it had already stored\n`,
+    ),
     limits.length === 0 ? '' : `\n${paint.dim('Not proven by these bytes alone:')}\n`,
-    ...limits.map((text) => paint.dim(`  - ${text}\n`)),
+    ...limits.map((text) => paint.dim(`  - ${wrapped(text, columns - 4, 4)}\n`)),
     `\n${paint.bold('Verdict:')} ${verdictColour(report.verdict, report.verdict, paint)}\n`,
   ].join('');
 }
@@ -102,11 +106,11 @@ async function run(io: Io, flags: Flags, command: Command): Promise<void> {
   const archive = await openArchive(io, flags.archive);
   const colour = command.optsWithGlobals().color !== false;
   const report = await check(io, archive, flags, paintFor(io, io.err, colour));
-  if (flags.output === 'json') io.out.write(`${JSON.stringify(report, null, 2)}\n`);
-  else if (flags.output === 'jsonl')
-    io.out.write(report.reels.map((reel) => `${JSON.stringify(reel)}\n`).join(''));
-  else io.out.write(reportText(report, paintOf(io, command)));
   if (isBad(report.verdict)) io.exit(exitCode.found);
+  if (flags.output === 'json') await put(io.out, `${JSON.stringify(report, null, 2)}\n`);
+  else if (flags.output === 'jsonl')
+    await put(io.out, report.reels.map((reel) => `${JSON.stringify(reel)}\n`).join(''));
+  else await put(io.out, reportText(report, io.out.isTTY ? io.out.columns : 100, paintOf(io, command)));
 }
 
 /** Builds the command. */

@@ -1,0 +1,116 @@
+/** Checks reels, in worker threads where there is enough to do, and shows on a terminal how far it is. */
+import { availableParallelism } from 'node:os';
+import type { Worker } from 'node:worker_threads';
+import { StoreError } from '@pgtape/store';
+import type { Archive, ReelKeys } from './archive.ts';
+import { endWorkers, startWorker, stopFlag } from './cooperation.ts';
+import { CommandError, exitCode, Stopped, throwIfStopped } from './exitCode.ts';
+import type { Io, StopReason } from './io.ts';
+import type { Paint } from './paint.ts';
+import { Progress } from './progress.ts';
+import { type ReelReading, type ReelTask, readReel } from './reelReading.ts';
+import type { ReelMessage } from './reelWorker.ts';
+
+export type ReelOptions = Partial<Omit<ReelTask, 'reel'>>;
+
+/** Below this, compressed, starting a thread takes longer than the check itself. */
+const inThisThreadBytesMax = 1024 * 1024;
+
+/**
+ * Readings of `reels`, in their order.
+ * @throws Stopped, and CommandError with the store's code where an object cannot be read
+ */
+export async function readReels(
+  io: Io,
+  archive: Archive,
+  reels: readonly ReelKeys[],
+  options: ReelOptions,
+  paint: Paint,
+): Promise<ReelReading[]> {
+  const tasks = reels.map(
+    (reel): ReelTask => ({ strict: false, trustedKeys: [], session: null, ...options, reel }),
+  );
+  const segments = reels.reduce((sum, reel) => sum + reel.keys.length, 0);
+  const bytes = reels.reduce((sum, reel) => sum + reel.bytes, 0);
+  const progress = new Progress(io.err, paint, () => io.now());
+  let seen = 0;
+  const onSegments = (count: number): void => {
+    seen += count;
+    progress.passing(`checking segment ${Math.min(seen + 1, segments)} of ${segments}`);
+  };
+  onSegments(0);
+  try {
+    return bytes < inThisThreadBytesMax
+      ? await readHere(io, archive, tasks, onSegments)
+      : await readInThreads(io, archive, tasks, onSegments);
+  } finally {
+    progress.clear();
+  }
+}
+
+function unreadable(code: string, message: string): CommandError {
+  return new CommandError(code, message, { exit: exitCode.environment });
+}
+
+async function readHere(
+  io: Io,
+  archive: Archive,
+  tasks: readonly ReelTask[],
+  onSegments: (count: number) => void,
+): Promise<ReelReading[]> {
+  const readings: ReelReading[] = [];
+  const onSegment = (): void => {
+    throwIfStopped(io);
+    onSegments(1);
+  };
+  for (const task of tasks) {
+    readings.push(
+      await readReel(archive.store, task, onSegment).catch((error: unknown) => {
+        throw error instanceof StoreError ? unreadable(error.code, error.message) : error;
+      }),
+    );
+  }
+  return readings;
+}
+
+/** The largest reels first, so that no thread is left alone with a large one at the end. */
+function readInThreads(
+  io: Io,
+  archive: Archive,
+  tasks: readonly ReelTask[],
+  onSegments: (count: number) => void,
+): Promise<ReelReading[]> {
+  const order = [...tasks.keys()].sort((a, b) => (tasks[b]?.reel.bytes ?? 0) - (tasks[a]?.reel.bytes ?? 0));
+  const readings = new Array<ReelReading>(tasks.length);
+  const workers: Worker[] = [];
+  const flag = stopFlag();
+  let left = tasks.length;
+  const done = new Promise<ReelReading[]>((resolve, reject) => {
+    const onStop = (): void => reject(new Stopped(io.stop.reason as StopReason));
+    if (io.stop.aborted) onStop();
+    io.stop.addEventListener('abort', onStop, { once: true });
+    const start = (): void => {
+      const worker = startWorker('./reelWorker.js', { root: archive.root, flag });
+      workers.push(worker);
+      const give = (): void => {
+        const index = order.shift();
+        if (index !== undefined) worker.postMessage({ index, task: tasks[index] });
+      };
+      worker.on('error', reject);
+      worker.on('message', (message: ReelMessage) => {
+        if (message.kind === 'segments') onSegments(message.count);
+        else if (message.kind === 'trouble') {
+          reject(unreadable(message.code, message.message));
+        } else {
+          readings[message.index] = message.reading;
+          left -= 1;
+          if (left === 0) resolve(readings);
+          else give();
+        }
+      });
+      give();
+    };
+    for (let at = 0; at < Math.min(availableParallelism(), 8, tasks.length); at += 1) start();
+  });
+  return done.finally(() => endWorkers(workers, flag));
+}
