@@ -1,7 +1,8 @@
 /**
  * `make bench`: what recording costs, against pgbouncer in the same interleaved run on the same server.
- * Prints transactions per second, CPU microseconds per transaction of the proxy process, and of the recorder's relay
- * thread and other threads apart. Numbers of a shared machine: trust the ratios.
+ * Prints transactions per second and CPU microseconds per transaction: of the proxy process, and of the recorder's threads apart
+ * (relay, evidence worker, and the rest: V8's and libuv's helpers). Numbers of a shared machine: trust the ratios, which are
+ * taken round by round against pgbouncer's turn of the same round.
  */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -32,10 +33,17 @@ interface Target {
 
 interface Sample {
   readonly tps: number;
-  readonly transactions: number;
-  readonly cpuUs: number;
-  /** CPU of the process's first thread: the recorder's relay. */
-  readonly mainUs: number;
+  /** Per transaction. */
+  readonly cpu: Cpu;
+}
+
+/** CPU microseconds of a process's threads by what they do. */
+interface Cpu {
+  readonly all: number;
+  /** The process's first thread: the recorder's relay. */
+  readonly main: number;
+  /** Node's worker threads: the recorder's evidence worker. */
+  readonly worker: number;
 }
 
 const ticksPerSecond = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
@@ -57,10 +65,16 @@ function threadUs(pid: number, thread: string): number {
   }
 }
 
-function cpuOf(pid: number): { all: number; main: number } {
-  const threads = readdirSync(`/proc/${pid}/task`);
-  const all = threads.reduce((sum, thread) => sum + threadUs(pid, thread), 0);
-  return { all, main: threadUs(pid, String(pid)) };
+const noCpu: Cpu = { all: 0, main: 0, worker: 0 };
+
+function cpuOf(pid: number): Cpu {
+  let { all, worker } = noCpu;
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    const us = threadUs(pid, thread);
+    all += us;
+    if (readFileSync(`/proc/${pid}/task/${thread}/comm`, 'utf8').startsWith('WorkerThread')) worker += us;
+  }
+  return { all, main: threadUs(pid, String(pid)), worker };
 }
 
 async function startPgbouncer(
@@ -115,7 +129,7 @@ function pgbench(stack: Stack, port: number, args: readonly string[]): Promise<s
 }
 
 async function sample(stack: Stack, target: Target): Promise<Sample> {
-  const before = target.pid === null ? { all: 0, main: 0 } : cpuOf(target.pid);
+  const before = target.pid === null ? noCpu : cpuOf(target.pid);
   const output = await pgbench(stack, target.port, [
     '-n',
     '-S',
@@ -130,10 +144,12 @@ async function sample(stack: Stack, target: Target): Promise<Sample> {
   ]);
   // The tail of the run is decoded, sealed and sent after the last answer: that cost belongs to the run.
   if (target.name === 'recorder') await sleep(2500);
-  const after = target.pid === null ? { all: 0, main: 0 } : cpuOf(target.pid);
+  const after = target.pid === null ? noCpu : cpuOf(target.pid);
   const transactions = Number(/transactions actually processed: (\d+)/.exec(output)?.[1]);
   const tps = Number(/tps = ([\d.]+)/.exec(output)?.[1]);
-  return { tps, transactions, cpuUs: after.all - before.all, mainUs: after.main - before.main };
+  const perTransaction = (part: keyof Cpu): number => (after[part] - before[part]) / transactions;
+  const cpu = { all: perTransaction('all'), main: perTransaction('main'), worker: perTransaction('worker') };
+  return { tps, cpu };
 }
 
 function median(values: readonly number[]): number {
@@ -144,43 +160,46 @@ function median(values: readonly number[]): number {
     : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
 }
 
-interface Row {
-  readonly name: string;
-  readonly tps: number;
-  readonly cpu: number;
-  readonly main: number;
-}
+const heads = ['', 'tps', 'CPU us/tx', 'relay us/tx', 'evidence us/tx', 'rest us/tx'];
 
-function rowOf(name: string, samples: readonly Sample[]): Row {
-  return {
-    name,
-    tps: median(samples.map(({ tps }) => tps)),
-    cpu: median(samples.map(({ cpuUs, transactions }) => cpuUs / transactions)),
-    main: median(samples.map(({ mainUs, transactions }) => mainUs / transactions)),
-  };
-}
-
-function print(rows: readonly Row[]): void {
-  const bouncer = rows.find(({ name }) => name === 'pgbouncer');
-  const ratio = (value: number): string =>
-    bouncer === undefined || value === 0 ? '' : `${(value / bouncer.cpu).toFixed(2)} x pgbouncer`;
-  const line = (cells: readonly string[]): string =>
-    cells.map((cell, at) => cell.padStart(at === 0 ? 10 : 16)).join('');
-  const texts = [line(['', 'tps', 'CPU us/tx', 'relay us/tx', 'relay ratio', 'rest us/tx'])];
-  for (const { name, tps, cpu, main } of rows) {
-    const isRecorder = name === 'recorder';
-    texts.push(
-      line([
-        name,
-        tps.toFixed(0),
-        cpu === 0 ? '-' : cpu.toFixed(1),
-        isRecorder ? main.toFixed(1) : '-',
-        isRecorder ? ratio(main) : '',
-        isRecorder ? (cpu - main).toFixed(1) : '-',
-      ]),
-    );
+function table(samples: ReadonlyMap<string, readonly Sample[]>): string {
+  const lines = [heads];
+  for (const [name, taken] of samples) {
+    const of = (read: (sample: Sample) => number): number => median(taken.map(read));
+    const cells = [name, of(({ tps }) => tps).toFixed(0)];
+    if (name === 'direct') cells.push('-', '-', '-', '-');
+    else cells.push(of(({ cpu }) => cpu.all).toFixed(1));
+    if (name === 'recorder') {
+      cells.push(
+        of(({ cpu }) => cpu.main).toFixed(1),
+        of(({ cpu }) => cpu.worker).toFixed(1),
+        of(({ cpu }) => cpu.all - cpu.main - cpu.worker).toFixed(1),
+      );
+    }
+    lines.push(cells);
   }
-  process.stdout.write(`${texts.join('\n')}\n`);
+  return lines.map((cells) => cells.map((cell, at) => cell.padStart(at === 0 ? 10 : 16)).join('')).join('\n');
+}
+
+/** Of the relay thread to pgbouncer, round by round. */
+function ratios(samples: ReadonlyMap<string, readonly Sample[]>): string {
+  const bouncer = samples.get('pgbouncer');
+  if (bouncer === undefined) return 'pgbouncer is not installed: no ratio';
+  const recorder = samples.get('recorder') ?? [];
+  const each = recorder.map(({ cpu }, round) => cpu.main / (bouncer[round] as Sample).cpu.all);
+  const all = each.map((ratio) => ratio.toFixed(2)).join(' ');
+  return `relay thread: ${median(each).toFixed(2)} x pgbouncer's CPU per transaction (median of ${all})`;
+}
+
+/** What the recorder says of its evidence worker since it started. */
+async function workerCounts(stack: Stack): Promise<{ cpuUs: number; statements: number }> {
+  const text = await (await fetch(`http://127.0.0.1:${stack.ports.health}/metrics`)).text();
+  const metric = (name: string): number => {
+    const value = new RegExp(`^pgtape_recorder_${name} ([\\d.e+-]+)$`, 'm').exec(text)?.[1];
+    if (value === undefined) throw new Error(`the recorder has no metric pgtape_recorder_${name}`);
+    return Number(value);
+  };
+  return { cpuUs: metric('worker_cpu_seconds_total') * 1e6, statements: metric('statements_total') };
 }
 
 async function main(): Promise<void> {
@@ -204,6 +223,7 @@ async function main(): Promise<void> {
     const samples = new Map<string, Sample[]>();
     const rounds = Number(flags.rounds);
     for (const target of targets) await sample(stack, target);
+    const warm = await workerCounts(stack);
     for (let round = 0; round < rounds; round += 1) {
       for (const target of targets) {
         process.stderr.write(`\rround ${round + 1} of ${rounds}: ${target.name}          `);
@@ -211,18 +231,12 @@ async function main(): Promise<void> {
       }
     }
     process.stderr.write('\r\u001b[K');
+    const end = await workerCounts(stack);
+    const statements = end.statements - warm.statements;
     process.stdout.write(
-      `pgbench -S -M ${flags.mode} -c ${flags.clients}, ${rounds} interleaved rounds of ${flags.seconds} s, TCP on both legs\n`,
-    );
-    print(targets.map(({ name }) => rowOf(name, samples.get(name) ?? [])));
-    if (bouncer === null) process.stdout.write('pgbouncer is not installed: no ratio\n');
-    const metrics = await (await fetch(`http://127.0.0.1:${stack.ports.health}/metrics`)).text();
-    const metric = (name: string): number =>
-      Number(new RegExp(`^${name}(?:{[^}]*})? ([\\d.e+-]+)$`, 'm').exec(metrics)?.[1] ?? 'NaN');
-    const cpuUs = metric('pgtape_worker_cpu_microseconds_total');
-    const statements = metric('pgtape_worker_statements_total');
-    process.stdout.write(
-      `decode thread: ${(cpuUs / statements).toFixed(2)} us of CPU per statement over ${statements} statements, frames to compressed OTLP\n`,
+      `pgbench -S -M ${flags.mode} -c ${flags.clients}, ${rounds} interleaved rounds of ${flags.seconds} s, TCP on both legs\n` +
+        `${table(samples)}\n${ratios(samples)}\n` +
+        `decode thread: ${((end.cpuUs - warm.cpuUs) / statements).toFixed(2)} us of CPU per statement over ${statements} statements, frames to compressed OTLP\n`,
     );
   } finally {
     bouncer?.process.kill('SIGTERM');

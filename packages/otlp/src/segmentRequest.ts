@@ -126,7 +126,8 @@ export class SegmentRequest {
     endSpan(out, span);
     this.#lineBytes += lineEnd - line;
     if (session !== null) this.#advance(draft, session);
-    return out.buf.subarray(line, lineEnd);
+    // A plain view: made in a fraction of the time of a Buffer's.
+    return new Uint8Array(out.buf.buffer, out.buf.byteOffset + line, lineEnd - line);
   }
 
   /** Ends the segment with its seal; the whole request, valid until the next `begin`. */

@@ -16,6 +16,10 @@ const formsMax = 1024;
 /** Tags with fewer rows are kept encoded with their counts. */
 const tagRowsMax = 16;
 
+/** Texts of prepared statements kept encoded, and the longest of them in UTF-16 units. */
+const textsMax = 512;
+const textUnitsMax = 8192;
+
 const outcomes = ['completed', 'empty', 'suspended', 'failed', 'cancelled', 'skipped', 'lost'] as const;
 
 const protocols = ['extended', 'simple', 'function', 'replication'] as const;
@@ -103,6 +107,7 @@ function putPadded8(buf: Uint8Array, pos: number, value: number): void {
 export class StatementSpans {
   readonly #tags = new Map<string, Form>();
   readonly #operations = new Map<string, Form>();
+  readonly #texts = new Map<string, Buffer>();
 
   /**
    * Appends what follows the line in the span; `shared` are the session's attributes. What varies most stands
@@ -122,8 +127,26 @@ export class StatementSpans {
     out.block(shared);
     out.block(encoded);
     if (!form.withTag) putTag(out, form.operation, draft);
-    if (draft.sql !== null) putString(out, names.queryText, draft.sql, names.queryTextBytesMax);
+    if (draft.sql !== null) this.#putText(out, draft.protocol, draft.sql);
     writeRare(out, draft);
+  }
+
+  /** Prepared statements repeat their text. */
+  #putText(out: ProtoWriter, protocol: Draft['protocol'], sql: string): void {
+    if (protocol !== 'extended' || sql.length > textUnitsMax) {
+      putString(out, names.queryText, sql, names.queryTextBytesMax);
+      return;
+    }
+    let encoded = this.#texts.get(sql);
+    if (encoded === undefined) {
+      const own = new ProtoWriter(1024);
+      putString(own, names.queryText, sql, names.queryTextBytesMax);
+      encoded = own.copy();
+      if (this.#texts.size >= textsMax) this.#texts.clear();
+      this.#texts.set(sql, encoded);
+    }
+    out.reserve(encoded.length);
+    out.block(encoded);
   }
 
   #formOf(draft: Draft): Form {

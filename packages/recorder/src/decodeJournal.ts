@@ -85,7 +85,8 @@ function encoder(decoder: ReelDecoder, limits: SegmentLimits): Taker {
   let salts: string[] = [];
   const begin = (): void => {
     const key = '0'.repeat(64);
-    const fields = { v: 1, kind: 'header', segment: 1, salt: '0'.repeat(16), key, recovered: false } as const;
+    const keys = { key, recovery_key: key, recovered: false } as const;
+    const fields = { v: 1, kind: 'header', segment: 1, salt: '0'.repeat(16), ...keys } as const;
     request.begin(headerLine({ ...head, ...fields, clock: '' }));
     salts = saltsOf(reel.seed, seq, limits.records);
   };

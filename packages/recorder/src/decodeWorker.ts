@@ -1,9 +1,8 @@
 /** Owns the evidence worker's thread: gives it its disk, its clocks, its network and its port to the relay. Does no work itself. */
-import { readFileSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
-import { GrpcClient } from '@pgtape/otlp';
 import { EvidenceThread } from './evidenceThread.ts';
 import { spoolDisk } from './spoolDisk.ts';
+import { VaultClient } from './vaultClient.ts';
 import type { FromWorker, ToWorker, WorkerPlan } from './workerPlan.ts';
 
 const port = parentPort;
@@ -17,11 +16,9 @@ function cpuUs(): number {
 }
 
 async function main(): Promise<void> {
-  const { url, caFile } = plan.vault;
-  const client = new GrpcClient(caFile === undefined ? { url } : { url, tls: { ca: readFileSync(caFile) } });
   const worker = new EvidenceThread(plan, {
     disk: spoolDisk,
-    client,
+    client: new VaultClient(plan.vault),
     wallUs: () => Date.now() * 1000,
     nowMs: () => performance.now(),
     random: Math.random,

@@ -11,6 +11,7 @@ import {
   wallText,
 } from '@pgtape/evidence';
 import type { SessionLimits } from '@pgtape/session';
+import { HeldBytes } from './heldBytes.ts';
 import {
   type CloseEntry,
   entryHeaderBytes,
@@ -26,6 +27,8 @@ import { SessionDecoder, type SessionDecoderSnapshot, type SessionSurroundings }
 export interface DecoderSettings {
   readonly limits: SessionLimits;
   readonly heartbeatSeconds: number;
+  /** Bound of what all sessions hold of unfinished and unanswered messages; absent, 256 MiB (heldBytes.ts). */
+  readonly heldBytesMax?: number;
 }
 
 export interface DecoderTotals {
@@ -50,6 +53,7 @@ const sessionsPerHeartbeat = 10_000;
 
 export class ReelDecoder implements SessionSurroundings {
   readonly limits: SessionLimits;
+  readonly held: HeldBytes;
   now: Instant = { wallUs: 0, monoNs: 0 };
   /** Null until the journal's first entry is read. */
   reel: ReelEntry | null = null;
@@ -69,6 +73,7 @@ export class ReelDecoder implements SessionSurroundings {
     from: DecoderSnapshot | null = null,
   ) {
     this.limits = settings.limits;
+    this.held = new HeldBytes(settings.heldBytesMax);
     this.#heartbeatSeconds = Math.max(1, Math.round(settings.heartbeatSeconds));
     this.#record = record;
     if (from === null) return;
@@ -118,6 +123,7 @@ export class ReelDecoder implements SessionSurroundings {
 
   abandoned(session: SessionDecoder, detail: string): void {
     this.#sessions.delete(session.number);
+    session.forgotten();
     this.totals.closed += 1;
     this.#gap('decode_lost', `session ${session.number}: the decoder failed twice: ${detail}`);
   }
@@ -142,27 +148,20 @@ export class ReelDecoder implements SessionSurroundings {
     this.ended = true;
   }
 
-  /** JSON of a DecoderSnapshot in pieces, a piece for each session, so that idle ones cost no work. */
-  saved(): string[] {
+  /** A DecoderSnapshot as lines of a snapshot (snapshot.ts), made as they are taken, so that all of it is never in memory. */
+  *saved(): Generator<string> {
     const { reel, now, ended, totals } = this;
-    const head = JSON.stringify({ reel, anchor: this.#anchor, now, ended, totals });
-    const pieces = [`${head.slice(0, -1)},"sessions":[`];
-    let comma = '';
-    for (const session of this.#sessions.values()) {
-      pieces.push(comma + session.saved());
-      comma = ',\n';
-    }
-    pieces.push(']}');
-    return pieces;
+    yield `{"decoder":${JSON.stringify({ reel, anchor: this.#anchor, now, ended, totals })}}`;
+    for (const session of this.#sessions.values()) yield* session.saved();
   }
 
   #entry(kind: number, flag: number, number: number, bytes: Buffer, start: number, end: number): void {
     switch (kind) {
       case entryKind.frontend:
-        this.#sessions.get(number)?.frontend(viewOf(bytes, start, end));
+        this.#sessions.get(number)?.frontend(bytes, start, end);
         break;
       case entryKind.backend:
-        this.#sessions.get(number)?.backend(viewOf(bytes, start, end));
+        this.#sessions.get(number)?.backend(bytes, start, end);
         break;
       case entryKind.counted: {
         if (end - start < 16) {
@@ -315,9 +314,4 @@ export class ReelDecoder implements SessionSurroundings {
   #sessionId(number: number): string {
     return `${this.reel!.reel.slice(0, 16)}-${number}`;
   }
-}
-
-/** A plain view: made in half the time of a Buffer, and there is one for every entry. */
-function viewOf(bytes: Buffer, start: number, end: number): Uint8Array {
-  return new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start);
 }

@@ -97,7 +97,7 @@ describe('the evidence worker', () => {
     worker.postMessage({ kind: 'stop', graceMs: 5000 });
     await until(() => exit !== null, 'the end of the thread');
     expect(exit).toBe(0);
-    expect(messages.at(-1)).toEqual({ kind: 'stopped', unsentSegments: 0 });
+    expect(messages.at(-1)).toEqual({ kind: 'stopped', unsentSegments: 0, unrecoveredReels: 0 });
     const stats = messages.find(({ kind }) => kind === 'stats') as { stats: WorkerStats };
     expect(stats.stats.cpuUs).toBeGreaterThan(0);
     const { verdict, findings, sessions } = await vault.verdict(builtReel.reel);
@@ -121,7 +121,9 @@ describe('the evidence worker', () => {
     const worker = new InProcess(planOf(spool));
     await until(() => worker.messages.length > 0, 'started');
     expect(worker.messages).toContainEqual({ kind: 'started', recoveredReels: [deadReel.reel] });
-    expect(worker.messages).toContainEqual({ kind: 'gap', reason: 'recorder_crashed' });
+    expect(worker.messages).toContainEqual(
+      expect.objectContaining({ kind: 'gap', reason: 'recorder_crashed', reel: deadReel.reel }),
+    );
     tape.end();
     expect(await worker.stop(5000)).toBe(0);
     expect((await vault.verdict(deadReel.reel)).verdict).toBe('crashed');
@@ -130,6 +132,20 @@ describe('the evidence worker', () => {
     expect(statements.map(({ outcome }) => outcome)).toEqual([...Array(30).fill('completed'), 'lost']);
     expect(readdirSync(spool.journalDir)).toEqual([]);
     expect(readdirSync(spool.outboxDir)).toEqual([]);
+  });
+
+  it('journal_place: recovers a dead reel from where an earlier start kept it, and leaves that place', async () => {
+    const former = makeSpool();
+    const tape = new JournalBuilder(former.journalDir, { reel: deadReel });
+    talk(tape, 1, 12);
+    const spool = makeSpool();
+    const living = new JournalBuilder(spool.journalDir);
+    const worker = new InProcess({ ...planOf(spool), formerJournalDirs: [former.journalDir] });
+    await until(() => worker.messages.some(({ kind }) => kind === 'started'), 'started');
+    living.end();
+    expect(await worker.stop(5000)).toBe(0);
+    expect((await vault.verdict(deadReel.reel)).verdict).toBe('crashed');
+    expect(existsSync(former.journalDir)).toBe(false);
   });
 
   it('keeps each segment once though acknowledgements are lost and the vault is down at times', async () => {

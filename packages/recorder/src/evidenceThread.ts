@@ -9,6 +9,7 @@ import { defaultLimits } from '@pgtape/session';
 import { Outbox } from './outbox.ts';
 import { deadReels, journalTest, recoverReel } from './recovery.ts';
 import { type PipelineOptions, type PipelineState, ReelPipeline } from './reelPipeline.ts';
+import { Reserve, reserveName } from './reserve.ts';
 import { Sender, within } from './sender.ts';
 import type { SpoolDisk } from './spoolDisk.ts';
 import type { FromWorker, ToWorker, WorkerPlan, WorkerStats } from './workerPlan.ts';
@@ -34,6 +35,14 @@ const pollMsMax = 50;
 const stalledMs = 250;
 /** Of the grace to stop in: for what has to follow the sending. */
 const closeMs = 200;
+/** The relay counts these itself, when they happen. */
+const countedByRelay: ReadonlySet<string> = new Set(['tls_no_certificate', 'bad_framing', 'journal_full']);
+
+/** A dead recorder's reel, and the directory it lies in. */
+interface DeadReel {
+  readonly journalDir: string;
+  readonly reel: string;
+}
 
 export class EvidenceThread {
   readonly #plan: WorkerPlan;
@@ -42,8 +51,9 @@ export class EvidenceThread {
   readonly #outbox: Outbox;
   readonly #sender: Sender;
   readonly #recovered: string[] = [];
+  readonly #reserve: Reserve | null;
   /** Dead reels not yet begun. */
-  #dead: string[];
+  readonly #dead: DeadReel[] = [];
   #recovering: ReelPipeline | null = null;
   #recoveryError = '';
   #live: ReelPipeline | null = null;
@@ -64,9 +74,15 @@ export class EvidenceThread {
     this.#edges = edges;
     this.#progress = new Float64Array(plan.progress);
     const { disk, client, nowMs, random } = edges;
-    const hasJournal = journalTest(disk, plan.journalDir, plan.reel);
-    this.#outbox = new Outbox(plan.outboxDir, hasJournal, disk);
-    this.#dead = deadReels(disk, plan.journalDir, plan.reel);
+    const places = [plan.journalDir, ...(plan.formerJournalDirs ?? [])];
+    const tests = places.map((dir) => journalTest(disk, dir, plan.reel));
+    this.#outbox = new Outbox(plan.outboxDir, (reel) => tests.some((has) => has(reel)), disk);
+    for (const journalDir of places) {
+      for (const reel of deadReels(disk, journalDir, plan.reel)) this.#dead.push({ journalDir, reel });
+    }
+    const { room } = plan;
+    this.#reserve =
+      room === undefined ? null : new Reserve(disk, join(plan.journalDir, reserveName), room.reserveBytes);
     this.#sender = new Sender({
       outbox: this.#outbox,
       client,
@@ -118,6 +134,7 @@ export class EvidenceThread {
       outboxBytes: this.#outbox.bytes,
       sendErrors: this.#sender.errors,
       lastSendError: this.#lastError(),
+      blockedReels: this.#sender.blocked.length,
       cpuUs: this.#edges.cpuUs(),
     };
   }
@@ -139,18 +156,29 @@ export class EvidenceThread {
 
   #workLive(): boolean {
     if (this.#liveState === 'ended') return false;
-    this.#live ??= new ReelPipeline({ ...this.#pipelineOptions(this.#plan.reel), isDead: false });
+    this.#live ??= this.#openLive();
     this.#liveState = this.#live.step(stepBytes);
+    if (this.#liveState === 'idle') this.#live.relieve(this.#progress[2] === 1);
     this.#progress[1] = this.#live.settledBytes;
     return this.#liveState === 'busy';
   }
 
+  #openLive(): ReelPipeline {
+    const { journalDir, reel, room } = this.#plan;
+    return new ReelPipeline({
+      ...this.#pipelineOptions({ journalDir, reel }),
+      isDead: false,
+      ...(room === undefined ? {} : { snapshotBytes: room.snapshotBytes }),
+      ...(this.#reserve === null ? {} : { reserve: this.#reserve }),
+    });
+  }
+
   #workDead(): boolean {
     if (this.#recovering === null) {
-      const reel = this.#dead[0];
-      if (reel === undefined) return false;
+      const dead = this.#dead[0];
+      if (dead === undefined) return false;
       try {
-        this.#recovering = recoverReel(this.#pipelineOptions(reel));
+        this.#recovering = recoverReel(this.#pipelineOptions(dead));
       } catch (error) {
         // The disk takes or gives nothing at the moment; nothing is lost by trying again.
         this.#deadState = 'stalled';
@@ -159,7 +187,7 @@ export class EvidenceThread {
       }
       this.#recoveryError = '';
       this.#dead.shift();
-      this.#recovered.push(reel);
+      this.#recovered.push(dead.reel);
       if (this.#recovering === null) return true;
     }
     return this.#stepDead(this.#recovering);
@@ -187,8 +215,8 @@ export class EvidenceThread {
     return true;
   }
 
-  #pipelineOptions(reel: string): Omit<PipelineOptions, 'isDead'> {
-    const { journalDir, heartbeatSeconds, limits, segment } = this.#plan;
+  #pipelineOptions({ journalDir, reel }: DeadReel): Omit<PipelineOptions, 'isDead'> {
+    const { heartbeatSeconds, limits, segment } = this.#plan;
     const { disk, wallUs, nowMs, post } = this.#edges;
     return {
       dir: join(journalDir, reel),
@@ -198,8 +226,9 @@ export class EvidenceThread {
       disk,
       wallUs,
       nowMs,
-      onRecord: (draft: DraftRecord) => {
-        if (draft.kind === 'gap') post({ kind: 'gap', reason: draft.reason });
+      onRecord: (draft: DraftRecord, seq: number, isNew: boolean) => {
+        if (draft.kind !== 'gap' || !isNew || countedByRelay.has(draft.reason)) return;
+        post({ kind: 'gap', reason: draft.reason, reel, seq });
       },
       onSealed: () => {
         this.#segmentsSealed += 1;
@@ -214,7 +243,17 @@ export class EvidenceThread {
     const isRecovered = this.#recovering === null && this.#dead.length === 0;
     if (!isRecovered && this.#deadState !== 'stalled') return;
     this.#isStarted = true;
+    if (isRecovered) this.#leaveFormerPlaces();
+    this.#reserve?.make(this.#edges.nowMs());
     this.#edges.post({ kind: 'started', recoveredReels: [...this.#recovered] });
+  }
+
+  /** Those that hold nothing any more go; one that could not be recovered stays for the next start. */
+  #leaveFormerPlaces(): void {
+    const { disk } = this.#edges;
+    for (const dir of this.#plan.formerJournalDirs ?? []) {
+      if (disk.list(dir).every((name) => name === reserveName)) disk.removeTree(dir);
+    }
   }
 
   #isStalled(): boolean {
@@ -224,7 +263,8 @@ export class EvidenceThread {
   #isDone(): boolean {
     if (this.#stopAtMs === 0) return false;
     if (this.#edges.nowMs() >= this.#stopAtMs - closeMs) return true;
-    return this.#liveState === 'ended';
+    // Reels of dead recorders are evidence like any other: stopping waits for them, as long as the grace lasts.
+    return this.#liveState === 'ended' && this.#recovering === null && this.#dead.length === 0;
   }
 
   async #stop(): Promise<void> {
@@ -233,7 +273,8 @@ export class EvidenceThread {
     const { nowMs, client, post } = this.#edges;
     await this.#sender.drain(Math.max(0, this.#stopAtMs - closeMs - nowMs()));
     await within(client.close(), closeMs);
-    post({ kind: 'stopped', unsentSegments: this.#outbox.segments });
+    const unrecoveredReels = this.#dead.length + (this.#recovering === null ? 0 : 1);
+    post({ kind: 'stopped', unsentSegments: this.#outbox.segments, unrecoveredReels });
   }
 
   async #sleep(ms: number): Promise<void> {

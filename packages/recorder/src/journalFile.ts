@@ -2,7 +2,7 @@
  * Owns the files of one reel's journal: append, and the next file when one is full. Knows nothing of what the
  * bytes mean.
  */
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileHeaderBytes, journalMagic } from './journalFormat.ts';
 
@@ -13,12 +13,20 @@ export interface JournalDisk {
   /** May write less than asked; @throws ErrnoException */
   write(fd: number, bytes: Uint8Array, offset: number, length: number): number;
   close(fd: number): void;
+  /** Names the open file still has; 0: it was removed. */
+  links?(fd: number): number;
+  /** With its parents, mode 0700; an existing one is fine. */
+  mkdir?(path: string): void;
 }
 
 export const journalDisk: JournalDisk = {
   open: (path) => openSync(path, 'ax', 0o600),
   write: (fd, bytes, offset, length) => writeSync(fd, bytes, offset, length),
   close: (fd) => closeSync(fd),
+  links: (fd) => fstatSync(fd).nlink,
+  mkdir: (path) => {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  },
 };
 
 /** 16 MiB: small enough that trimming whole files follows the sealed position closely. */
@@ -58,12 +66,21 @@ export class JournalFile {
 
   /** Starts the next file; the one before is complete. @throws ErrnoException; then nothing has changed */
   next(): Buffer {
-    const fd = this.#disk.open(join(this.#dir, journalFileName(this.#number + 1)));
+    const fd = this.#create(join(this.#dir, journalFileName(this.#number + 1)));
     this.close();
     this.#fd = fd;
     this.#number += 1;
     this.fileBytes = 0;
     return journalFileHeader(this.#number);
+  }
+
+  /** Somebody removed the open file, or the directory with it: what is written there ends with the process. */
+  get isGone(): boolean {
+    try {
+      return this.#fd >= 0 && this.#disk.links?.(this.#fd) === 0;
+    } catch {
+      return false;
+    }
   }
 
   /** One write(2), may take less than `length`. @throws ErrnoException */
@@ -73,6 +90,17 @@ export class JournalFile {
     this.fileBytes += written;
     this.totalBytes += written;
     return written;
+  }
+
+  /** Makes a directory that somebody removed anew: without it there would be no next file for ever. */
+  #create(path: string): number {
+    try {
+      return this.#disk.open(path);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || this.#disk.mkdir === undefined) throw error;
+      this.#disk.mkdir(this.#dir);
+      return this.#disk.open(path);
+    }
   }
 
   close(): void {

@@ -144,7 +144,8 @@ export class JournalReader {
 
   #sound(whole: number): boolean {
     const at = this.#low;
-    return crc32(this.buffer.subarray(at + 8, at + whole)) === this.buffer.readUInt32LE(at + 4);
+    const { buffer, byteOffset } = this.buffer;
+    return crc32(new Uint8Array(buffer, byteOffset + at + 8, whole - 8)) === this.buffer.readUInt32LE(at + 4);
   }
 
   #endOfFile(wanted: number): 'none' | 'damaged' | 'next' {

@@ -111,6 +111,14 @@ export class JournalWriter {
     return written;
   }
 
+  /** Once a second: goes on in a new file when the one being written was removed. @returns whether it was */
+  replaceRemoved(): boolean {
+    if (this.failure !== null || !this.#file.isGone || !this.flush() || !this.#rotate()) return false;
+    const detail = 'the journal was removed while it was written; it goes on in a new file';
+    this.gap(0, { reason: 'journal_damaged', detail });
+    return true;
+  }
+
   dispose(): void {
     this.#file.close();
   }

@@ -40,6 +40,8 @@ export interface PipelineTestOptions {
   readonly reel?: string;
   readonly heartbeatSeconds?: number;
   readonly nowMs?: () => number;
+  readonly snapshotPace?: number;
+  readonly heldBytesMax?: number;
 }
 
 const smallSegments: SegmentLimits = { records: 7, bytes: 1 << 20, maxSeconds: 15 };
@@ -50,11 +52,16 @@ export function pipelineOptions(spool: TestSpool, options: PipelineTestOptions):
   return {
     dir: join(spool.journalDir, reel),
     isDead,
-    settings: { limits: defaultLimits, heartbeatSeconds },
+    settings: {
+      limits: defaultLimits,
+      heartbeatSeconds,
+      ...(options.heldBytesMax === undefined ? {} : { heldBytesMax: options.heldBytesMax }),
+    },
     segment: { ...smallSegments, ...options.segment },
     outbox: new Outbox(spool.outboxDir, journalTest(disk, spool.journalDir, isDead ? '' : reel), disk),
     disk,
     wallUs: () => builtReel.wallUs,
+    snapshotPace: options.snapshotPace ?? 0,
     // Every look at the clock is a second later, so that every seal is followed by a snapshot.
     nowMs:
       options.nowMs ??

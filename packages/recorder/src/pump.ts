@@ -59,6 +59,8 @@ export class Pump implements Forwarder {
   #more: Buffer[] | null = null;
   /** `#first` lies in the source's read buffer, which the next read overwrites. */
   #borrowed = false;
+  /** The last view of the source's read buffer. */
+  #view: Buffer = empty;
   #isScheduled = false;
   #ending = false;
   #held = 0;
@@ -76,6 +78,23 @@ export class Pump implements Forwarder {
   /** True while a chunk in the source's read buffer waits: another read would overwrite it. */
   get isBorrowing(): boolean {
     return this.#borrowed;
+  }
+
+  /**
+   * `buffer[0, bytes)` was read; it stays as it is until the next read, for which `mayBeReadTwice` says that
+   * it may come before this turn's end. Not to be called while `isBorrowing`.
+   */
+  read(bytes: number, buffer: Buffer, mayBeReadTwice: boolean): void {
+    if (bytes === buffer.length) {
+      this.take(buffer, true);
+      // A read that filled the buffer may be followed by another one in the same turn.
+      this.#turn.run();
+      return;
+    }
+    // Messages of one kind have one length more often than not.
+    if (this.#view.length !== bytes) this.#view = buffer.subarray(0, bytes);
+    if (mayBeReadTwice) this.take(Buffer.from(this.#view), false);
+    else this.take(this.#view, true);
   }
 
   get isHeld(): boolean {

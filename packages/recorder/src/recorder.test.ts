@@ -1,5 +1,5 @@
 /** The composition, with an evidence worker that does what a test says. */
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -28,6 +28,7 @@ const stats: WorkerStats = {
   outboxBytes: 100,
   sendErrors: 0,
   lastSendError: '',
+  blockedReels: 0,
   cpuUs: 10,
 };
 
@@ -52,7 +53,8 @@ function fakeWorker(unsentSegments = 0): FakeWorker {
         post: (message) => {
           worker.posted.push(message);
           if (message.kind === 'stats') listener.onMessage({ kind: 'stats', stats });
-          else setImmediate(() => listener.onMessage({ kind: 'stopped', unsentSegments }));
+          else
+            setImmediate(() => listener.onMessage({ kind: 'stopped', unsentSegments, unrecoveredReels: 0 }));
         },
         terminate: () => Promise.resolve(),
       };
@@ -136,7 +138,8 @@ describe('startRecorder', () => {
     });
     expect(worker.plans[0]).toMatchObject({ reel: recorder.reel, outboxDir: join(root, 'spool', 'outbox') });
     expect(worker.posted.at(-1)).toEqual({ kind: 'stop', graceMs: 10_000 });
-    expect(readdirSync(join(root, 'spool')).sort()).toEqual(['outbox', 'recorder-id']);
+    // The worker of this test leaves the reel where it is.
+    expect(readdirSync(join(root, 'spool')).sort()).toEqual(['journal-place', 'outbox', 'recorder-id']);
   });
 
   it('ticks each second and shows health and metrics', async () => {
@@ -178,11 +181,89 @@ describe('startRecorder', () => {
     client.socket.destroy();
   });
 
-  it("counts the worker's gaps by their reason", async () => {
+  it("gaps_counted_once: the worker's gaps by their reason, those told again after it died not again", async () => {
     const worker = fakeWorker();
     const recorder = await start({}, { startWorker: worker.start });
-    worker.listener?.onMessage({ kind: 'gap', reason: 'decode_lost' });
+    const gap = { kind: 'gap', reason: 'decode_lost', reel: recorder.reel } as const;
+    worker.listener?.onMessage({ ...gap, seq: 4 });
+    worker.listener?.onExit('exit code 1');
+    worker.listener?.onMessage({ ...gap, seq: 4 });
     expect(recorder.stats().gaps).toEqual({ decode_lost: 1 });
+  });
+
+  it('journal_directory_removed: it is made anew within a tick, and a gap says so', async () => {
+    const recorder = await start();
+    const client = await connectTo(recorder.listen.port);
+    client.socket.write(startupMessage());
+    await until(() => client.received().length === ready.length, 'ready');
+    rmSync(recorder.journalDir, { recursive: true });
+    await until(() => existsSync(recorder.journalDir), 'a new directory', 3000);
+    expect(statSync(recorder.journalDir).mode & 0o777).toBe(0o700);
+    const other = await connectTo(recorder.listen.port);
+    other.socket.write(startupMessage());
+    await until(() => other.received().length === ready.length, 'ready');
+    const entries = readJournal(recorder.journalDir);
+    expect(entries[0]?.kind).toBe('reel');
+    expect(entries.find(({ kind }) => kind === 'gap')?.body.toString()).toContain('journal_damaged');
+    expect(warnings.some((line) => line.includes('was removed'))).toBe(true);
+    client.socket.destroy();
+    other.socket.destroy();
+  });
+
+  it('journal_place_gone: a run that did not end in order, and its journal: a warning and a gap', async () => {
+    await start();
+    const place = join(root, 'spool', 'journal-place');
+    const noted = readFileSync(place, 'utf8');
+    await running?.close();
+    rmSync(join(root, 'journal'), { recursive: true });
+    writeFileSync(place, noted);
+    warnings.length = 0;
+    const recorder = await start();
+    const gaps = (): string[] =>
+      readJournal(recorder.journalDir)
+        .filter(({ kind }) => kind === 'gap')
+        .map(({ body }) => (JSON.parse(body.toString()) as { reason: string }).reason);
+    await until(() => gaps().length > 0, 'gap');
+    expect(gaps()).toEqual(['recorder_crashed']);
+    expect(warnings.some((line) => line.includes('is gone'))).toBe(true);
+  });
+
+  it('vault_refuses: not ready, one warning when it begins and one when it is over', async () => {
+    const worker = fakeWorker();
+    const recorder = await start({}, { startWorker: worker.start });
+    await until(() => recorder.stats().workerRunning, 'running');
+    const tell = (blockedReels: number): void =>
+      worker.listener?.onMessage({ kind: 'stats', stats: { ...stats, blockedReels, lastSendError: 'no' } });
+    const readiness = async (): Promise<string> => {
+      const answer = await fetch(`http://${recorder.health?.host}:${recorder.health?.port}/readyz`);
+      return `${answer.status} ${await answer.text()}`;
+    };
+    tell(1);
+    tell(1);
+    const refused = await readiness();
+    tell(0);
+    expect(refused).toMatch(/^503 .*vault_refuses/s);
+    expect(warnings.filter((line) => line === 'no')).toHaveLength(1);
+    expect(warnings.filter((line) => line.includes('takes what it had refused'))).toHaveLength(1);
+    expect(await readiness()).toMatch(/^200/);
+  });
+
+  it('spool_lost: another one has taken the lock: the worker stops, and it is not ready', async () => {
+    const worker = fakeWorker();
+    let terminated = 0;
+    const startWorker: StartWorker = (plan, listener) => ({
+      ...worker.start(plan, listener),
+      terminate: () => {
+        terminated += 1;
+        return Promise.resolve();
+      },
+    });
+    const recorder = await start({}, { startWorker });
+    writeFileSync(join(root, 'spool', 'lock'), 'of somebody else');
+    await until(() => warnings.some((line) => line.includes('another recorder has taken')), 'noticed', 3000);
+    expect(terminated).toBe(1);
+    const answer = await fetch(`http://${recorder.health?.host}:${recorder.health?.port}/readyz`);
+    expect(await answer.text()).toContain('spool_lost');
   });
 
   it('a second recorder on the same spool is told so and leaves the first alone', async () => {

@@ -8,6 +8,7 @@ import { type HealthServer, healthServer, logger, type SystemClock, systemClock 
 import type { RecorderConfig } from './config.ts';
 import type { JournalDisk } from './journalFile.ts';
 import type { ReelEntry } from './journalFormat.ts';
+import { type JournalRoom, journalRoom } from './journalRoom.ts';
 import { JournalWriter } from './journalWriter.ts';
 import { type Listener, listen } from './listener.ts';
 import { RecorderError } from './recorderError.ts';
@@ -15,7 +16,7 @@ import { recorderMetrics } from './recorderMetrics.ts';
 import type { RecorderStats } from './recorderStats.ts';
 import { newReel, workerPlan } from './reelPlan.ts';
 import { Relay } from './relay.ts';
-import { openSpool, type Spool } from './spool.ts';
+import { bytesIn, freeBytes, openSpool, type Spool } from './spool.ts';
 import { type StartWorker, startDecodeWorker, WorkerKeeper } from './workerKeeper.ts';
 import type { WorkerPlan } from './workerPlan.ts';
 
@@ -50,8 +51,6 @@ export interface RunningRecorder {
 }
 
 const tickMs = 1000;
-/** A journal may take this part of what its file system has free. */
-const freeShare = 0.75;
 
 /** Everything that runs, so that both the orderly end and a failed start can take it down. */
 class Composition implements RunningRecorder {
@@ -65,11 +64,15 @@ class Composition implements RunningRecorder {
   readonly #progress: Float64Array;
   readonly #plan: WorkerPlan;
   readonly #journal: JournalWriter;
+  #room: JournalRoom;
+  /** Measured again once dead reels no longer take any of it. */
+  #isRoomFinal = false;
   readonly #relay: Relay;
   #listener: Listener | null = null;
   #worker: WorkerKeeper | null = null;
   #health: HealthServer | null = null;
   #ticker: NodeJS.Timeout | null = null;
+  #isSpoolLost = false;
   #closing: Promise<{ unsentSegments: number }> | null = null;
 
   /** @throws RecorderError `JOURNAL_UNUSABLE` */
@@ -80,14 +83,16 @@ class Composition implements RunningRecorder {
     this.#clock = deps.clock ?? systemClock();
     const startMs = this.#clock.monoMs();
     const monoMs = (): number => this.#clock.monoMs() - startMs;
-    const shared = new SharedArrayBuffer(2 * Float64Array.BYTES_PER_ELEMENT);
+    const shared = new SharedArrayBuffer(3 * Float64Array.BYTES_PER_ELEMENT);
     this.#progress = new Float64Array(shared);
     const reel = newReel(config, spool, this.#clock.wallUs(), deps.version ?? '0.1.0');
     this.reel = reel.reel;
     this.recorder = spool.recorder;
     this.journalDir = join(spool.journalDir, reel.reel);
-    this.#plan = workerPlan(config, spool, reel.reel, shared);
+    this.#room = journalRoom(spool.journalFreeBytes, config.journal.maxBytes);
+    this.#plan = workerPlan(config, spool, reel.reel, shared, this.#room);
     this.#journal = this.#openJournal(reel, monoMs, deps.journalDisk);
+    const room = (): JournalRoom => this.#room;
     this.#relay = new Relay({
       journal: this.#journal,
       upstream: config.upstream,
@@ -96,7 +101,10 @@ class Composition implements RunningRecorder {
       startupMs: config.limits.startupSeconds * 1000,
       sessionsMax: config.limits.sessionsMax,
       startupsMax: config.limits.startupsMax,
-      backlogBytesMax: this.#backlogBytesMax(),
+      rewrapAccepted: config.relay.rewrapAccepted,
+      get backlogBytesMax() {
+        return room().backlogBytes;
+      },
       backlogBytes: () => (this.#progress[0] as number) - (this.#progress[1] as number),
       monoMs,
       onTrouble: (event, detail) => this.#log.warn({ event }, detail),
@@ -117,6 +125,7 @@ class Composition implements RunningRecorder {
 
   async start(startWorker: StartWorker): Promise<void> {
     for (const warning of this.#spool.warnings) this.#log.warn({ event: 'spool' }, warning);
+    this.#tellWhatIsGone();
     const { host, port } = this.#config.listen;
     this.#listener = await listen(host, port, (client) => this.#relay.accept(client));
     this.#worker = new WorkerKeeper(this.#plan, startWorker, {
@@ -200,26 +209,53 @@ class Composition implements RunningRecorder {
         reel,
         nowMs,
         progress: this.#progress,
+        fileBytesMax: this.#room.fileBytes,
         ...(disk === undefined ? {} : { disk }),
       });
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code ?? String(error);
+      rmSync(this.journalDir, { recursive: true, force: true });
       throw new RecorderError('JOURNAL_UNUSABLE', `cannot write the journal in ${this.journalDir}: ${code}`, {
         cause: error,
       });
     }
   }
 
-  #backlogBytesMax(): number {
-    const room = Math.floor(this.#spool.journalFreeBytes * freeShare);
+  /** Journals of a run that did not end in order, on a volume that is not there any more. */
+  #tellWhatIsGone(): void {
+    for (const dir of this.#spool.former.gone) {
+      const detail = `the journal of an earlier run is gone (${dir}): what of it was not sealed is lost`;
+      this.#log.warn({ event: 'journal_gone' }, detail);
+      this.#journal.gap(0, { reason: 'recorder_crashed', detail });
+      this.#relay.turn.arm();
+    }
+  }
+
+  /** Dead reels take room until they are recovered; what the living one takes counts as free. */
+  #measureRoom(): void {
+    if (this.#isRoomFinal || this.#worker?.isRunning !== true) return;
+    this.#isRoomFinal = true;
     const { maxBytes } = this.#config.journal;
-    if (room >= maxBytes) return maxBytes;
-    const where = this.#spool.journalDir;
+    const { journalDir } = this.#spool;
+    const free = freeBytes(journalDir) + bytesIn(journalDir);
+    this.#room = journalRoom(free, maxBytes);
+    const { backlogBytes } = this.#room;
+    if (backlogBytes >= maxBytes) return;
     this.#log.warn(
       { event: 'spool' },
-      `${where} has room for ${room} bytes only: journal.maxBytes is lowered to that`,
+      `${journalDir} has room for a journal of ${backlogBytes} bytes only: journal.maxBytes is lowered to that`,
     );
-    return room;
+  }
+
+  /** Two that seal and send one spool would call each other's segments forged: the one that lost it stops. */
+  #loseSpool(): void {
+    this.#isSpoolLost = true;
+    this.#worker?.halt();
+    this.#log.warn(
+      { event: 'spool_lost' },
+      `another recorder has taken ${this.#config.spool.dir}: this one seals and sends nothing any more; ` +
+        'stop it, or give it a spool.dir of its own',
+    );
   }
 
   #readiness(): { ok: boolean; reasons: string[] } {
@@ -227,12 +263,19 @@ class Composition implements RunningRecorder {
     if (this.#relay.turn.isFailing) reasons.push('journal_full');
     if (this.#relay.isBacklogged) reasons.push('backlog');
     if (this.#worker?.isRunning !== true) reasons.push('worker_down');
+    if (this.#isSpoolLost) reasons.push('spool_lost');
+    if ((this.#worker?.stats?.blockedReels ?? 0) > 0) reasons.push('vault_refuses');
     return { ok: reasons.length === 0, reasons };
   }
 
   #tick(): void {
-    this.#spool.lock.touch();
+    if (!this.#isSpoolLost && !this.#spool.lock.touch()) this.#loseSpool();
     this.#worker?.askStats();
+    this.#progress[2] = this.#relay.turn.isFailing ? 1 : 0;
+    this.#measureRoom();
+    if (this.#journal.replaceRemoved()) {
+      this.#log.warn({ event: 'journal_removed' }, `${this.journalDir} was removed: it is made anew`);
+    }
     // While the journal fails ticks would only pile up.
     if (!this.#relay.turn.isFailing) {
       this.#journal.tick(this.#clock.wallUs());
@@ -245,6 +288,22 @@ class Composition implements RunningRecorder {
 function threadCpuUs(): number {
   const { user, system } = process.threadCpuUsage();
   return user + system;
+}
+
+/** A volume that is full of what dead recorders left is emptied first. @throws RecorderError */
+async function compose(config: RecorderConfig, spool: Spool, deps: RecorderDeps): Promise<Composition> {
+  try {
+    return new Composition(config, spool, deps);
+  } catch (error) {
+    const cause = (error as RecorderError).cause as NodeJS.ErrnoException | undefined;
+    if (cause?.code !== 'ENOSPC') throw error;
+  }
+  // Not loaded otherwise: on this thread nothing decodes.
+  const { recoverBeforeStart } = await import('./startRecovery.ts');
+  const clock = deps.clock ?? systemClock();
+  const room = journalRoom(0, config.journal.maxBytes);
+  recoverBeforeStart(workerPlan(config, spool, '', new SharedArrayBuffer(24), room), () => clock.wallUs());
+  return new Composition(config, spool, deps);
 }
 
 /**
@@ -263,7 +322,7 @@ export async function startRecorder(
   });
   let running: Composition;
   try {
-    running = new Composition(config, spool, deps);
+    running = await compose(config, spool, deps);
   } catch (error) {
     spool.leave();
     throw error;

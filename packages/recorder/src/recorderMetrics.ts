@@ -14,6 +14,11 @@ const gauges: readonly Reading[] = [
   ],
   ['outbox_segments', 'Sealed segments not yet acknowledged.', (s) => s.worker?.outboxSegments ?? 0],
   ['outbox_bytes', 'Bytes of sealed segments not yet acknowledged.', (s) => s.worker?.outboxBytes ?? 0],
+  [
+    'blocked_reels',
+    'Reels whose oldest segment the vault refuses: nothing of them is sent until somebody acts.',
+    (s) => s.worker?.blockedReels ?? 0,
+  ],
   ['worker_running', '1 while the evidence worker runs.', (s) => (s.workerRunning ? 1 : 0)],
   ['resident_bytes', 'Resident set of the process.', (s) => s.residentBytes],
 ];
@@ -41,6 +46,12 @@ const totals: readonly Reading[] = [
     (s) => s.worker?.segmentsAcked ?? 0,
   ],
   ['send_errors_total', 'Failed attempts to send a segment.', (s) => s.worker?.sendErrors ?? 0],
+  ['relay_cpu_seconds_total', 'CPU time of the relay thread.', (s) => s.relayCpuUs / 1e6],
+  [
+    'worker_cpu_seconds_total',
+    'CPU time of the evidence worker; it begins anew when the worker is started anew.',
+    (s) => (s.worker?.cpuUs ?? 0) / 1e6,
+  ],
   ['worker_restarts_total', 'Times the evidence worker died and was started anew.', (s) => s.workerRestarts],
 ];
 

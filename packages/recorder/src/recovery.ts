@@ -9,6 +9,7 @@ import { entryHeaderBytes, entryKind, type ReelEntry } from './journalFormat.ts'
 import { JournalReader } from './journalReader.ts';
 import { damagedSuffix, doneSuffix, type PipelineOptions, ReelPipeline } from './reelPipeline.ts';
 import { type SealedSegment, SegmentSealer } from './sealer.ts';
+import { SnapshotTooLong } from './snapshotText.ts';
 import { fsyncDirectory, type SpoolDisk } from './spoolDisk.ts';
 
 const reelPattern = /^[0-9a-f]{32}$/;
@@ -25,13 +26,15 @@ export function deadReels(disk: SpoolDisk, journalDir: string, living: string): 
 
 /**
  * A pipeline that decodes a dead reel to its end; null when its journal cannot be taken up, which is then sealed as a gap and kept
- * under another name. @throws ErrnoException
+ * under another name. @throws ErrnoException, SnapshotTooLong
  */
 export function recoverReel(options: Omit<PipelineOptions, 'isDead'>): ReelPipeline | null {
   try {
     return new ReelPipeline({ ...options, isDead: true });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).syscall !== undefined) throw error;
+    // A snapshot too long to be read is whole: its journal stays as it is.
+    if ((error as NodeJS.ErrnoException).syscall !== undefined || error instanceof SnapshotTooLong)
+      throw error;
     setAside(options, (error as Error).message);
     return null;
   }
@@ -47,7 +50,8 @@ function setAside(options: Omit<PipelineOptions, 'isDead'>, detail: string): voi
     const head = outbox.head(reel.reel);
     const sealer = new SegmentSealer({
       // Numbers were given out that nobody knows any more: their salts must not be used again.
-      reel: { ...reel, seed: randomBytes(16).toString('hex') },
+      saltSeed: randomBytes(16).toString('hex'),
+      reel,
       limits,
       recovered: true,
       head,
@@ -64,7 +68,7 @@ function setAside(options: Omit<PipelineOptions, 'isDead'>, detail: string): voi
       { ...gap, reason: 'recorder_crashed', detail: 'the recorder ended without closing the reel' },
     ];
     for (const draft of drafts) {
-      onRecord?.(draft);
+      onRecord?.(draft, sealer.nextSeq, true);
       sealer.record(draft, now.monoNs);
     }
     sealer.seal();

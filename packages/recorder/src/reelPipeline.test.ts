@@ -1,5 +1,6 @@
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type HeaderLine, recoverySigner, type SealLine } from '@pgtape/evidence';
 import fc from 'fast-check';
 import {
   builtReel,
@@ -198,8 +199,9 @@ describe('ReelPipeline', () => {
     const kept = journalFiles(dirOf(spool));
     const all = journalFiles(ended.dir);
     expect(kept.length).toBeLessThan(all.length);
-    const previous = JSON.parse(readFileSync(join(dirOf(spool), 'snapshot.previous.json'), 'utf8'));
-    expect(kept[0]).toBe(`${String(previous.position.file).padStart(8, '0')}.journal`);
+    const lines = readFileSync(join(dirOf(spool), 'snapshot.previous.json'), 'utf8').split('\n');
+    const { head } = JSON.parse(lines[0]!);
+    expect(kept[0]).toBe(`${String(head.position.file).padStart(8, '0')}.journal`);
   });
 
   it.each([
@@ -250,6 +252,24 @@ describe('recovery of a dead reel', () => {
       expect(existsSync(dirOf(spool))).toBe(false);
     },
   );
+
+  it('signs what is recovered with the key of the journal’s seed, which every header names', () => {
+    const spool = makeSpool();
+    const end = ends[Math.floor(ends.length * 0.6)]!;
+    growJournal(ended.dir, dirOf(spool), end, 7);
+    runPipeline(spool);
+    runPipeline(spool, { isDead: true });
+    const key = recoverySigner(builtReel.seed).publicKey;
+    const seen = sealedSegments(spool).map((lines) => {
+      const header = JSON.parse(lines[0]!) as HeaderLine;
+      const seal = JSON.parse(lines.at(-1)!) as SealLine;
+      expect(header.recovery_key).toBe(key);
+      return [header.recovered, header.key === key, seal.next_key === key];
+    });
+    expect(seen[0]).toEqual([false, false, false]);
+    expect(seen.at(-1)).toEqual([true, true, true]);
+    expect(seen.every(([recovered, signed, next]) => recovered === signed && recovered === next)).toBe(true);
+  });
 
   it('says of statements in flight that their outcome is lost', () => {
     const spool = makeSpool();

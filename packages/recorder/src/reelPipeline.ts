@@ -7,8 +7,17 @@ import type { DraftRecord } from '@pgtape/evidence';
 import { type DecoderSettings, ReelDecoder } from './decoder.ts';
 import { type JournalPosition, JournalReader } from './journalReader.ts';
 import type { Outbox } from './outbox.ts';
+import type { Reserve } from './reserve.ts';
 import { type ChainHead, type SealedSegment, type SegmentLimits, SegmentSealer } from './sealer.ts';
-import { readSnapshot, type Snapshot, snapshotVersion, writeSnapshot } from './snapshot.ts';
+import {
+  type DecoderLines,
+  readSnapshot,
+  type Snapshot,
+  type SnapshotHead,
+  snapshotVersion,
+  writeSnapshot,
+} from './snapshot.ts';
+import { SnapshotTooLong } from './snapshotText.ts';
 import { fsyncDirectory, type SpoolDisk } from './spoolDisk.ts';
 
 export interface PipelineOptions {
@@ -24,7 +33,14 @@ export interface PipelineOptions {
   readonly wallUs: () => number;
   /** Monotonic, milliseconds: paces snapshots, decides nothing that is recorded. */
   readonly nowMs: () => number;
-  readonly onRecord?: (draft: DraftRecord) => void;
+  /** Journal at which a snapshot is taken; absent, 8 MiB. */
+  readonly snapshotBytes?: number;
+  /** Time between two snapshots, as a multiple of what the last one took; absent, 20. */
+  readonly snapshotPace?: number;
+  /** Room for a snapshot on a volume that is full. */
+  readonly reserve?: Reserve;
+  /** `isNew`: no sealed segment held it before. */
+  readonly onRecord?: (draft: DraftRecord, seq: number, isNew: boolean) => void;
   readonly onSealed?: (segment: SealedSegment) => void;
 }
 
@@ -38,10 +54,13 @@ export type PipelineState = 'busy' | 'idle' | 'stalled' | 'ended';
 export const doneSuffix = '.done';
 /** A journal that cannot be taken up is kept under this name. */
 export const damagedSuffix = '.damaged';
-/** A snapshot is written with the first seal after this time ... */
+/** A snapshot is written with the first seal after this time, and after this many times what the last one took ... */
 const snapshotMs = 250;
+const snapshotPace = 20;
 /** ... or when this much journal waits for one, sealing what there is. */
 const snapshotBytesMax = 8 * 1024 * 1024;
+/** Between two attempts to make room on a journal volume that is full. */
+const relieveMs = 1000;
 
 export class ReelPipeline {
   readonly reel: string;
@@ -54,7 +73,8 @@ export class ReelPipeline {
   readonly #settings: DecoderSettings;
   readonly #reader: JournalReader;
   readonly #decoder: ReelDecoder;
-  readonly #from: Snapshot | null;
+  /** What the sealer goes on from; null when it begins. */
+  readonly #from: SnapshotHead | null;
   readonly #head: ChainHead;
   readonly #recovered: boolean;
   #sealer: SegmentSealer | null = null;
@@ -67,19 +87,25 @@ export class ReelPipeline {
   #snapshotPosition: JournalPosition = { file: 1, offset: 0 };
   #trimmedTo = 1;
   #snapshotMs: number;
+  /** Least time to the next one. */
+  #snapshotPauseMs = snapshotMs;
+  /** Whatever it costs: the journal is full. */
+  #mustSnapshot = false;
   #finished = false;
   #settled = 0;
   /** Journal bytes before the last snapshot, whether it could be written or not. */
   #snapshotTried = 0;
+  readonly #snapshotBytes: number;
 
   /** Takes the reel up where its snapshot and its outbox say. @throws ErrnoException */
   constructor(options: PipelineOptions) {
     const { dir, disk, outbox } = options;
     this.#options = options;
+    this.#snapshotBytes = options.snapshotBytes ?? snapshotBytesMax;
     this.reel = basename(dir);
     const from = readSnapshot(disk, dir);
     const sealed = outbox.head(this.reel);
-    this.#from = from;
+    this.#from = from === null || from.decoder === null ? null : headOf(from);
     this.#head = from !== null && from.chain.segment > sealed.segment ? from.chain : sealed;
     this.#recovered = options.isDead || this.#head.segment > 0 || (from !== null && from.decoder !== null);
     this.#settings = from?.settings ?? options.settings;
@@ -124,13 +150,28 @@ export class ReelPipeline {
       if (this.#sealFault !== null) throw this.#sealFault;
       if (this.#decoder.ended) return this.#end();
       this.#sealer?.turnEnd(this.#decoder.now.monoNs);
-      if (this.#reader.consumed - this.#snapshotTried >= snapshotBytesMax) {
+      if (this.#reader.consumed - this.#snapshotTried >= this.#snapshotBytes) {
         this.#sealer?.seal();
         this.#sealedThisTurn = true;
       }
       if (!this.#flush()) return 'stalled';
     }
     return 'busy';
+  }
+
+  /**
+   * Called while idle: seals and takes a snapshot, so that journal can be trimmed, when the last one failed or the journal is full.
+   * Twice in a row it trims up to the end. At most once a second.
+   */
+  relieve(isFull: boolean): void {
+    if (!isFull && this.snapshotFailure === null) return;
+    const waitMs = isFull ? relieveMs : Math.max(relieveMs, this.#snapshotPauseMs);
+    if (this.#finished || this.#options.nowMs() - this.#snapshotMs < waitMs) return;
+    this.#mustSnapshot = true;
+    this.#sealer?.seal();
+    if (this.#sealFault !== null) throw this.#sealFault;
+    this.#sealedThisTurn = true;
+    this.#flush();
   }
 
   close(): void {
@@ -163,7 +204,7 @@ export class ReelPipeline {
 
   #newSealer(): SegmentSealer {
     const { segment, wallUs } = this.#options;
-    const from = this.#from?.decoder === null ? null : this.#from;
+    const from = this.#from;
     return new SegmentSealer({
       reel: this.#decoder.reel!,
       limits: segment,
@@ -184,7 +225,8 @@ export class ReelPipeline {
   #record(draft: DraftRecord): void {
     if (this.#sealFault !== null) throw this.#sealFault;
     this.#sealer ??= this.#newSealer();
-    this.#options.onRecord?.(draft);
+    const { nextSeq } = this.#sealer;
+    this.#options.onRecord?.(draft, nextSeq, nextSeq > this.#head.lastSeq);
     this.records += 1;
     try {
       this.#sealer.record(draft, this.#decoder.now.monoNs);
@@ -231,15 +273,18 @@ export class ReelPipeline {
 
   #snapshotIsDue(): boolean {
     const waiting = this.#reader.consumed - this.#snapshotTried;
-    return waiting >= snapshotBytesMax || this.#options.nowMs() - this.#snapshotMs >= snapshotMs;
+    if (this.#mustSnapshot || waiting >= this.#snapshotBytes) return true;
+    return this.#options.nowMs() - this.#snapshotMs >= this.#snapshotPauseMs;
   }
 
   /** Without one nothing is lost: the journal stays, and the next seal tries again. */
   #trySnapshot(): void {
-    const { disk, dir, nowMs } = this.#options;
+    const { nowMs, reserve } = this.#options;
     const sealer = this.#sealer;
     if (sealer === null && this.#reader.consumed > 0) return;
-    this.#snapshotMs = nowMs();
+    const startedMs = nowMs();
+    this.#snapshotMs = startedMs;
+    this.#mustSnapshot = false;
     this.#snapshotTried = this.#reader.consumed;
     const position = this.#reader.position;
     const head = {
@@ -255,15 +300,30 @@ export class ReelPipeline {
       spans: sealer?.spans ?? [],
     } as const;
     try {
-      writeSnapshot(disk, dir, head, sealer === null ? ['null'] : this.#decoder.saved());
+      this.#writeSnapshot(head, sealer === null ? () => [] : () => this.#decoder.saved());
       this.#settled = head.consumed;
       const previous = this.#snapshotPosition;
       this.#snapshotPosition = position;
       if (previous.file > this.#trimmedTo) this.#reader.trim(previous);
       this.#trimmedTo = previous.file;
       this.snapshotFailure = null;
+      reserve?.make(nowMs());
     } catch (error) {
-      this.snapshotFailure = errnoOf(error);
+      this.snapshotFailure = error instanceof SnapshotTooLong ? error : errnoOf(error);
+    }
+    const { snapshotPace: pace = snapshotPace } = this.#options;
+    this.#snapshotMs = nowMs();
+    this.#snapshotPauseMs = Math.max(snapshotMs, pace * (this.#snapshotMs - startedMs));
+  }
+
+  /** A full volume gets one more attempt, in the room that is kept for it. */
+  #writeSnapshot(head: SnapshotHead, decoder: DecoderLines): void {
+    const { disk, dir, nowMs, reserve } = this.#options;
+    try {
+      writeSnapshot(disk, dir, head, decoder);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC' || reserve?.give(nowMs()) !== true) throw error;
+      writeSnapshot(disk, dir, head, decoder);
     }
   }
 
@@ -276,6 +336,12 @@ export class ReelPipeline {
     outbox.complete(this.reel);
     this.#settled = this.#reader.consumed;
   }
+}
+
+/** Without the sessions and records, which are in use elsewhere by now: it is kept as long as the reel. */
+function headOf(snapshot: Snapshot): SnapshotHead {
+  const { decoder: _decoder, ...head } = snapshot;
+  return { ...head, pending: [] };
 }
 
 /** The error of a system call; anything else is a fault of ours and goes on up. */

@@ -6,6 +6,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { RecorderConfig } from './config.ts';
 import type { ReelEntry } from './journalFormat.ts';
+import type { JournalRoom } from './journalRoom.ts';
 import type { Spool } from './spool.ts';
 import { bootId } from './spoolLock.ts';
 import type { WorkerPlan } from './workerPlan.ts';
@@ -42,16 +43,25 @@ export function workerPlan(
   spool: Spool,
   reel: string,
   progress: SharedArrayBuffer,
+  room: JournalRoom,
 ): WorkerPlan {
-  const { url, caFile, timeoutMs } = config.vault;
+  const { url, caFile, certFile, keyFile, timeoutMs } = config.vault;
   return {
     journalDir: spool.journalDir,
     outboxDir: spool.outboxDir,
     reel,
     segment: config.segment,
     limits: { sqlBytesMax: config.limits.sqlBytesMax, paramBytesMax: config.limits.paramBytesMax },
-    vault: { url, timeoutMs, ...(caFile === undefined ? {} : { caFile }) },
+    vault: {
+      url,
+      timeoutMs,
+      ...(caFile === undefined ? {} : { caFile }),
+      ...(certFile === undefined ? {} : { certFile }),
+      ...(keyFile === undefined ? {} : { keyFile }),
+    },
     heartbeatSeconds: config.heartbeatSeconds,
     progress,
+    room: { snapshotBytes: room.snapshotBytes, reserveBytes: room.reserveBytes },
+    formerJournalDirs: spool.former.found,
   };
 }

@@ -17,7 +17,8 @@ export type RefusalReason =
   | 'startup_length'
   | 'startup_timeout'
   | 'sessions_max'
-  | 'startups_max';
+  | 'startups_max'
+  | 'cancels_max';
 
 interface Sentence {
   readonly sqlstate: string;
@@ -76,6 +77,7 @@ const sentences: Readonly<Record<RefusalReason, Sentence | null>> = {
     hint: 'Close sessions, or raise limits.sessionsMax of the recorder.',
   },
   startups_max: null,
+  cancels_max: null,
 };
 
 /** The ErrorResponse a refused client gets; null: nothing is said. */

@@ -20,6 +20,10 @@ export interface RelayOptions {
   readonly startupMs: number;
   readonly sessionsMax: number;
   readonly startupsMax: number;
+  /** Absent, ten seconds. */
+  readonly cancelMs?: number;
+  /** Read accepted connections in place: inPlace.ts. */
+  readonly rewrapAccepted: boolean;
   /** Backlog at which clients are no longer read; they are again below half of it. */
   readonly backlogBytesMax: number;
   /** Journaled bytes whose segments are not sealed yet. */
@@ -33,6 +37,8 @@ export interface RelayOptions {
  * libuv takes 1,024 events from the kernel at a time; with fewer sockets none can be read twice in one poll.
  */
 const crowdedSessions = 400;
+/** The server answers a cancel request by closing, at once; one that takes this long hangs. */
+const cancelMs = 10_000;
 
 export class Relay implements RelayContext {
   readonly upstream: UpstreamAddress;
@@ -40,10 +46,14 @@ export class Relay implements RelayContext {
   readonly inspectBytesMax: number;
   readonly startupMs: number;
   readonly sessionsMax: number;
+  readonly cancelMs: number;
+  readonly cancelsMax: number;
+  readonly rewrapAccepted: boolean;
   readonly journal: JournalWriter;
   readonly turn: RelayTurn;
   readonly gauges = new Gauges();
   sessionsOpen = 0;
+  cancelsOpen = 0;
   isBacklogged = false;
   isCrowded = false;
   readonly #options: RelayOptions;
@@ -60,6 +70,9 @@ export class Relay implements RelayContext {
     this.inspectBytesMax = options.inspectBytesMax;
     this.startupMs = options.startupMs;
     this.sessionsMax = options.sessionsMax;
+    this.cancelMs = options.cancelMs ?? cancelMs;
+    this.cancelsMax = options.startupsMax;
+    this.rewrapAccepted = options.rewrapAccepted;
     this.journal = options.journal;
     this.turn = new RelayTurn(options.journal, {
       onFailure: (error) => this.#journalFailed(error),
@@ -94,7 +107,8 @@ export class Relay implements RelayContext {
   }
 
   accept(client: Socket): void {
-    if (this.#sessions.size - this.sessionsOpen >= this.#options.startupsMax) {
+    const startups = this.#sessions.size - this.sessionsOpen - this.cancelsOpen;
+    if (startups >= this.#options.startupsMax) {
       this.gauges.countRefused('startups_max');
       client.destroy();
       return;

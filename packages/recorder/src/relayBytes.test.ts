@@ -69,7 +69,10 @@ const sizes = fc.oneof(
   fc.array(fc.integer({ min: 1, max: 500 }), { minLength: 1, maxLength: 8 }),
 );
 
-describe('relayed bytes', () => {
+describe.each([
+  ['read in place', true],
+  ["read by 'data' events", false],
+] as const)('relayed bytes, accepted sockets %s', (_, rewrapAccepted) => {
   const waiting: ((socket: Socket) => void)[] = [];
   const next = (): Promise<Socket> => new Promise((resolve) => waiting.push(resolve));
   let server: Awaited<ReturnType<typeof startServer>>;
@@ -77,7 +80,7 @@ describe('relayed bytes', () => {
 
   beforeAll(async () => {
     server = await startServer((socket) => waiting.shift()?.(socket));
-    relay = await startRelay({ serverPort: server.port, inspectBytesMax: 1024 });
+    relay = await startRelay({ serverPort: server.port, inspectBytesMax: 1024, rewrapAccepted });
   });
   afterAll(async () => {
     relay.close();
@@ -163,11 +166,30 @@ describe('relayed bytes', () => {
     expect(sha(client.received())).toBe(sha(rows));
   });
 
+  it('R2: a slow server gets every byte of what a fast client sends', async () => {
+    const { client, server: far } = await pair(relay, next);
+    const startup = far.received().length;
+    const copy = Buffer.concat(Array.from({ length: 400 }, (_, n) => frame('d', Buffer.alloc(40_000, n))));
+    far.socket.pause();
+    client.socket.end(copy);
+    for (let pause = 0; pause < 20; pause += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      far.socket.resume();
+      await new Promise((resolve) => setImmediate(resolve));
+      far.socket.pause();
+    }
+    far.socket.resume();
+    await far.ended;
+    far.socket.end();
+    expect(sha(far.received().subarray(startup))).toBe(sha(copy));
+  });
+
   it('R2: with so many sessions that reads are copied', async () => {
     const idle = await Promise.all(Array.from({ length: 410 }, () => connectTo(relay.port)));
     await until(() => relay.relay.isCrowded, 'crowded');
     const down = Buffer.concat(Array.from({ length: 50 }, (_, n) => frame('D', Buffer.alloc(20_000 + n, n))));
-    await exchange(frame('Q', 'select 1\0'), down, [3], [70_000]);
+    const up = Buffer.concat(Array.from({ length: 50 }, (_, n) => frame('d', Buffer.alloc(20_000 + n, n))));
+    await exchange(up, down, [60_000], [70_000]);
     for (const client of idle) client.socket.destroy();
   });
 

@@ -10,6 +10,10 @@ export interface RelayContext {
   readonly inspectBytesMax: number;
   readonly startupMs: number;
   readonly sessionsMax: number;
+  /** A cancel request that is not over after this time is closed on both sides. */
+  readonly cancelMs: number;
+  /** Read accepted connections in place: inPlace.ts. */
+  readonly rewrapAccepted: boolean;
   readonly journal: JournalWriter;
   readonly turn: RelayTurn;
   readonly gauges: Gauges;
@@ -17,6 +21,10 @@ export interface RelayContext {
   nextSession(): number;
   /** Sessions past their startup packet, cancels not counted; kept by the sessions themselves. */
   sessionsOpen: number;
+  /** Cancel requests under way; kept by the sessions themselves. */
+  cancelsOpen: number;
+  /** Most of them. */
+  readonly cancelsMax: number;
   /** Too much journal waits to be sealed: clients are not read. */
   readonly isBacklogged: boolean;
   /** So many sockets that one poll of the event loop may read a socket twice before the turn ends. */

@@ -150,6 +150,7 @@ export async function startRelay(options: TestRelayOptions): Promise<TestRelay> 
     startupMs: 5000,
     sessionsMax: 5000,
     startupsMax: 1000,
+    rewrapAccepted: true,
     backlogBytesMax: 1 << 30,
     backlogBytes: () => (progress[0] as number) - (progress[1] as number),
     monoMs,

@@ -7,6 +7,7 @@ import type { Socket } from 'node:net';
 import { AuthGate, type AuthStep } from './authGate.ts';
 import { forwardCancel, withoutCancelKey } from './cancel.ts';
 import { Farewell } from './farewell.ts';
+import { readInPlace } from './inPlace.ts';
 import { hold } from './pump.ts';
 import { PumpPair, type RawReason } from './pumpPair.ts';
 import { type RefusalReason, refusalFrame } from './refusal.ts';
@@ -14,6 +15,9 @@ import type { RelayContext } from './relayContext.ts';
 import { SessionStartup, type StartupHost } from './sessionStartup.ts';
 import { TerminateWatch } from './terminateWatch.ts';
 import { connectUpstream, socketPath } from './upstream.ts';
+
+/** Replication is exempt from `sessionsMax`, but it asks for that before it has shown who it is: it gets so many more. */
+const exemptSessions = 64;
 
 export class RelaySession implements StartupHost {
   readonly trustUpstream: boolean;
@@ -39,9 +43,15 @@ export class RelaySession implements StartupHost {
   #isEnding = false;
   #isFinished = false;
   #isCounted = false;
+  /** The server has not answered as a server of PostgreSQL: nothing of the client may reach it. */
+  #isMuted = false;
+  #deadline: NodeJS.Timeout | null = null;
   #untypedBytes = 0;
 
-  constructor(client: Socket, context: RelayContext, onClosed: (session: RelaySession) => void) {
+  constructor(accepted: Socket, context: RelayContext, onClosed: (session: RelaySession) => void) {
+    const client = context.rewrapAccepted
+      ? readInPlace(accepted, (bytes, buffer) => this.#readClient(bytes, buffer))
+      : accepted;
     this.#client = client;
     this.#context = context;
     this.#onClosed = onClosed;
@@ -103,7 +113,8 @@ export class RelaySession implements StartupHost {
 
   begin(packet: Buffer, exempt: boolean): void {
     const context = this.#context;
-    if (!exempt && context.sessionsOpen >= context.sessionsMax) {
+    const max = exempt ? context.sessionsMax + exemptSessions : context.sessionsMax;
+    if (context.sessionsOpen >= max) {
       this.refuse('sessions_max');
       return;
     }
@@ -126,15 +137,33 @@ export class RelaySession implements StartupHost {
   }
 
   cancel(packet: Buffer): void {
+    if (this.#context.cancelsOpen >= this.#context.cancelsMax) {
+      this.refuse('cancels_max');
+      return;
+    }
     this.#isCancel = true;
+    this.#context.cancelsOpen += 1;
     clearTimeout(this.#startupTimer);
+    this.#destroyIn(this.#context.cancelMs);
     this.#context.journal.startup(this.#number, withoutCancelKey(packet));
     forwardCancel(packet, this.#connect(), this.#context.turn);
   }
 
   splice(reason: RawReason, detail: string): void {
     this.#countOpen();
+    // Without knowing what the server speaks R6 cannot be checked.
+    this.#isMuted = reason === 'bad_framing';
+    if (this.#isMuted) this.#destroyIn(this.#context.startupMs);
     this.#startPumps().goRaw(reason, detail);
+  }
+
+  #destroyIn(ms: number): void {
+    this.#deadline = setTimeout(() => {
+      this.#farewell.decide('error', this.#isCancel ? 'cancel_timeout' : 'startup_timeout');
+      this.#isDeaf = true;
+      this.#client.destroy();
+      this.#upstream?.destroy();
+    }, ms);
   }
 
   refuse(reason: RefusalReason, detail?: string): void {
@@ -157,8 +186,20 @@ export class RelaySession implements StartupHost {
 
   // The client's side.
 
+  #readClient(bytes: number, buffer: Buffer): boolean {
+    const pump = this.#pumps?.toServer;
+    if (pump === undefined || this.#isDeaf || this.#isMuted) {
+      this.#fromClient(Buffer.from(buffer.subarray(0, bytes)));
+      return true;
+    }
+    if (pump.isBorrowing) return this.#overrun();
+    this.#terminate.see(buffer, bytes);
+    pump.read(bytes, buffer, this.#context.isCrowded);
+    return true;
+  }
+
   #fromClient(chunk: Buffer): void {
-    if (this.#isDeaf || this.#isCancel) return;
+    if (this.#isDeaf || this.#isCancel || this.#isMuted) return;
     if (this.#pumps !== null) {
       this.#terminate.see(chunk);
       this.#pumps.toServer.take(chunk, false);
@@ -230,11 +271,7 @@ export class RelaySession implements StartupHost {
       return true;
     }
     if (pump.isBorrowing) return this.#overrun();
-    const isFull = bytes === buffer.length;
-    if (!isFull && this.#context.isCrowded) pump.take(Buffer.from(buffer.subarray(0, bytes)), false);
-    else pump.take(isFull ? buffer : buffer.subarray(0, bytes), true);
-    // A read that filled the buffer may be followed by another one in the same turn.
-    if (isFull) this.#context.turn.run();
+    pump.read(bytes, buffer, this.#context.isCrowded);
     return true;
   }
 
@@ -345,6 +382,8 @@ export class RelaySession implements StartupHost {
     this.#isFinished = true;
     this.#isDeaf = true;
     clearTimeout(this.#startupTimer);
+    if (this.#deadline !== null) clearTimeout(this.#deadline);
+    if (this.#isCancel) this.#context.cancelsOpen -= 1;
     this.#farewell.clear();
     const { journal, turn, gauges } = this.#context;
     if (this.#isCounted) this.#context.sessionsOpen -= 1;

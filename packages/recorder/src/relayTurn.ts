@@ -30,8 +30,10 @@ const retryMs = 100;
 export class RelayTurn {
   readonly #journal: JournalWriter;
   readonly #events: TurnEvents;
-  #waiting: Forwarder[] = [];
-  #spare: Forwarder[] = [];
+  /** Filled up to `#waitingCount` and never shortened: setting an array's length is a call into the engine. */
+  #waiting: (Forwarder | null)[] = [];
+  #spare: (Forwarder | null)[] = [];
+  #waitingCount = 0;
   #after: (() => void)[] = [];
   #armed = false;
   #running = false;
@@ -55,7 +57,7 @@ export class RelayTurn {
 
   /** Calls `forward` once this turn is journaled; the caller asks once per turn. */
   schedule(forwarder: Forwarder): void {
-    this.#waiting.push(forwarder);
+    this.#waiting[this.#waitingCount++] = forwarder;
     if (this.#journal.turnBytes > turnBytesMax) this.run();
     else this.arm();
   }
@@ -99,9 +101,14 @@ export class RelayTurn {
 
   #forward(): void {
     const waiting = this.#waiting;
+    const count = this.#waitingCount;
     this.#waiting = this.#spare;
-    for (const forwarder of waiting) forwarder.forward();
-    waiting.length = 0;
+    this.#waitingCount = 0;
+    for (let at = 0; at < count; at += 1) {
+      const forwarder = waiting[at] as Forwarder;
+      waiting[at] = null;
+      forwarder.forward();
+    }
     this.#spare = waiting;
     if (this.#after.length === 0) return;
     const after = this.#after;

@@ -8,6 +8,7 @@ import {
   headerLine,
   headerSaltOf,
   newSigner,
+  recoverySigner,
   type Signer,
   saltsOf,
   sealDigest,
@@ -48,6 +49,8 @@ export interface SealerOptions {
   readonly limits: SegmentLimits;
   /** True when another process, or this one before it lost its key, began the reel. */
   readonly recovered: boolean;
+  /** Of the salts, 32 hex digits, where the reel's own must not be used again. */
+  readonly saltSeed?: string;
   readonly head: ChainHead;
   /** Records below this number were told by the snapshot that decoding starts from. */
   readonly nextSeq: number;
@@ -60,14 +63,21 @@ export interface SealerOptions {
 }
 
 const saltsAtOnce = 512;
-const compression = { params: { [zlib.ZSTD_c_compressionLevel]: 1 } };
+/** A window of 256 KiB stays in the processor's cache and still holds what repeats. */
+const compression = {
+  chunkSize: 128 * 1024,
+  params: { [zlib.ZSTD_c_compressionLevel]: 1, [zlib.ZSTD_c_windowLog]: 18 },
+};
 
 export class SegmentSealer {
   readonly #options: SealerOptions;
   readonly #request: SegmentRequest;
   readonly #tree = new MerkleTree();
   readonly #sealedFields: { reel: string; seq: number; salt: string };
-  #signer: Signer = newSigner();
+  readonly #saltSeed: string;
+  /** Signs everything of a recovered reel; of an ordinary one nothing, it is only named. */
+  readonly #recovery: Signer;
+  #signer: Signer;
   #head: ChainHead;
   #nextSeq: number;
   /** Number of the open segment's first record, and when it came; 0: no segment is open. */
@@ -83,6 +93,9 @@ export class SegmentSealer {
     this.#head = head;
     this.#nextSeq = nextSeq;
     this.#openSessions = options.openSessions;
+    this.#saltSeed = options.saltSeed ?? reel.seed;
+    this.#recovery = recoverySigner(reel.seed);
+    this.#signer = options.recovered ? this.#recovery : newSigner();
     this.#sealedFields = { reel: reel.reel, seq: 0, salt: '' };
     const resource = {
       'service.name': 'pgtape-recorder',
@@ -137,11 +150,11 @@ export class SegmentSealer {
     if (this.#firstSeq > 0 && monoNs - this.#openedNs >= this.#options.limits.maxSeconds * 1e9) this.seal();
   }
 
-  /** Seals what is open, if anything is. The key that signs is forgotten with the call. */
+  /** Seals what is open, if anything is. The key that signs is forgotten with the call, unless it is the journal's. */
   seal(): void {
     if (this.#firstSeq === 0) return;
-    const { reel, wallUs, sealed } = this.#options;
-    const next = newSigner();
+    const { reel, wallUs, sealed, recovered } = this.#options;
+    const next = recovered ? this.#recovery : newSigner();
     const segment = this.#head.segment + 1;
     const lastSeq = this.#nextSeq - 1;
     const records = this.#nextSeq - this.#firstSeq;
@@ -177,8 +190,9 @@ export class SegmentSealer {
       reel: reel.reel,
       recorder: reel.recorder,
       segment,
-      salt: headerSaltOf(reel.seed, segment),
+      salt: headerSaltOf(this.#saltSeed, segment),
       key: this.#signer.publicKey,
+      recovery_key: this.#recovery.publicKey,
       recovered,
       boot: reel.boot,
       clock: 'realtime+monotonic',
@@ -197,7 +211,7 @@ export class SegmentSealer {
     const at = seq - this.#saltsFrom;
     if (at < this.#salts.length && at >= 0) return this.#salts[at]!;
     this.#saltsFrom = seq;
-    this.#salts = saltsOf(this.#options.reel.seed, seq, saltsAtOnce);
+    this.#salts = saltsOf(this.#saltSeed, seq, saltsAtOnce);
     return this.#salts[0]!;
   }
 }

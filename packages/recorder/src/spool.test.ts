@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -111,6 +111,54 @@ describe('openSpool', () => {
   });
 });
 
+const parents: ChildProcess[] = [];
+afterAll(() => {
+  for (const parent of parents) parent.kill('SIGKILL');
+});
+
+/** A process that has ended and that nobody waits for, as a lock's holder. */
+function zombie(): { pid: number; started: string } {
+  const script = `const child = require('node:child_process').spawn('true', { detached: true });
+    require('node:fs').writeFileSync(process.argv[1], String(child.pid));
+    for (;;) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);`;
+  const note = join(root, 'zombie');
+  parents.push(spawn(process.execPath, ['-e', script, note]));
+  const isThere = (): string => {
+    try {
+      const pid = readFileSync(note, 'utf8');
+      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+      return stat.slice(stat.lastIndexOf(')') + 2);
+    } catch {
+      return '';
+    }
+  };
+  for (let i = 0; i < 200 && !isThere().startsWith('Z'); i += 1) spawnSync('sleep', ['0.05']);
+  expect(isThere().startsWith('Z')).toBe(true);
+  const started = isThere().split(' ')[19] ?? '';
+  const pid = Number(readFileSync(note, 'utf8'));
+  rmSync(note);
+  return { pid, started };
+}
+
+describe('journal_place', () => {
+  const reel = 'dead0000000000000000000000000002';
+
+  it('finds the journal of a killed recorder though the environment chooses another place now', async () => {
+    const killed = await openSpool(options());
+    mkdirSync(join(killed.journalDir, reel));
+    rmSync(join(root, 'spool', 'lock'));
+    const next = await openSpool(options({ env: {}, journalDir: mkdtempSync(join(memory, 'other-')) }));
+    expect(next.journalDir).not.toBe(killed.journalDir);
+    expect(next.former).toEqual({ found: [killed.journalDir], gone: [] });
+    rmSync(join(killed.journalDir, reel), { recursive: true });
+    next.leave();
+    const third = await openSpool(options());
+    expect(third.former).toEqual({ found: [], gone: [] });
+    third.leave();
+    expect(existsSync(join(root, 'spool', 'journal-place'))).toBe(false);
+  });
+});
+
 describe('lockSpool', () => {
   const file = (): string => join(root, 'lock');
   const holder = (more: object): string => {
@@ -144,7 +192,11 @@ describe('lockSpool', () => {
       name: 'of a process whose pid is another one now',
       more: () => ({ pid: process.ppid, started: '12345' }),
     },
-    { name: 'of an earlier boot', more: () => ({ pid: process.ppid, boot: 'another' }) },
+    {
+      name: 'of another boot, untouched for ten seconds',
+      more: () => ({ pid: process.ppid, boot: 'another' }),
+    },
+    { name: 'of a zombie', more: () => zombie() },
   ])('takes over a lock $name', async ({ more }) => {
     (await lockSpool(file())).release();
     const probe = await lockSpool(file());
@@ -156,9 +208,12 @@ describe('lockSpool', () => {
     taken.release();
   });
 
-  it('does not touch a lock of another host that is being touched', async () => {
+  it.each([
+    { name: 'another host', more: { host: 'another' } },
+    { name: 'a machine of the same name', more: { boot: 'another' } },
+  ])('does not touch a lock of $name that is being touched', async ({ more }) => {
     const probe = await lockSpool(file());
-    const text = holder({ host: 'another' });
+    const text = holder(more);
     probe.release();
     writeFileSync(file(), text);
     const touching = setInterval(() => writeFileSync(file(), text), 100);
@@ -167,6 +222,16 @@ describe('lockSpool', () => {
     } finally {
       clearInterval(touching);
     }
+  });
+
+  it('lock_lost: touch tells of a lock that is not ours any more, and takes a removed one again', async () => {
+    const first = await lockSpool(file());
+    expect(first.touch()).toBe(true);
+    rmSync(file());
+    expect(first.touch()).toBe(true);
+    expect(existsSync(file())).toBe(true);
+    writeFileSync(file(), 'of somebody else');
+    expect(first.touch()).toBe(false);
   });
 
   it('does not release what somebody else has taken over', async () => {

@@ -3,9 +3,23 @@
  * memory unless a disk was asked for. Knows nothing of what is written there.
  */
 import { randomBytes } from 'node:crypto';
-import { chmodSync, lstatSync, mkdirSync, readFileSync, rmdirSync, statfsSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join, resolve } from 'node:path';
+import { formerPlaces, type JournalPlaces, keepPlaces } from './journalPlaces.ts';
 import { RecorderError } from './recorderError.ts';
+import { reserveName } from './reserve.ts';
 import { lockSpool, type SpoolLock } from './spoolLock.ts';
 
 export interface SpoolOptions {
@@ -24,6 +38,8 @@ export interface Spool {
   readonly journal: 'memory' | 'disk';
   /** What the journal's file system could take when it was opened. */
   readonly journalFreeBytes: number;
+  /** Where earlier starts kept the journal and did not end in order. */
+  readonly former: JournalPlaces;
   readonly warnings: readonly string[];
   readonly lock: SpoolLock;
   /** Gives the spool up; a journal directory with nothing left in it goes too. */
@@ -87,11 +103,38 @@ function recorderId(file: string): string {
   return id;
 }
 
+/** What a directory's file system can take. @throws ErrnoException */
+export function freeBytes(dir: string): number {
+  const { bavail, bsize } = statfsSync(dir);
+  return bavail * bsize;
+}
+
+/** What the reels of a journal directory take, and the reserve. @throws ErrnoException */
+export function bytesIn(dir: string): number {
+  let bytes = 0;
+  for (const name of readdirSync(dir, { recursive: true, encoding: 'utf8' })) {
+    bytes += statSync(join(dir, name), { throwIfNoEntry: false })?.size ?? 0;
+  }
+  return bytes;
+}
+
 function removeIfEmpty(dir: string): void {
   try {
     rmdirSync(dir);
   } catch {
     // Reels that are not sealed and sent yet: the next start goes on with them.
+  }
+}
+
+/** At the end: places with nothing left in them are forgotten. */
+function noteWhatIsLeft(file: string, places: readonly string[]): void {
+  try {
+    keepPlaces(
+      file,
+      places.filter((dir) => existsSync(dir)),
+    );
+  } catch {
+    // The spool is gone or read-only. What stays noted is looked for in vain at worst.
   }
 }
 
@@ -149,22 +192,29 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
     const outboxDir = join(spoolDir, 'outbox');
     privateDirectory(outboxDir);
     const place = journalPlace(options, spoolDir, recorder);
+    const placesFile = join(spoolDir, 'journal-place');
+    const former = formerPlaces(placesFile, place.dir, recorder);
     privateDirectory(place.dir);
+    keepPlaces(placesFile, [place.dir, ...former.found]);
+    const reserve = join(place.dir, reserveName);
+    rmSync(reserve, { force: true });
     const warnings =
       place.journal === 'disk'
         ? [`the journal lies on a disk (${place.dir}): statements reach it with their secrets`]
         : [];
-    const { bavail, bsize } = statfsSync(place.dir);
     return {
       recorder,
       journalDir: place.dir,
       outboxDir,
       journal: place.journal,
-      journalFreeBytes: bavail * bsize,
+      journalFreeBytes: freeBytes(place.dir),
+      former,
       warnings,
       lock,
       leave() {
+        rmSync(reserve, { force: true });
         removeIfEmpty(place.dir);
+        noteWhatIsLeft(placesFile, [place.dir, ...former.found]);
         lock.release();
       },
     };

@@ -69,9 +69,29 @@ export function isMissing(error: unknown): boolean {
  * Puts a whole file in place or changes nothing that is read: temporary file, fsync, rename, fsync of the directory.
  * When it returns, the file survives a power cut. @throws ErrnoException
  */
-export function writeDurably(disk: SpoolDisk, path: string, pieces: readonly Uint8Array[]): void {
+export function writeDurably(disk: SpoolDisk, path: string, pieces: Iterable<Uint8Array>): void {
   const temporary = path + temporarySuffix;
-  const fd = disk.open(temporary, 'write');
+  try {
+    writeAll(disk, temporary, pieces);
+  } catch (error) {
+    // Half of a file would keep the room that the next attempt needs.
+    if ((error as NodeJS.ErrnoException).code === 'ENOSPC') removeQuietly(disk, temporary);
+    throw error;
+  }
+  disk.rename(temporary, path);
+  fsyncDirectory(disk, dirname(path));
+}
+
+function removeQuietly(disk: SpoolDisk, path: string): void {
+  try {
+    disk.unlink(path);
+  } catch {
+    // It was not even made.
+  }
+}
+
+function writeAll(disk: SpoolDisk, path: string, pieces: Iterable<Uint8Array>): void {
+  const fd = disk.open(path, 'write');
   try {
     for (const piece of pieces) {
       let offset = 0;
@@ -81,8 +101,6 @@ export function writeDurably(disk: SpoolDisk, path: string, pieces: readonly Uin
   } finally {
     disk.close(fd);
   }
-  disk.rename(temporary, path);
-  fsyncDirectory(disk, dirname(path));
 }
 
 export function fsyncDirectory(disk: SpoolDisk, path: string): void {

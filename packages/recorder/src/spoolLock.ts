@@ -31,8 +31,8 @@ interface Holder {
 }
 
 export interface SpoolLock {
-  /** Says that the holder lives; at least every `staleMs / 2`. */
-  touch(): void;
+  /** Says that the holder lives; at least every `staleMs / 2`. @returns false when somebody else holds the lock now */
+  touch(): boolean;
   release(): void;
 }
 
@@ -52,10 +52,19 @@ export function bootId(): string {
   return readOr('', () => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim());
 }
 
-function startedAt(pid: number): string {
-  // The second field is the program's name and may hold blanks and parentheses.
+/** Fields of /proc/PID/stat behind the program's name, which may hold blanks and parentheses. */
+function statFields(pid: number): string[] {
   const stat = readOr('', () => readFileSync(`/proc/${pid}/stat`, 'utf8'));
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+}
+
+function startedAt(pid: number): string {
+  return statFields(pid)[19] ?? '';
+}
+
+/** Ended, and only not yet waited for. */
+function isZombie(pid: number): boolean {
+  return /^[ZXx]/.test(statFields(pid)[0] ?? '');
 }
 
 function self(): Holder {
@@ -87,9 +96,10 @@ function judge(text: string): 'dead' | 'alive' | 'unknown' {
   }
   const me = self();
   if (holder.host !== me.host) return 'unknown';
-  if (holder.boot !== me.boot) return 'dead';
+  // Two machines may have one name (cloned images, pods): a shared spool is watched before it is taken.
+  if (holder.boot !== me.boot) return 'unknown';
   if (holder.namespace !== me.namespace) return 'unknown';
-  if (!isAlive(holder.pid)) return 'dead';
+  if (!isAlive(holder.pid) || isZombie(holder.pid)) return 'dead';
   return startedAt(holder.pid) === holder.started ? 'alive' : 'dead';
 }
 
@@ -160,15 +170,28 @@ export async function lockSpool(file: string): Promise<SpoolLock> {
   }
 }
 
+/** Somebody removed the file: ours again, unless another was quicker. */
+function retake(file: string, text: string): boolean {
+  try {
+    writeFileSync(file, text, { mode: 0o600, flag: 'wx' });
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'EEXIST';
+  }
+}
+
 function heldLock(file: string, text: string): SpoolLock {
   return {
     touch() {
       const now = new Date();
       try {
+        if (readFileSync(file, 'utf8') !== text) return false;
         utimesSync(file, now, now);
-      } catch {
-        // The spool is gone or read-only: the journal and the outbox will say so where it matters.
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return retake(file, text);
+        // The spool is read-only or fails: the journal and the outbox will say so where it matters.
       }
+      return true;
     },
     release() {
       if (readOr('', () => readFileSync(file, 'utf8')) === text) rmSync(file, { force: true });

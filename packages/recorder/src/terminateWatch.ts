@@ -13,11 +13,12 @@ export class TerminateWatch {
     return this.#matched === terminate.length;
   }
 
-  see(chunk: Uint8Array): void {
-    let at = chunk.length - terminate.length;
+  /** The stream goes on with `chunk[0, bytes)`. */
+  see(chunk: Uint8Array, bytes: number = chunk.length): void {
+    let at = bytes - terminate.length;
     if (at >= 0) this.#matched = 0;
     else at = 0;
-    for (; at < chunk.length; at += 1) {
+    for (; at < bytes; at += 1) {
       if (chunk[at] === terminate[this.#matched]) this.#matched += 1;
       else this.#matched = chunk[at] === terminate[0] ? 1 : 0;
     }

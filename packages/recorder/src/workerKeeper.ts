@@ -53,6 +53,8 @@ export class WorkerKeeper {
   #startedMs = 0;
   #delayMs: number = restartMs.first;
   #restart: NodeJS.Timeout | null = null;
+  /** Number of the last gap counted of each reel. */
+  readonly #toldGaps = new Map<string, number>();
   #isStopping = false;
   #onStopped: ((unsentSegments: number) => void) | null = null;
 
@@ -85,6 +87,30 @@ export class WorkerKeeper {
     return unsent;
   }
 
+  /** It must not seal or send any more, and is not started again. */
+  halt(): void {
+    this.#isStopping = true;
+    this.isRunning = false;
+    if (this.#restart !== null) clearTimeout(this.#restart);
+    void this.#handle?.terminate();
+    this.#handle = null;
+  }
+
+  /** A worker started anew decodes again what the one before had not sealed. */
+  #countGap(reason: string, reel: string, seq: number): void {
+    if (seq <= (this.#toldGaps.get(reel) ?? 0)) return;
+    this.#toldGaps.set(reel, seq);
+    this.#events.onGap(reason);
+  }
+
+  #tellRefusals(now: WorkerStats): void {
+    const before = this.stats?.blockedReels ?? 0;
+    if (now.blockedReels > 0 && before === 0) this.#events.onTrouble('vault_refuses', now.lastSendError);
+    else if (now.blockedReels === 0 && before > 0) {
+      this.#events.onTrouble('vault_accepts', 'the vault takes what it had refused');
+    }
+  }
+
   #unsent(): number {
     return this.stats?.outboxSegments ?? 0;
   }
@@ -105,15 +131,20 @@ export class WorkerKeeper {
         for (const reel of message.recoveredReels) this.#events.onTrouble('recovered', `reel ${reel}`);
         return;
       case 'stats':
+        this.#tellRefusals(message.stats);
         this.stats = message.stats;
         return;
       case 'gap':
-        this.#events.onGap(message.reason);
+        this.#countGap(message.reason, message.reel, message.seq);
         return;
       case 'fatal':
         this.#events.onTrouble('worker_failed', `${message.code}: ${message.message}`);
         return;
       case 'stopped':
+        if (message.unrecoveredReels > 0) {
+          const what = `${message.unrecoveredReels} reels of dead recorders wait for the next start`;
+          this.#events.onTrouble('recovery_unfinished', what);
+        }
         this.#onStopped?.(message.unsentSegments);
         return;
     }

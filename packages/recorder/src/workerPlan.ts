@@ -10,13 +10,24 @@ export interface WorkerPlan {
   readonly reel: string;
   readonly segment: { readonly records: number; readonly bytes: number; readonly maxSeconds: number };
   readonly limits: { readonly sqlBytesMax: number; readonly paramBytesMax: number };
-  readonly vault: { readonly url: string; readonly caFile?: string; readonly timeoutMs: number };
+  readonly vault: {
+    readonly url: string;
+    readonly caFile?: string;
+    readonly certFile?: string;
+    readonly keyFile?: string;
+    readonly timeoutMs: number;
+  };
   readonly heartbeatSeconds: number;
   /**
-   * Shared Float64Array(2): [0] bytes the relay has journaled in this reel since its start, [1] bytes of them whose segments
+   * Shared Float64Array(3): [0] bytes the relay has journaled in this reel since its start, [1] bytes of them whose segments
    * are sealed and snapshotted. The relay pauses clients while the difference exceeds `journal.maxBytes`.
+   * [2] 1 while the journal cannot be written: what can be trimmed should be.
    */
   readonly progress: SharedArrayBuffer;
+  /** Absent: the journal's volume is large. */
+  readonly room?: { readonly snapshotBytes: number; readonly reserveBytes: number };
+  /** Where earlier starts kept the journal; reels found there are recovered and the directories go. */
+  readonly formerJournalDirs?: readonly string[];
 }
 
 /** Relay to worker. `stop`: the journal has its `end` entry; decode to it, seal, send what `graceMs` allows, answer `stopped`. */
@@ -33,6 +44,8 @@ export interface WorkerStats {
   readonly outboxBytes: number;
   readonly sendErrors: number;
   readonly lastSendError: string;
+  /** Reels whose oldest segment the vault refuses. */
+  readonly blockedReels: number;
   /** CPU microseconds the worker thread has used, and statements it decoded: for the bench. */
   readonly cpuUs: number;
 }
@@ -40,6 +53,12 @@ export interface WorkerStats {
 export type FromWorker =
   | { readonly kind: 'started'; readonly recoveredReels: readonly string[] }
   | { readonly kind: 'stats'; readonly stats: WorkerStats }
-  | { readonly kind: 'gap'; readonly reason: string }
+  /** `seq` rises within a reel; a worker started anew may tell the same ones again. */
+  | { readonly kind: 'gap'; readonly reason: string; readonly reel: string; readonly seq: number }
   | { readonly kind: 'fatal'; readonly code: string; readonly message: string }
-  | { readonly kind: 'stopped'; readonly unsentSegments: number };
+  | {
+      readonly kind: 'stopped';
+      readonly unsentSegments: number;
+      /** Reels of dead recorders not yet sealed: their journals stay, the next start goes on. */
+      readonly unrecoveredReels: number;
+    };

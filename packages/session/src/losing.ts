@@ -44,6 +44,8 @@ export function loseDecoding(state: SessionState, reason: GapReason, detail: str
   tape.put(draft, at.wallUs, at.monoNs);
   state.decoding = false;
   loseOutstanding(state, true, at);
+  // Nothing asks for a name any more.
+  state.names = new Names(null, state.limits.statementsMax);
 }
 
 /**

@@ -7,7 +7,7 @@ import { frontendTag } from '@pgtape/wire';
 import { backendCounted, backendMessage } from './backendMessages.ts';
 import { copyData, frontendMessage } from './frontendMessages.ts';
 import { release } from './heldStatement.ts';
-import type { SessionLimits } from './limits.ts';
+import { pendingBytesMax, type SessionLimits } from './limits.ts';
 import { loseDecoding, loseOutstanding } from './losing.ts';
 import type { SessionIdentity } from './opening.ts';
 import { announceRunning } from './runningStatement.ts';
@@ -25,6 +25,8 @@ export interface SessionEnd {
 }
 
 const headerBytes = 5;
+/** What a waiting message takes beside its body, about. */
+const tokenBytes = 256;
 
 export class SessionMachine {
   #state: SessionState;
@@ -128,6 +130,29 @@ export class SessionMachine {
   /** False once the session is no longer understood. */
   get decoding(): boolean {
     return this.#state.decoding;
+  }
+
+  /**
+   * Half of what may wait for replies waits: who feeds the machine should let the server's messages come first. One that goes on all
+   * the same may lose the decoding of the session.
+   */
+  get isCrowded(): boolean {
+    const { decoding, closed, queue, limits } = this.#state;
+    return decoding && !closed && (queue.size * 2 > limits.tokensMax || queue.bytes * 2 > pendingBytesMax);
+  }
+
+  /** Bytes of what waits for replies and of prepared statements and portals, about; the same after a restart. */
+  get heldBytes(): number {
+    const { queue, names, meant } = this.#state;
+    return queue.bytes + queue.size * tokenBytes + names.bytes + (meant === null ? 0 : meant.bytes);
+  }
+
+  /**
+   * Lets go of at least `bytes` of SQL texts of prepared statements, the oldest first, or of all there are: their records say
+   * `over_inspection_limit`, with length and hash.
+   */
+  dropTexts(bytes: number): void {
+    this.#state.names.dropTexts(bytes);
   }
 
   /** Plain JSON; shares nothing with the machine that changes later. */

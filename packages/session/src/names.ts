@@ -111,7 +111,9 @@ export class Names {
     if (name !== '') this.#statements.delete(name);
     if (this.#textless.size > 0) this.#textless.delete(name);
     this.#statements.set(name, prepared);
-    if (this.#statements.size > this.#statementsMax || this.#textBytes > statementBytesMax) this.#shrink();
+    if (this.#statements.size > this.#statementsMax || this.#textBytes > statementBytesMax) {
+      this.#shrink(statementBytesMax);
+    }
   }
 
   /** The portal of a Bind; a statement nobody saw prepared is `statement_not_seen`. */
@@ -157,6 +159,16 @@ export class Names {
     this.#boundBytes = 0;
   }
 
+  /** Texts and values held; of an overlay its own alone. The same after a restart. */
+  get bytes(): number {
+    return this.#textBytes + this.#boundBytes;
+  }
+
+  /** Drops texts of the oldest statements, at least `bytes` of them or all. */
+  dropTexts(bytes: number): void {
+    if (this.#textBytes > 0) this.#shrink(Math.max(0, this.#textBytes - bytes));
+  }
+
   #overPortals(): boolean {
     return this.#portals.size > this.#statementsMax || this.#boundBytes > portalBytesMax;
   }
@@ -171,9 +183,9 @@ export class Names {
   }
 
   /** Takes texts, then whole names, from the oldest on, until the bounds hold. */
-  #shrink(): void {
+  #shrink(textBytesMax: number): void {
     for (const [name, prepared] of this.#statements) {
-      if (this.#textBytes <= statementBytesMax && this.#statements.size <= this.#statementsMax) break;
+      if (this.#textBytes <= textBytesMax && this.#statements.size <= this.#statementsMax) break;
       this.#statements.delete(name);
       this.#textBytes -= textBytes(prepared);
       if (prepared === null) continue;

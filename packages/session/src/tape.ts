@@ -32,24 +32,73 @@ function noTotals(): Totals {
   return { statements: 0, failed: 0, rows: 0, bytes: 0 };
 }
 
-let highDigits = 0;
-let highText = '';
-const split = 1e9;
+const e8 = 1e8;
+const zero = 48;
 
-/** Decimal digits of a whole number below 2^53; numbers near each other share the work of their high half. */
-function digits(value: number): string {
-  const high = Math.floor(value / split);
-  if (high <= 0 || high > split) return String(value);
-  if (high !== highDigits) {
-    highDigits = high;
-    highText = String(high);
-  }
-  return highText + String(split + (value - high * split)).slice(1);
+/**
+ * Sixteen digits, zeros in front, and three more zeros: in one piece, for what reads a string glued from
+ * parts has to copy it first.
+ */
+function sixteen(value: number): string {
+  const high = Math.floor(value / e8) | 0;
+  const low = (value - high * e8) | 0;
+  const a = (high / 10_000) | 0;
+  const b = high - a * 10_000;
+  const c = (low / 10_000) | 0;
+  const d = low - c * 10_000;
+  return String.fromCharCode(
+    zero + ((a / 1000) | 0),
+    zero + (((a / 100) | 0) % 10),
+    zero + (((a / 10) | 0) % 10),
+    zero + (a % 10),
+    zero + ((b / 1000) | 0),
+    zero + (((b / 100) | 0) % 10),
+    zero + (((b / 10) | 0) % 10),
+    zero + (b % 10),
+    zero + ((c / 1000) | 0),
+    zero + (((c / 100) | 0) % 10),
+    zero + (((c / 10) | 0) % 10),
+    zero + (c % 10),
+    zero + ((d / 1000) | 0),
+    zero + (((d / 100) | 0) % 10),
+    zero + (((d / 10) | 0) % 10),
+    zero + (d % 10),
+    zero,
+    zero,
+    zero,
+  );
 }
+
+/** Times repeat: of all records of a turn, and of a statement's start with the end of the one before. */
+const remembered = 64;
+const wallKeys = new Float64Array(remembered).fill(-1);
+const wallTexts: string[] = new Array<string>(remembered).fill('');
+let monoKey = -1;
+let monoText = '';
 
 /** Fields `at` and `start`, from microseconds since 1970. */
 export function wallOf(wallUs: number): string {
-  return `${digits(wallUs)}000`;
+  const slot = wallUs & (remembered - 1);
+  if (wallKeys[slot] === wallUs) return wallTexts[slot]!;
+  const plain = wallUs >= 1e15 && wallUs < 1e16 && Number.isInteger(wallUs);
+  const text = plain ? sixteen(wallUs) : `${wallUs}000`;
+  wallKeys[slot] = wallUs;
+  wallTexts[slot] = text;
+  return text;
+}
+
+/** Field `mono`, from nanoseconds. */
+function monoOf(monoNs: number): string {
+  if (monoNs === monoKey) return monoText;
+  const value = Math.round(monoNs);
+  monoKey = monoNs;
+  if (value < 1e9 || value >= 1e15) monoText = String(value);
+  else {
+    let zeros = 6;
+    for (let power = 1e10; value >= power; power *= 10) zeros -= 1;
+    monoText = sixteen(value).slice(zeros, 16);
+  }
+  return monoText;
 }
 
 export class Tape {
@@ -117,14 +166,14 @@ export class Tape {
 
   /** Field `mono`. */
   monoOf(at: Instant): string {
-    return digits(Math.round(at.monoNs));
+    return monoOf(at.monoNs);
   }
 
   /** The fields every record of a session begins with. */
   head(at: Instant): { at: string; mono: string; session: string; n: number } {
     return {
       at: wallOf(at.wallUs),
-      mono: digits(Math.round(at.monoNs)),
+      mono: monoOf(at.monoNs),
       session: this.session,
       n: this.n + 1,
     };

@@ -16,16 +16,29 @@ export type Digest = string;
 const leafPrefix = 0x00;
 const nodePrefix = 0x01;
 
-let leafInput = Buffer.allocUnsafeSlow(8192);
+/** Leaves up to this size are hashed through one buffer and a view of it for each size. */
+const sharedBytesMax = 4096;
+const shared = Buffer.allocUnsafeSlow(1 + sharedBytesMax);
+shared[0] = leafPrefix;
+const sharedViews: (Uint8Array | undefined)[] = new Array<Uint8Array | undefined>(sharedBytesMax + 1).fill(
+  undefined,
+);
 const nodeInput = Buffer.allocUnsafeSlow(1 + 2 * hashBytes);
 nodeInput[0] = nodePrefix;
 
 export function leafDigest(bytes: Uint8Array): Digest {
-  const size = bytes.length + 1;
-  if (size > leafInput.length) leafInput = Buffer.allocUnsafeSlow(size * 2);
-  leafInput[0] = leafPrefix;
-  leafInput.set(bytes, 1);
-  return hash('sha256', leafInput.subarray(0, size), 'latin1');
+  const size = bytes.length;
+  if (size > sharedBytesMax) {
+    const input = Buffer.allocUnsafeSlow(1 + size);
+    input[0] = leafPrefix;
+    input.set(bytes, 1);
+    return hash('sha256', input, 'latin1');
+  }
+  const view = sharedViews[size];
+  const input = view ?? shared.subarray(0, 1 + size);
+  if (view === undefined) sharedViews[size] = input;
+  shared.set(bytes, 1);
+  return hash('sha256', input, 'latin1');
 }
 
 export function nodeDigest(left: Digest, right: Digest): Digest {

@@ -19,6 +19,13 @@ export interface FrameReaderSnapshot {
 }
 
 const nothing = new Uint8Array(0);
+/**
+ * Small bodies are handed over in these arrays, one for each length, again and again: copying a few bytes costs
+ * less than a view, which is garbage after the call. All of them are pieces of one buffer outside V8's heap,
+ * from where text is decoded fastest.
+ */
+const reusedBytesMax = 64;
+const reused: readonly Uint8Array[] = reusedBodies();
 /** A pending buffer larger than this is not kept for the next frame. */
 const spareBytesMax = 1024;
 
@@ -49,10 +56,9 @@ export class FrameReader {
     return this.#broken;
   }
 
-  /** Takes the next kept bytes; calls onFrame for each frame they complete. */
-  push(bytes: Uint8Array): void {
-    let pos = this.#have > 0 ? this.#complete(bytes) : 0;
-    const end = bytes.length;
+  /** Takes the next kept bytes, bytes[start, end); calls onFrame for each frame they complete. */
+  push(bytes: Uint8Array, start = 0, end: number = bytes.length): void {
+    let pos = this.#have > 0 ? this.#complete(bytes, start, end) : start;
     while (pos + headerBytes <= end && !this.#broken) {
       const length =
         (bytes[pos + 1]! << 24) | (bytes[pos + 2]! << 16) | (bytes[pos + 3]! << 8) | bytes[pos + 4]!;
@@ -63,11 +69,11 @@ export class FrameReader {
       }
       const next = pos + 1 + length;
       if (length - 4 > this.#inspectBytesMax || next > end) break;
-      const body = length === 4 ? nothing : bytes.subarray(pos + headerBytes, next);
+      const body = bodyOf(bytes, pos + headerBytes, next);
       pos = next;
       this.#onFrame(tag, body, length - 4, null);
     }
-    if (pos < end && !this.#broken) this.#hold(bytes, pos);
+    if (pos < end && !this.#broken) this.#hold(bytes, pos, end);
   }
 
   /** Completes the oversized frame whose prefix was pushed. */
@@ -83,6 +89,12 @@ export class FrameReader {
     this.#onFrame(tag, held.subarray(headerBytes, whole), bodyBytes, sha256);
   }
 
+  /** The incomplete frame so far, a view; pushed to another reader they make it go on from here. */
+  get held(): Uint8Array {
+    return this.#buffer.subarray(0, this.#have);
+  }
+
+  /** Makes a string of what is held: only for little of it, see `held`. */
   snapshot(): FrameReaderSnapshot {
     const bytes = Buffer.from(this.#buffer.subarray(0, this.#have)).toString('base64');
     return this.#broken ? { bytes, broken: true } : { bytes };
@@ -96,12 +108,12 @@ export class FrameReader {
     this.#broken ||= snapshot.broken === true;
   }
 
-  /** Feeds the held frame; returns how many of the bytes it took. */
-  #complete(bytes: Uint8Array): number {
-    let pos = 0;
+  /** Feeds the held frame from bytes[start, end); returns where the bytes it did not take begin. */
+  #complete(bytes: Uint8Array, start: number, end: number): number {
+    let pos = start;
     if (this.#have < headerBytes) {
-      pos = Math.min(headerBytes - this.#have, bytes.length);
-      this.#append(bytes, 0, pos, headerBytes);
+      pos = Math.min(start + headerBytes - this.#have, end);
+      this.#append(bytes, start, pos, headerBytes);
       if (this.#have < headerBytes) return pos;
     }
     const length = this.#length();
@@ -112,13 +124,13 @@ export class FrameReader {
     }
     const oversized = length - 4 > this.#inspectBytesMax;
     const whole = headerBytes + (oversized ? this.#inspectBytesMax : length - 4);
-    const taken = Math.min(whole - this.#have, bytes.length - pos);
+    const taken = Math.min(whole - this.#have, end - pos);
     this.#append(bytes, pos, pos + taken, whole);
     pos += taken;
     if (this.#have < whole) return pos;
     if (oversized) {
       // Nothing follows a prefix but its tail.
-      if (pos < bytes.length) this.#break();
+      if (pos < end) this.#break();
       return pos;
     }
     const held = this.#buffer;
@@ -128,10 +140,10 @@ export class FrameReader {
   }
 
   /** Starts a held frame with the end of a piece, which holds no whole frame. */
-  #hold(bytes: Uint8Array, start: number): void {
-    const first = Math.min(headerBytes, bytes.length - start);
-    this.#append(bytes, start, start + first, headerBytes);
-    if (start + first < bytes.length) this.#complete(bytes.subarray(start + first));
+  #hold(bytes: Uint8Array, start: number, end: number): void {
+    const header = Math.min(start + headerBytes, end);
+    this.#append(bytes, start, header, headerBytes);
+    if (header < end) this.#complete(bytes, header, end);
   }
 
   #length(): number {
@@ -144,9 +156,7 @@ export class FrameReader {
     const have = this.#have + end - start;
     if (have > this.#buffer.length) {
       const capacity = Math.max(have, Math.min(whole, 2 * this.#buffer.length), 64);
-      const grown = new Uint8Array(capacity);
-      grown.set(this.#buffer.subarray(0, this.#have));
-      this.#buffer = grown;
+      this.#buffer = grownTo(capacity, this.#buffer, this.#have);
     }
     this.#buffer.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end), this.#have);
     this.#have = have;
@@ -162,4 +172,34 @@ export class FrameReader {
     this.#have = 0;
     this.#buffer = nothing;
   }
+}
+
+/** `have` bytes of `old` in more room. Of a large one the old room is free at once, not when garbage is collected. */
+function grownTo(capacity: number, old: Uint8Array, have: number): Uint8Array {
+  if (old.length > spareBytesMax && old.buffer instanceof ArrayBuffer) {
+    return new Uint8Array(old.buffer.transfer(capacity));
+  }
+  const grown = new Uint8Array(capacity);
+  grown.set(old.subarray(0, have));
+  return grown;
+}
+
+function reusedBodies(): Uint8Array[] {
+  const bodies: Uint8Array[] = [nothing];
+  let at = 0;
+  const all = new ArrayBuffer((reusedBytesMax * (reusedBytesMax + 1)) / 2);
+  for (let length = 1; length <= reusedBytesMax; length += 1) {
+    bodies.push(new Uint8Array(all, at, length));
+    at += length;
+  }
+  return bodies;
+}
+
+/** bytes[start, end), valid until the next frame. */
+function bodyOf(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  const length = end - start;
+  if (length > reusedBytesMax) return new Uint8Array(bytes.buffer, bytes.byteOffset + start, length);
+  const body = reused[length]!;
+  for (let at = 0; at < length; at += 1) body[at] = bytes[start + at]!;
+  return body;
 }

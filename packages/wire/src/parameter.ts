@@ -18,6 +18,18 @@ export interface DecodedParameter {
   readonly cut: boolean;
 }
 
+const toLatin1 = Buffer.prototype.toString;
+/** Up to this size looking at each byte is faster than asking whether all of them are UTF-8. */
+const plainBytesMax = 64;
+
+/** Characters of ASCII only, and none of them zero: text under every rule there is. */
+function isPlain(bytes: Uint8Array): boolean {
+  for (let at = 0; at < bytes.length; at += 1) {
+    if (bytes[at]! === 0 || bytes[at]! > 0x7f) return false;
+  }
+  return true;
+}
+
 /**
  * Decodes one parameter that is not NULL.
  * @param oid its type, 0 when not known
@@ -30,6 +42,9 @@ export function decodeParameter(
   bytes: Uint8Array,
   maxBytes: number,
 ): DecodedParameter {
+  if (format === 0 && bytes.length <= plainBytesMax && bytes.length <= maxBytes && isPlain(bytes)) {
+    return { v: toLatin1.call(bytes, 'latin1'), enc: 'text', cut: false };
+  }
   const decode: ValueDecoder | undefined = format === 0 ? text : decoderOf(oid);
   if (decode === undefined) return inHex('hex', bytes, maxBytes);
   const context: DecodeContext = { textBytesMax: maxBytes, decoderOf, depth: 0, cut: false, unknown: false };

@@ -1,0 +1,191 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { mebibyte, verify } from './probes.ts';
+import { type Stack, startStack } from './stack.ts';
+
+interface Output {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Content of the files the script wrote. */
+  readonly files: readonly string[];
+}
+
+/** Everything psql does with the protocol, in an order that leaves the database as it was. */
+function script(): string {
+  const rowsIn = Array.from({ length: 3000 }, (_, row) => `${row}\tzeile ${row} äöü 漢字 🐘\t\\N`).join('\n');
+  return `
+\\set VERBOSITY verbose
+\\set ON_ERROR_STOP off
+SHOW server_version;
+CREATE TABLE part (id int PRIMARY KEY, name text, note text);
+COPY part FROM STDIN;
+${rowsIn}
+\\.
+\\copy part (id, name) from 'in.csv' with (format csv)
+\\copy (SELECT id, name FROM part ORDER BY id LIMIT 50) to 'out.csv' with (format csv, header)
+COPY (SELECT * FROM part ORDER BY id DESC LIMIT 5) TO STDOUT;
+SELECT id, name FROM part \\gdesc
+SELECT 1 AS one \\gset
+SELECT :one + 1 AS two;
+SELECT 'first' AS a; SELECT 'second' AS b \\; SELECT 'third' AS c \\; SELECT 1/0 \\; SELECT 'never';
+BEGIN;
+DECLARE walk CURSOR FOR SELECT id FROM part ORDER BY id;
+FETCH 3 FROM walk;
+MOVE 10 FROM walk;
+FETCH BACKWARD 2 FROM walk;
+SAVEPOINT s;
+INSERT INTO part VALUES (1, 'twice');
+ROLLBACK TO s;
+CLOSE walk;
+COMMIT;
+SELEC nonsense;
+SELECT * FROM missing;
+INSERT INTO part VALUES (1, 'twice');
+DO $$ BEGIN RAISE NOTICE 'says %', 'ünïcødé'; RAISE WARNING 'careful'; END $$;
+PREPARE p (int) AS SELECT name FROM part WHERE id = $1;
+EXECUTE p (7);
+EXPLAIN (COSTS OFF) EXECUTE p (7);
+DEALLOCATE p;
+\\set FETCH_COUNT 100
+SELECT id FROM part ORDER BY id;
+\\unset FETCH_COUNT
+SELECT length('${'l'.repeat(5 * mebibyte)}') AS long_literal;
+SELECT md5(repeat('großer Text ', 600000)), length(repeat('z', 3000000));
+SELECT repeat('w', 2000000);
+COPY part FROM STDIN;
+not a number	x	y
+\\.
+COPY part FROM PROGRAM 'false';
+LISTEN ears;
+NOTIFY ears, 'payload';
+SET client_encoding = 'LATIN1';
+SELECT 'caf' || chr(233) AS latin;
+SET client_encoding = 'UTF8';
+SELECT '漢字 🐘 ñ' AS "spalte ü", E'tab\\tnew\\nline', NULL AS nothing, ''::text AS empty;
+;
+VACUUM part;
+\\d part
+\\x
+SELECT * FROM part WHERE id = 2;
+\\x
+SELECT generate_series(1, 3) \\gexec
+SELECT pg_cancel_backend(0);
+DROP TABLE part;
+\\c postgres
+SELECT current_database();
+`;
+}
+
+const csv = Array.from({ length: 200 }, (_, row) => `${10_000 + row},"quoted, ""name"" ${row}"`).join('\n');
+
+describe('R2: psql behaves the same through the recorder, byte for byte', () => {
+  let stack: Stack;
+  let dir = '';
+
+  function run(
+    port: number,
+    args: readonly string[],
+    input: string,
+    env: Record<string, string> = {},
+  ): Output {
+    const cwd = join(dir, `${port}`);
+    mkdirSync(cwd, { recursive: true });
+    writeFileSync(join(cwd, 'in.csv'), `${csv}\n`);
+    const done = spawnSync(
+      'psql',
+      ['-X', '-h', '127.0.0.1', '-p', `${port}`, '-U', 'postgres', ...args, 'postgres'],
+      {
+        cwd,
+        input,
+        encoding: 'utf8',
+        maxBuffer: 256 * mebibyte,
+        timeout: 60_000,
+        env: { PATH: process.env.PATH ?? '', LC_ALL: 'C.UTF-8', PGPASSWORD: stack.postgres.password, ...env },
+      },
+    );
+    // Which port it is stands in some messages; backend ids in others.
+    const plain = (text: string): string =>
+      text
+        .replaceAll(`port ${port}`, 'port N')
+        .replaceAll(`"${port}"`, '"N"')
+        .replace(/PID \d+/g, 'PID N');
+    return {
+      status: done.status,
+      stdout: plain(done.stdout),
+      stderr: plain(done.stderr),
+      files: ['out.csv'].map((file) => {
+        try {
+          return readFileSync(join(cwd, file), 'utf8');
+        } catch {
+          return 'missing';
+        }
+      }),
+    };
+  }
+
+  beforeAll(async () => {
+    stack = await startStack();
+    dir = mkdtempSync(join(tmpdir(), 'pgtape-psql-'));
+  }, 60_000);
+  afterAll(async () => {
+    await stack.stop();
+    rmSync(dir, { recursive: true, force: true });
+  }, 60_000);
+
+  it('a script with COPY, \\copy, \\gdesc, cursors, errors, 5 MB literals, unicode', () => {
+    const direct = run(stack.postgres.port, ['-a'], script());
+    const through = run(stack.ports.recorder, ['-a'], script());
+    // The script did what it is meant to do.
+    expect(direct.stdout).toContain('second');
+    expect(direct.stderr).toMatch(/division by zero/);
+    expect(direct.stderr).toMatch(/NOTICE:.*ünïcødé/);
+    expect(direct.files[0]?.split('\n').length).toBe(52);
+    expect(through.stdout === direct.stdout).toBe(true);
+    expect(through.stderr).toBe(direct.stderr);
+    expect(through).toEqual(direct);
+  }, 120_000);
+
+  it.each([
+    { name: 'sslmode=disable', env: { PGSSLMODE: 'disable' } },
+    { name: 'sslmode=prefer', env: { PGSSLMODE: 'prefer' } },
+    { name: 'sslmode=allow', env: { PGSSLMODE: 'allow' } },
+    { name: 'sslmode=require', env: { PGSSLMODE: 'require' } },
+    { name: 'gssencmode=prefer', env: { PGGSSENCMODE: 'prefer' } },
+    { name: 'gssencmode=require', env: { PGGSSENCMODE: 'require' } },
+    { name: 'channel_binding=require', env: { PGCHANNELBINDING: 'require' } },
+    { name: 'wrong password', env: { PGPASSWORD: 'wrong' } },
+    { name: 'an option the server refuses', env: { PGOPTIONS: '-c work_mem=nonsense' } },
+    { name: 'options', env: { PGOPTIONS: '-c work_mem=77MB', PGAPPNAME: 'ümläut' } },
+    { name: 'another encoding', env: { PGCLIENTENCODING: 'LATIN1' } },
+  ])(
+    '$name',
+    ({ env }) => {
+      const sql = "SHOW work_mem; SELECT 'é' AS e; SHOW application_name;\n";
+      const direct = run(stack.postgres.port, [], sql, env);
+      expect(run(stack.ports.recorder, [], sql, env)).toEqual(direct);
+    },
+    30_000,
+  );
+
+  it('left a complete tape', async () => {
+    await stack.settle();
+    const records = stack.records();
+    expect(records.filter(({ kind }) => kind === 'gap')).toEqual([]);
+    const long = records.find(
+      ({ kind, sql }) => kind === 'statement' && String(sql).startsWith("SELECT length('lll"),
+    );
+    expect(long).toMatchObject({ outcome: 'completed', sql_cut: { len: 5 * mebibyte + 34 } });
+    const copies = records.filter(({ copy }) => copy !== undefined);
+    expect(copies.map(({ copy, outcome }) => [(copy as { direction: string }).direction, outcome])).toEqual([
+      ['in', 'completed'],
+      ['in', 'completed'],
+      ['out', 'completed'],
+      ['out', 'completed'],
+      ['in', 'failed'],
+    ]);
+    expect(verify(stack.archiveDir).verdict).toBe('complete');
+  }, 30_000);
+});
