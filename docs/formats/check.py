@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Checks reels of a pgtape archive without pgtape: an independent reading of segment.md, line.md and keys.md.
 
+Fields of records are held against record.schema.json, which must lie beside this file.
+
 usage: check.py ARCHIVE_DIR [REEL] [--trust PUBLIC_KEY_HEX]...
 
 Needs Python 3.11, the `cryptography` package (Ed25519) and the `zstd` command.
@@ -26,7 +28,7 @@ HEX = {n: re.compile(rf"[0-9a-f]{{{n}}}") for n in (16, 32, 64, 128)}
 TIME = re.compile(r"\d{1,20}")
 HEADER = {
     "v": 1, "kind": "header", "reel": HEX[32], "recorder": HEX[16], "segment": int, "salt": HEX[16], "key": HEX[64],
-    "recovered": bool, "boot": str, "clock": str, "host": str, "name": str, "version": str,
+    "recovery_key": HEX[64], "recovered": bool, "boot": str, "clock": str, "host": str, "name": str, "version": str,
 }
 SEAL = {
     "v": 1, "kind": "seal", "reel": HEX[32], "segment": int, "first_seq": int, "last_seq": int, "count": int,
@@ -35,6 +37,20 @@ SEAL = {
 }
 OF_SESSION = {"opened", "statement", "running", "transaction", "stretch", "closed"}
 OF_REEL = {"reel_opened", "reel_closed", "heartbeat"}
+
+
+def schemas_by_kind():
+    """The schemas of lines, by the constant that their `kind` is."""
+    found, waiting = {}, [json.loads(Path(__file__).with_name("record.schema.json").read_text())]
+    while waiting:
+        schema = waiting.pop()
+        waiting += schema.get("anyOf", []) + schema.get("oneOf", [])
+        if "properties" in schema:
+            found[schema["properties"]["kind"]["const"]] = schema
+    return found
+
+
+SCHEMAS = schemas_by_kind()
 
 
 class Unsound(Exception):
@@ -136,19 +152,76 @@ def signed_by(key, line):
     return True
 
 
+TYPES = {
+    "string": lambda value: type(value) is str,
+    "boolean": lambda value: type(value) is bool,
+    "null": lambda value: value is None,
+    # JSON has one kind of number: 1.0 is an integer.
+    "integer": lambda value: type(value) is int or (type(value) is float and value.is_integer()),
+    "number": lambda value: type(value) in (int, float),
+    "object": lambda value: type(value) is dict,
+    "array": lambda value: type(value) is list,
+}
+
+
+def fits(value, schema):
+    """Whether the value is as the schema says, for what of JSON Schema occurs in record.schema.json."""
+    unknown = schema.keys() - {
+        "$schema", "title", "description", "type", "const", "enum", "anyOf", "oneOf", "properties", "required",
+        "additionalProperties", "items", "prefixItems", "minItems", "maxItems", "minimum", "maximum", "exclusiveMinimum",
+        "pattern",
+    }
+    if unknown:
+        raise NotImplementedError(f"record.schema.json uses {unknown}")
+    for choices in (schema.get("anyOf"), schema.get("oneOf")):
+        if choices is not None and not any(fits(value, choice) for choice in choices):
+            return False
+    kinds = schema.get("type", [])
+    kinds = [kinds] if type(kinds) is str else kinds
+    if kinds and not any(TYPES[kind](value) for kind in kinds):
+        return False
+    # As Python sees it, True is 1.
+    if "const" in schema and (value != schema["const"] or (type(value) is bool) != (type(schema["const"]) is bool)):
+        return False
+    if "enum" in schema and not any(type(value) is type(choice) and value == choice for choice in schema["enum"]):
+        return False
+    if type(value) is str and "pattern" in schema and not matches_pattern(value, schema["pattern"]):
+        return False
+    if type(value) in (int, float):
+        over = value <= schema.get("exclusiveMinimum", float("-inf"))
+        if over or not schema.get("minimum", float("-inf")) <= value <= schema.get("maximum", float("inf")):
+            return False
+    if type(value) is dict:
+        known = schema.get("properties", {})
+        if not set(schema.get("required", [])) <= value.keys():
+            return False
+        if schema.get("additionalProperties") is False and not value.keys() <= known.keys():
+            return False
+        return all(fits(value[name], known[name]) for name in value if name in known)
+    if type(value) is list:
+        if not schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", float("inf")):
+            return False
+        first, rest = schema.get("prefixItems", []), schema.get("items")
+        return all(map(fits, value, first)) and (not rest or all(fits(item, rest) for item in value[len(first):]))
+    return True
+
+
+def matches_pattern(text, pattern):
+    # Python's $ would let a newline pass.
+    assert pattern.startswith("^") and pattern.endswith("$"), pattern
+    return re.fullmatch(pattern[1:-1], text, re.ASCII) is not None
+
+
 def check_record(line, number, header, seq):
     record = parse(line, number)
-    if not isinstance(record, dict) or record.get("v") != 1 or type(record.get("v")) is not int:
+    kind = record.get("kind") if isinstance(record, dict) else None
+    if type(kind) is not str or kind not in OF_SESSION | OF_REEL | {"gap"} or not fits(record, SCHEMAS[kind]):
         raise Unsound("line_invalid", number)
-    kind, reel, session = record.get("kind"), record.get("reel"), record.get("session")
-    texts = all(type(record.get(name)) is str for name in ("reel", "salt", "at", "mono"))
-    if not texts or len(record["salt"]) != 16 or not is_ordinal(record.get("seq")):
-        raise Unsound("line_invalid", number)
+    reel, session = record["reel"], record.get("session")
     if kind in OF_SESSION or (kind == "gap" and session is not None):
-        name = re.escape(reel[:16]) + r"-[1-9]\d{0,15}"
-        if type(session) is not str or not re.fullmatch(name, session) or not is_ordinal(record.get("n")):
+        if not session.startswith(reel[:16]) or "n" not in record:
             raise Unsound("line_invalid", number)
-    elif (kind not in OF_REEL and kind != "gap") or session is not None or "n" in record:
+    elif "n" in record:
         raise Unsound("line_invalid", number)
     if reel != header["reel"]:
         raise Unsound("reel_mismatch", number)
@@ -203,6 +276,7 @@ class Reel:
         self.untied = False
         self.recovered = self.crashed = self.ended = False
         self.closed_by = None
+        self.recovery_key = None
         self.segments = self.records = 0
 
     def found(self, verdict, artefact, reason):
@@ -240,23 +314,35 @@ class Reel:
 
     def link(self, key, header, seal, digest):
         chain = self.chain
-        if header["recovered"] and not self.recovered:
-            self.found("crashed", key, "recovered")
-            self.recovered = self.crashed = True
-        elif self.recovered and not header["recovered"]:
-            self.untie(key, "recovered_resumed")
+        self.recover(key, header, seal)
         if chain is not None:
             prev, next_key, last_seq = chain
             if seal["prev"] != prev:
                 self.untie(key, "chain_prev")
-            known = header["key"] == next_key if next_key else not self.trusted or header["key"] in self.trusted
-            if not known and header["recovered"]:
-                self.found("crashed", key, "recovered_key")
-            elif not known:
-                self.untie(key, "key_chain" if next_key else "key_untrusted")
+            if next_key is None:
+                if self.trusted and header["key"] not in self.trusted:
+                    self.untie(key, "key_untrusted")
+            elif header["key"] != next_key and not header["recovered"]:
+                self.untie(key, "key_chain")
             if seal["first_seq"] != last_seq + 1:
                 self.untie(key, "seq_gap")
         self.chain = (digest, seal["next_key"], seal["last_seq"])
+
+    def recover(self, key, header, seal):
+        """A recovered segment has the key of the reel's journal, and only recovered ones follow it."""
+        recovery_key = header["recovery_key"]
+        self.recovery_key = self.recovery_key or recovery_key
+        if recovery_key != self.recovery_key:
+            self.untie(key, "recovery_key_changed")
+        if not header["recovered"]:
+            if self.recovered:
+                self.untie(key, "recovered_resumed")
+            return
+        if header["key"] != recovery_key or seal["next_key"] != recovery_key:
+            self.untie(key, "recovery_key")
+        if not self.recovered:
+            self.found("crashed", key, "recovered")
+            self.recovered = self.crashed = True
 
     def line(self, key, number, header, record):
         artefact, kind = f"{key}#{number}", record["kind"]

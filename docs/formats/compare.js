@@ -16,7 +16,9 @@ import {
   exampleArchive,
   exampleRecords,
   exampleReel,
+  exampleSigner,
   parseSegmentKey,
+  recoverySigner,
 } from '../../packages/evidence/dist/index.js';
 
 const python = process.argv[2] ?? 'python3';
@@ -26,6 +28,7 @@ const root = mkdtempSync(join(tmpdir(), 'pgtape-check-'));
 const archive = exampleArchive();
 const [one, two, three] = archive;
 const other = archive[3];
+const first = [one, two, three];
 const at = (key, { object }) => ({ key, object });
 const second = (object) => [one, { key: two.key, object }, three];
 const { reelOpened, reelClosed, opened, statement, closed, gap } = exampleRecords;
@@ -64,6 +67,28 @@ function* cases() {
     made([[...start, statement(session, 3, ''), gap('journal_full'), closed(session, 5, 1)]]),
   ];
   yield ['lines after the end', made([[reelOpened(recorder), reelClosed(0, 0), gap('spool_full')]])];
+  yield* recoveries();
+  const early = made([start, [gap('recorder_crashed')]], { recoveredFrom: 1 });
+  for (const trusted of [recoverySigner(reel).publicKey, exampleSigner('foreign', 1).publicKey]) {
+    yield [`recovered from its first segment, ${trusted} trusted`, early, trusted];
+    yield [`as it stands, ${trusted} trusted`, archive, trusted];
+  }
+  yield ['the first key trusted', first, exampleSigner('example key', 1).publicKey];
+  const pid = { ...opened(session), pid: -1 };
+  const noTime = { ...reelClosed(1, 0), at: 'not a time' };
+  const open = {
+    ...statement(session, 3, ''),
+    returned_rows: -1,
+    params: [{ v: null, enc: 'none', format: 'text', type: '', oid: 0, len: -1 }],
+  };
+  const nothing = { ...gap('spool_full'), reason: 'no reason' };
+  for (const [name, drafts] of Object.entries({
+    pid: [pid],
+    at: [noTime],
+    open: [start[1], open],
+    nothing: [nothing],
+  }))
+    yield [`a record that breaks the schema: ${name}`, made([[reelOpened(recorder), ...drafts]])];
   for (let i = 0; i < two.lines.length; i++) {
     yield [`line ${i + 1} removed`, second(encodeObject(two.lines.toSpliced(i, 1)))];
     yield [`line ${i + 1} doubled`, second(encodeObject(two.lines.toSpliced(i, 0, two.lines[i])))];
@@ -76,19 +101,54 @@ function* cases() {
   yield ['a bomb', second(encodeText(Buffer.alloc(100_000_000)))];
 }
 
+/** What someone without the journal may try, and what only looks like it. */
+function* recoveries() {
+  const foreign = exampleSigner('foreign', 1);
+  const asForger = { signer: foreign, nextKey: foreign.publicKey, recovered: true };
+  const start = [reelOpened(recorder)];
+  const crashed = [gap('recorder_crashed')];
+  const only = (number, twist) => ({ twist: (segment) => (segment === number ? twist : {}) });
+  yield ['recovered by a foreign key', made([start, crashed], only(2, asForger))];
+  yield [
+    'recovered by a foreign key after its end',
+    made([[...start, reelClosed(0, 0)], crashed], only(2, asForger)),
+  ];
+  yield [
+    'recovered after its end with the right key',
+    made([[...start, reelClosed(0, 0)], crashed], { recoveredFrom: 2 }),
+  ];
+  const named = { ...asForger, recoveryKey: foreign.publicKey };
+  yield ['a foreign key that calls itself the recovery key', made([start, crashed], only(2, named))];
+  yield [
+    'recovered, and handed to a foreign key',
+    made([start, crashed], only(2, { recovered: true, nextKey: foreign.publicKey })),
+  ];
+  yield [
+    'recovered from the first segment by a foreign key',
+    made([[...start, ...crashed]], only(1, asForger)),
+  ];
+  yield [
+    'recovered, then ordinary',
+    made([start, crashed, [reelClosed(0, 0)]], only(2, { recovered: true })),
+  ];
+  const changed = only(2, { recoveryKey: foreign.publicKey });
+  yield ['another recovery key', made([start, [reelClosed(0, 0)]], changed)];
+}
+
 function flipped(bytes, i) {
   const changed = Buffer.from(bytes);
   changed[i] ^= 1 << (i % 7);
   return changed;
 }
 
-function checkedByPython(segments) {
+function checkedByPython(segments, trusted) {
   rmSync(root, { recursive: true, force: true });
   for (const { key, object } of segments) {
     mkdirSync(dirname(join(root, key)), { recursive: true });
     writeFileSync(join(root, key), object);
   }
-  const { status, stdout, stderr, error } = spawnSync(python, [script, root], { encoding: 'utf8' });
+  const trust = trusted === undefined ? [] : ['--trust', trusted];
+  const { status, stdout, stderr, error } = spawnSync(python, [script, root, ...trust], { encoding: 'utf8' });
   if (error !== undefined || stderr !== '' || status === null || status > 1) {
     process.stderr.write(`${python} cannot run check.py: ${error?.message ?? stderr}\n`);
     process.exit(2);
@@ -96,12 +156,15 @@ function checkedByPython(segments) {
   return `${stdout}exit ${status}\n`;
 }
 
-async function checkedByPgtape(segments) {
+async function checkedByPgtape(segments, trusted) {
   const reels = Map.groupBy(segments, ({ key }) => dirname(key));
   let text = '';
   let good = true;
   for (const name of [...reels.keys()].toSorted()) {
-    const verdict = await checkReel(reels.get(name));
+    const verdict = await checkReel(
+      reels.get(name),
+      trusted === undefined ? {} : { trustedKeys: new Set([trusted]) },
+    );
     const counts = `${verdict.segments} segments ${verdict.records} records ${verdict.sessions.length} sessions`;
     text += `${verdict.verdict} reel ${verdict.reel} ${counts}\n`;
     for (const finding of verdict.findings)
@@ -113,8 +176,8 @@ async function checkedByPgtape(segments) {
 
 let compared = 0;
 let different = 0;
-for (const [name, segments] of cases()) {
-  const [theirs, ours] = [checkedByPython(segments), await checkedByPgtape(segments)];
+for (const [name, segments, trusted] of cases()) {
+  const [theirs, ours] = [checkedByPython(segments, trusted), await checkedByPgtape(segments, trusted)];
   compared++;
   if (theirs === ours) continue;
   different++;

@@ -40,7 +40,8 @@ describe('R7: messages that never end', () => {
       const meanwhile = stack.records().filter(({ sql }) => String(sql).startsWith("SELECT 'meanwhile"));
       expect(meanwhile).toHaveLength(200);
       expect(verify(stack.archiveDir).verdict).toBe('complete');
-      expect(peak - before).toBeLessThan(2 * sessions * mebibyte);
+      // Once as received, once as pending frame, and what the collector has not yet taken back.
+      expect(peak - before).toBeLessThan(3 * sessions * mebibyte);
     } finally {
       for (const client of clients) client.destroy();
       await stack.stop();

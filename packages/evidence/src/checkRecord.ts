@@ -1,14 +1,12 @@
 /**
- * What of a record line verification looks at: by hand and fast, or by the whole schema. Knows nothing of its
+ * What of a record line verification looks at: the whole schema, and its session. Knows nothing of its
  * neighbours.
  */
-
-import { FORMAT_VERSION } from './fields.ts';
+import type { z } from 'zod';
 import { type Kind, RecordLine } from './record.ts';
 
 /**
- * A parsed record line whose structural fields are known to be of their types; the fields of its kind are
- * only so in strict checks.
+ * A parsed record line that is as the schema says.
  */
 export interface ParsedRecord {
   readonly v: number;
@@ -23,6 +21,9 @@ export interface ParsedRecord {
   readonly [field: string]: unknown;
 }
 
+/** A line may break the schema in any number of fields. */
+const fieldsNamedMax = 5;
+
 /** Whether a kind's lines belong to a session; a gap may. */
 const ofSession: Readonly<Record<Kind, 'always' | 'never' | 'maybe'>> = {
   reel_opened: 'never',
@@ -36,49 +37,34 @@ const ofSession: Readonly<Record<Kind, 'always' | 'never' | 'maybe'>> = {
   closed: 'always',
   gap: 'maybe',
 };
-const kinds = new Map(Object.entries(ofSession));
 
 /**
- * The record, or what is wrong with it. With `text`, the line as it stands, the whole schema is applied and
- * its exact bytes demanded.
+ * The record, or what is wrong with it. With `text`, the line as it stands, its exact bytes are demanded too.
  */
 export function checkRecord(value: unknown, text?: string): ParsedRecord | string {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'not an object';
-  const record = value as ParsedRecord;
-  if (record.v !== FORMAT_VERSION) return 'v';
-  if (typeof record.reel !== 'string') return 'reel';
-  if (!isOrdinal(record.seq)) return 'seq';
-  if (typeof record.salt !== 'string' || record.salt.length !== 16) return 'salt';
-  if (typeof record.at !== 'string') return 'at';
-  if (typeof record.mono !== 'string') return 'mono';
-  const session = kinds.get(record.kind);
-  if (session === undefined) return 'kind';
-  if (session !== 'never' && (session === 'always' || record.session !== undefined)) {
-    if (!isSessionOf(record.session, record.reel)) return 'session';
-    if (!isOrdinal(record.n)) return 'n';
-  } else if (record.session !== undefined || record.n !== undefined) {
+  const parsed = RecordLine.safeParse(value);
+  if (!parsed.success) return fieldsOf(parsed.error);
+  const record = parsed.data as ParsedRecord;
+  const session = ofSession[record.kind];
+  if (session === 'always' || (session === 'maybe' && record.session !== undefined)) {
+    if (!isSessionOf(record.session!, record.reel)) return 'session';
+    if (record.n === undefined) return 'n';
+  } else if (record.n !== undefined) {
     return 'session';
   }
-  return text === undefined ? record : checkWhole(record, text);
+  if (text !== undefined && JSON.stringify(parsed.data) !== text) return 'not written as the format says';
+  return record;
 }
 
-function checkWhole(record: ParsedRecord, text: string): ParsedRecord | string {
-  const parsed = RecordLine.safeParse(record);
-  if (!parsed.success) return parsed.error.issues.map((issue) => issue.path.join('.')).join(', ') || 'schema';
-  return JSON.stringify(parsed.data) === text ? record : 'not written as the format says';
-}
-
-function isOrdinal(value: unknown): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value > 0;
+/** Paths of the fields that break the schema and the rule each breaks; never a value. */
+export function fieldsOf({ issues }: z.ZodError): string {
+  return issues
+    .slice(0, fieldsNamedMax)
+    .map(({ path, code }) => `${path.map(String).join('.') || 'line'}: ${code}`)
+    .join(', ');
 }
 
 /** `<first 16 digits of the reel>-<number>`: a line of another reel's session cannot stand here. */
-function isSessionOf(session: unknown, reel: string): boolean {
-  if (typeof session !== 'string' || session.length < 18 || session.length > 33) return false;
-  if (!session.startsWith(reel.slice(0, 16)) || session.charCodeAt(16) !== 0x2d) return false;
-  for (let i = 17; i < session.length; i++) {
-    const digit = session.charCodeAt(i);
-    if (digit < (i === 17 ? 0x31 : 0x30) || digit > 0x39) return false;
-  }
-  return true;
+function isSessionOf(session: string, reel: string): boolean {
+  return session.startsWith(reel.slice(0, 16));
 }

@@ -8,6 +8,7 @@ import {
 } from './exampleReel.ts';
 import type { DraftRecord } from './record.ts';
 import { encodeObject } from './segmentObject.ts';
+import { newSigner, recoverySigner } from './signer.ts';
 import type { ReelVerdict } from './verdict.ts';
 
 const reel = '0102030405060708090a0b0c0d0e0f10';
@@ -181,21 +182,15 @@ describe('a recovered reel', () => {
     const verdict = await checkReel(recovered());
     expect(found(verdict)).toEqual({
       verdict: 'crashed',
-      findings: [
-        `crashed ${keyOf(3)} recovered`,
-        `crashed ${keyOf(3)} recovered_key`,
-        `crashed ${keyOf(3)}#3 recorder_crashed`,
-      ],
+      findings: [`crashed ${keyOf(3)} recovered`, `crashed ${keyOf(3)}#3 recorder_crashed`],
       sessions: [`${a} crashed`, `${b} complete`],
     });
     expect(verdict.notProven[0]).toMatch(/recovered segments/);
   });
 
-  it('is crashed when it died before its first seal, also where keys are trusted', async () => {
-    const segments = recovered({ recoveredFrom: 1 });
-    expect((await check(segments, new Set(['00'.repeat(32)]))).findings).toEqual([
+  it('is crashed when it died before its first seal', async () => {
+    expect((await check(recovered({ recoveredFrom: 1 }))).findings).toEqual([
       `crashed ${keyOf(1)} recovered`,
-      `crashed ${keyOf(1)} recovered_key`,
       `crashed ${keyOf(3)}#3 recorder_crashed`,
     ]);
   });
@@ -214,11 +209,11 @@ describe('a recovered reel', () => {
   });
 
   it('is forged when its recorder goes on afterwards', async () => {
-    const early = recovered({ recoveredFrom: 2, segments: whole });
-    const late = exampleReel({ reel, recorder, segments: whole });
-    expect((await check([...early.slice(0, 2), late[2]!])).findings).toContain(
-      `forged ${keyOf(3)} recovered_resumed`,
-    );
+    const resumed = recovered({
+      segments: whole,
+      twist: (segment) => ({ recovered: segment === 2 }),
+    });
+    expect((await check(resumed)).findings).toContain(`forged ${keyOf(3)} recovered_resumed`);
   });
 });
 
@@ -236,6 +231,30 @@ describe('trusted keys', () => {
         sessions: [`${a} forged`, `${b} forged`],
       });
     }
+  });
+});
+
+describe('trusted keys of a reel recovered from its first segment', () => {
+  const segments = exampleReel({
+    reel,
+    recorder,
+    segments: [[reelOpened(recorder)], [gap('recorder_crashed')]],
+    recoveredFrom: 1,
+  });
+
+  it.each([
+    {
+      name: 'its recovery key',
+      trusted: recoverySigner(reel).publicKey,
+      verdict: 'crashed',
+      first: 'recovered',
+    },
+    { name: 'another key', trusted: newSigner().publicKey, verdict: 'forged', first: 'key_untrusted' },
+  ])('$name: $verdict', async ({ trusted, verdict, first }) => {
+    const seen = await checkReel(segments, { trustedKeys: new Set([trusted]) });
+    expect(seen.verdict).toBe(verdict);
+    expect(seen.findings.map(({ reason }) => reason)).toContain(first);
+    expect(seen.findings.some(({ reason }) => reason === 'key_untrusted')).toBe(verdict === 'forged');
   });
 });
 
@@ -287,15 +306,14 @@ describe('a damaged reel', () => {
     expect(found(verdict).findings[0]).toBe(`forged ${keyOf(1)} object_too_large`);
   });
 
-  it('finds a line that breaks the schema only when strict, for its key signed it', async () => {
+  it('finds a line that breaks the schema, though its key signed it', async () => {
     const odd: ExampleSegment[] = made([
       reelOpened(recorder),
       { ...opened(a), pid: -1 },
       closed(a, 2, 0),
       reelClosed(1, 0),
     ]);
-    expect((await check(odd)).verdict).toBe('complete');
-    expect(found(await checkReel(odd, { strict: true })).findings).toEqual([
+    expect((await check(odd)).findings).toEqual([
       `forged ${keyOf(1)}#3 line_invalid`,
       `open ${keyOf(1)} not_closed`,
     ]);

@@ -9,6 +9,7 @@ import { Findings } from './findings.ts';
 import { notProven } from './notProven.ts';
 import { ZERO_DIGEST } from './seal.ts';
 import { parseSegmentKey, type SegmentName, segmentKey } from './segmentKey.ts';
+import type { HeaderLine, SealLine } from './segmentLines.ts';
 import { decodeObject } from './segmentObject.ts';
 import { type ReelEnd, SessionLedger } from './sessionLedger.ts';
 import { type ReelVerdict, worse } from './verdict.ts';
@@ -29,9 +30,12 @@ export interface CheckedLine {
 }
 
 export interface CheckReelOptions {
-  /** Public keys, 64 hex digits, one of which must have signed the reel's first segment. */
+  /**
+   * Public keys, 64 hex digits, one of which must have signed the reel's first segment; where that one is
+   * recovered, this is the reel's recovery key.
+   */
   readonly trustedKeys?: ReadonlySet<string>;
-  /** Parse each line by the whole schema and demand its exact bytes. */
+  /** Write each line again by the rules of the format and demand the same bytes. */
   readonly strict?: boolean;
   /** Decompressed bytes accepted of one object. */
   readonly segmentBytesMax?: number;
@@ -80,6 +84,8 @@ class ReelCheck {
   #records = 0;
   #bytes = 0;
   #recovered = false;
+  /** Of the first header that was read; '' before. */
+  #recoveryKey = '';
   #crashed = false;
   #closedBy = '';
   /** Whether the last line so far is one that a reel may end with. */
@@ -181,7 +187,7 @@ class ReelCheck {
   /** Checks that the segment continues the one before it. */
   #link(key: string, { header, seal, sealDigest }: SegmentSuccess): void {
     const chain = this.#chain;
-    this.#recover(key, header.recovered);
+    this.#recover(key, header, seal);
     if (chain !== null) {
       if (seal.prev !== chain.digest)
         this.#untie(key, 'chain_prev', 'its seal does not follow the seal before it');
@@ -195,32 +201,32 @@ class ReelCheck {
 
   #checkKey(key: string, signedBy: string, recovered: boolean, chain: Chain): void {
     const { trustedKeys } = this.#options;
-    const known = chain.nextKey === null ? (trustedKeys?.has(signedBy) ?? true) : signedBy === chain.nextKey;
-    if (known) return;
-    if (recovered) {
-      const detail = 'signed by a key that the recorder did not announce, as after a crash';
-      this.#findings.add('crashed', key, 'recovered_key', detail);
-    } else if (chain.nextKey === null) {
-      this.#untie(key, 'key_untrusted', `signed by ${signedBy}, which is not among the trusted keys`);
-    } else {
+    if (chain.nextKey === null) {
+      if (trustedKeys?.has(signedBy) === false)
+        this.#untie(key, 'key_untrusted', `signed by ${signedBy}, which is not among the trusted keys`);
+    } else if (signedBy !== chain.nextKey && !recovered) {
       this.#untie(key, 'key_chain', 'not signed by the key that the segment before it announced');
     }
   }
 
-  #recover(key: string, recovered: boolean): void {
-    if (!recovered && this.#recovered) {
-      this.#untie(key, 'recovered_resumed', 'the recorder goes on after its reel was recovered');
+  /** A recovered segment has the key of the reel's journal, and only recovered ones follow it. */
+  #recover(key: string, header: HeaderLine, seal: SealLine): void {
+    const { recovered, recovery_key: recoveryKey } = header;
+    if (this.#recoveryKey === '') this.#recoveryKey = recoveryKey;
+    if (recoveryKey !== this.#recoveryKey)
+      this.#untie(key, 'recovery_key_changed', `names ${recoveryKey}, the reel's is ${this.#recoveryKey}`);
+    if (!recovered) {
+      if (this.#recovered)
+        this.#untie(key, 'recovered_resumed', 'the recorder goes on after its reel was recovered');
+      return;
     }
-    if (recovered && !this.#recovered) {
-      this.#recovered = true;
-      this.#crashed = true;
-      this.#findings.add(
-        'crashed',
-        key,
-        'recovered',
-        'from here on sealed by another process than the one that journaled it',
-      );
-    }
+    if (header.key !== recoveryKey || seal.next_key !== recoveryKey)
+      this.#untie(key, 'recovery_key', "says it was recovered, but not with the key of the reel's journal");
+    if (this.#recovered) return;
+    this.#recovered = true;
+    this.#crashed = true;
+    const detail = 'from here on sealed from the journal, not by the process that wrote it';
+    this.#findings.add('crashed', key, 'recovered', detail);
   }
 
   #read(key: string, text: Uint8Array, segment: SegmentSuccess): void {

@@ -153,6 +153,19 @@ describe('checkSegment', () => {
     });
   });
 
+  it.each([
+    { name: 'at is no time', from: /"at":"\d+"/, to: '"at":"not a time"', detail: 'at: ' },
+    { name: 'a field is missing', from: /"client":\{[^}]*\},/, to: '', detail: 'client: ' },
+    { name: 'a field is of another type', from: '"tls":false', to: '"tls":"no"', detail: 'tls: ' },
+    { name: 'a field is of no kind', from: '"tls":false', to: '"tls":false,"hunter2":1', detail: 'line: ' },
+  ])('refuses a signed record that breaks the schema: $name', ({ from, to, detail }) => {
+    const lines = texts.with(2, texts[2]!.replace(from, to));
+    const check = checkSegment(bytesOf(lines));
+    expect(check).toMatchObject({ ok: false, reason: 'line_invalid', line: 3 });
+    expect(check.ok ? '' : check.detail).toMatch(new RegExp(`^${detail}`));
+    expect(check.ok ? '' : check.detail).not.toContain('hunter2');
+  });
+
   it('says nothing of what a line holds', () => {
     const secret = line(3, (t) => `${t.replace('SELECT', 'hunter2')}}`);
     expect(JSON.stringify(checkSegment(bytesOf(secret)))).not.toContain('hunter2');

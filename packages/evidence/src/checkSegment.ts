@@ -4,7 +4,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { MerkleTree } from '@pgtape/tlog';
-import { checkRecord, type ParsedRecord } from './checkRecord.ts';
+import { checkRecord, fieldsOf, type ParsedRecord } from './checkRecord.ts';
 import { LINE_BYTES_MAX } from './fields.ts';
 import { sealContext, sealDigest, sealSignatureField } from './seal.ts';
 import { HeaderLine, SealLine } from './segmentLines.ts';
@@ -56,7 +56,7 @@ export interface SegmentSuccess {
   readonly sealDigest: string;
   /** Record lines, header and seal excluded. */
   readonly lines: readonly LineSpan[];
-  /** The record lines, parsed: their structure is checked, the rest of a kind's fields only in `strict`. */
+  /** The record lines, parsed and as the schema says. */
   readonly records: readonly ParsedRecord[];
 }
 
@@ -64,7 +64,7 @@ export type SegmentCheck = SegmentSuccess | SegmentFailure;
 
 export interface SegmentCheckOptions {
   /**
-   * Parse every line by the whole schema and demand its exact bytes; default false: structural fields only.
+   * Write every line again by the rules of the format and demand the same bytes; default false.
    */
   readonly strict?: boolean;
 }
@@ -208,12 +208,6 @@ function parseJson(text: string): unknown {
 
 function kindOf(value: unknown): unknown {
   return typeof value === 'object' && value !== null && 'kind' in value ? value.kind : undefined;
-}
-
-function fieldsOf(error: {
-  readonly issues: readonly { readonly path: readonly PropertyKey[]; readonly code?: string | undefined }[];
-}): string {
-  return error.issues.map((issue) => `${issue.path.map(String).join('.')}: ${issue.code}`).join(', ');
 }
 
 function failure(reason: SegmentReason, detail: string, line?: number): SegmentFailure {

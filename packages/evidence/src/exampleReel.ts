@@ -10,13 +10,20 @@ import { headerSaltOf, saltsOf } from './salts.ts';
 import { headerLine, sealDigest, sealLine, ZERO_DIGEST } from './seal.ts';
 import { segmentKey } from './segmentKey.ts';
 import { encodeObject } from './segmentObject.ts';
-import { type Signer, signerFromSeed } from './signer.ts';
+import { recoverySigner, type Signer, signerFromSeed } from './signer.ts';
 
 export interface ExampleSegment {
   readonly key: string;
   readonly object: Uint8Array;
   /** Header, records, seal; without newlines. */
   readonly lines: readonly Buffer[];
+}
+
+export interface ExampleTwist {
+  readonly signer?: Signer;
+  readonly nextKey?: string;
+  readonly recoveryKey?: string;
+  readonly recovered?: boolean;
 }
 
 export interface ExamplePlan {
@@ -26,8 +33,10 @@ export interface ExamplePlan {
   readonly recorder: string;
   /** Records of each segment. */
   readonly segments: readonly (readonly DraftRecord[])[];
-  /** From this segment on (1, 2, ...) sealed by another process, with keys of its own. */
+  /** From this segment on (1, 2, ...) sealed from the journal, with the key of its seed. */
   readonly recoveredFrom?: number;
+  /** What a segment says otherwise than the format demands; its seal is sound all the same. */
+  readonly twist?: (segment: number) => ExampleTwist;
   /** Names another family of keys. */
   readonly keys?: string;
 }
@@ -42,19 +51,24 @@ export function exampleSigner(keys: string, segment: number): Signer {
 /** Seals a reel's records, segment by segment. */
 export function exampleReel(plan: ExamplePlan): ExampleSegment[] {
   const { reel, recorder, keys = 'example key', recoveredFrom = Number.POSITIVE_INFINITY } = plan;
-  const keysOf = (segment: number) => (segment < recoveredFrom ? keys : `${keys} recovered`);
+  const recovery = recoverySigner(reel);
   let prev = ZERO_DIGEST;
   let firstSeq = 1;
   return plan.segments.map((drafts, index) => {
     const segment = index + 1;
-    const signer = exampleSigner(keysOf(segment), segment);
+    const twist = plan.twist?.(segment) ?? {};
+    const recovered = twist.recovered ?? segment >= recoveredFrom;
+    const signer = twist.signer ?? (recovered ? recovery : exampleSigner(keys, segment));
+    // The next key of a recorder that dies is one that nobody can use any more.
+    const next = recovered ? recovery : exampleSigner(keys, segment + 1);
+    const recoveryKey = twist.recoveryKey ?? recovery.publicKey;
     const salt = headerSaltOf(reel, segment);
-    const recovered = segment >= recoveredFrom;
-    const head = { reel, recorder, segment, salt, key: signer.publicKey, recovered };
+    const ids = { reel, recorder, segment, salt, key: signer.publicKey, recovery_key: recoveryKey };
     const header = headerLine({
       v: 1,
       kind: 'header',
-      ...head,
+      ...ids,
+      recovered,
       boot: 'boot',
       clock: 'tsc',
       host: 'db-0',
@@ -73,8 +87,7 @@ export function exampleReel(plan: ExamplePlan): ExampleSegment[] {
         prev,
         open_sessions: 0,
         policy,
-        // The next key of a recorder that dies is one that nobody can use any more.
-        next_key: exampleSigner(recovered ? keysOf(segment) : keys, segment + 1).publicKey,
+        next_key: twist.nextKey ?? next.publicKey,
         at: '1795212000000000000',
       },
       signer,
@@ -87,7 +100,7 @@ export function exampleReel(plan: ExamplePlan): ExampleSegment[] {
 }
 
 function recordLines(drafts: readonly DraftRecord[], reel: string, firstSeq: number): Buffer[] {
-  // The seed of salts is the reel's id only here; a recorder draws it at random and keeps it in its journal.
+  // The seed is the reel's id only here; a recorder draws it at random and keeps it in its journal.
   const salts = saltsOf(reel, firstSeq, drafts.length);
   return drafts.map((draft, i) => {
     const out = Buffer.alloc(lineBytesBound(draft));

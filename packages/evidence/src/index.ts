@@ -13,9 +13,11 @@ export { EvidenceError, type EvidenceErrorCode } from './evidenceError.ts';
 export {
   type ExamplePlan,
   type ExampleSegment,
+  type ExampleTwist,
   exampleArchive,
   exampleRecords,
   exampleReel,
+  exampleSigner,
 } from './exampleReel.ts';
 export { Digest, FORMAT_VERSION, LINE_BYTES_MAX, ReelId } from './fields.ts';
 export { elapsedNs, type Instant, monoText, wallText } from './instant.ts';
@@ -52,7 +54,7 @@ export { segmentExample, tinySegment } from './segmentExample.ts';
 export { parseSegmentKey, type SegmentName, segmentKey } from './segmentKey.ts';
 export { HeaderLine, SealLine } from './segmentLines.ts';
 export { decodeObject, encodeObject, encodeText, SEGMENT_BYTES_MAX } from './segmentObject.ts';
-export { keyId, newSigner, type Signer, verifySignature } from './signer.ts';
+export { keyId, newSigner, recoverySigner, type Signer, verifySignature } from './signer.ts';
 export {
   type Finding,
   type ReelVerdict,

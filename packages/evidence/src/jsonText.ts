@@ -2,7 +2,7 @@
  * JSON of strings and of the small objects lines share, byte for byte as JSON.stringify writes them. Knows no
  * record kinds.
  */
-import type { Cut, Parameter, ServerError } from './record.ts';
+import type { Cut, ServerError } from './record.ts';
 
 /**
  * What JSON.stringify escapes: quotes, backslashes, controls, lone surrogates (and whole pairs, which it then
@@ -31,21 +31,6 @@ export function optionalText(name: string, text: string | undefined): string {
 
 export function cutJson(cut: Cut): string {
   return `,"sql_cut":{"len":${cut.len},"sha256":"${cut.sha256}"}`;
-}
-
-/** Appends `,"params":[...]` to a line. */
-export function parametersJson(line: string, params: readonly Parameter[]): string {
-  let text = `${line},"params":[`;
-  for (let i = 0; i < params.length; i++) {
-    const p = params[i]!;
-    text += i === 0 ? '{"v":' : ',{"v":';
-    text += p.v === null ? 'null' : textJson(p.v);
-    text += `,"enc":"${p.enc}","format":"${p.format}","type":${textJson(p.type)},"oid":${p.oid},"len":${p.len}`;
-    if (p.cut !== undefined) text += ',"cut":true';
-    if (p.sha256 !== undefined) text += `,"sha256":"${p.sha256}"`;
-    text += '}';
-  }
-  return `${text}]`;
 }
 
 export function errorJson(error: ServerError): string {

@@ -3,11 +3,13 @@
  * record. Trusts the types of a draft; does not check what the schema checks.
  */
 
+import { putAscii, putBlock, putCount } from './asciiBytes.ts';
 import { FORMAT_VERSION, LINE_BYTES_MAX } from './fields.ts';
 import { errorJson, optionalText, textJson } from './jsonText.ts';
 import { fitDraft } from './lineLimit.ts';
 import type { DraftOf, DraftRecord, ServerError } from './record.ts';
-import { runningFields, statementFields } from './statementText.ts';
+import { putStatement } from './statementLine.ts';
+import { runningFields } from './statementText.ts';
 
 /** What the sealer adds to a draft. */
 export interface SealedFields {
@@ -26,8 +28,15 @@ const perParameterBytesMax = 256;
 const perRangeBytesMax = 36;
 const perOpenSessionBytesMax = 80;
 
+/** What `fitDraft` may add to a record while it shortens it. */
+const fittingBytesMax = 65_536;
+
 let reelOfStart = '';
-let start = '';
+let start: Uint8Array = new Uint8Array(0);
+const saltPart = Buffer.from(',"salt":"');
+const atPart = Buffer.from('","at":"');
+const monoPart = Buffer.from('","mono":"');
+const kindPart = Buffer.from('","kind":"');
 
 /**
  * Writes one line, without newline, into `out` at `pos` and returns its end. `out` must have
@@ -35,36 +44,44 @@ let start = '';
  * shortened first: see `fitDraft`.
  */
 export function writeLine(draft: DraftRecord, sealed: SealedFields, out: Buffer, pos: number): number {
-  let text = lineText(draft, sealed);
-  if (text.length * 3 > LINE_BYTES_MAX && Buffer.byteLength(text) > LINE_BYTES_MAX) {
-    text = lineText(
-      fitDraft(draft, (shorter) => Buffer.byteLength(lineText(shorter, sealed)) <= LINE_BYTES_MAX),
-      sealed,
-    );
+  const bound = bytesBound(draft);
+  if (bound <= LINE_BYTES_MAX) return lineInto(draft, sealed, out, pos);
+  const aside = Buffer.allocUnsafeSlow(bound + fittingBytesMax);
+  let end = lineInto(draft, sealed, aside, 0);
+  if (end > LINE_BYTES_MAX) {
+    const fitted = fitDraft(draft, (shorter) => lineInto(shorter, sealed, aside, 0) <= LINE_BYTES_MAX);
+    end = lineInto(fitted, sealed, aside, 0);
   }
-  return pos + out.write(text, pos, 'utf8');
+  out.set(aside.subarray(0, end), pos);
+  return pos + end;
 }
 
 /** Upper bound of the bytes `writeLine` may take; never over LINE_BYTES_MAX. */
 export function lineBytesBound(draft: DraftRecord): number {
-  const bound = fixedBytesMax + unitsOf(draft) * bytesPerUnitMax + listBytesMax(draft);
-  return Math.min(bound, LINE_BYTES_MAX);
+  return Math.min(bytesBound(draft), LINE_BYTES_MAX);
 }
 
-function lineText(draft: DraftRecord, sealed: SealedFields): string {
+function bytesBound(draft: DraftRecord): number {
+  return fixedBytesMax + unitsOf(draft) * bytesPerUnitMax + listBytesMax(draft);
+}
+
+/** The line whatever its length; `out` has `bytesBound(draft)` bytes from `at` on. */
+function lineInto(draft: DraftRecord, sealed: SealedFields, out: Buffer, at: number): number {
   if (sealed.reel !== reelOfStart) {
     reelOfStart = sealed.reel;
-    start = `{"v":${FORMAT_VERSION},"reel":"${sealed.reel}","seq":`;
+    start = Buffer.from(`{"v":${FORMAT_VERSION},"reel":"${sealed.reel}","seq":`);
   }
-  const line = `${start}${sealed.seq},"salt":"${sealed.salt}","at":"${draft.at}","mono":"${draft.mono}","kind":"`;
-  switch (draft.kind) {
-    case 'statement':
-      return statementFields(`${line}statement","session":"${draft.session}","n":${draft.n}`, draft);
-    case 'running':
-      return runningFields(`${line}running","session":"${draft.session}","n":${draft.n}`, draft);
-    default:
-      return line + rareFields(draft);
-  }
+  let pos = putCount(out, putBlock(out, at, start), sealed.seq);
+  pos = putAscii(out, putBlock(out, pos, saltPart), sealed.salt);
+  pos = putAscii(out, putBlock(out, pos, atPart), draft.at);
+  pos = putAscii(out, putBlock(out, pos, monoPart), draft.mono);
+  pos = putBlock(out, pos, kindPart);
+  if (draft.kind === 'statement') return putStatement(out, pos, draft);
+  const text =
+    draft.kind === 'running'
+      ? runningFields(`running","session":"${draft.session}","n":${draft.n}`, draft)
+      : rareFields(draft);
+  return pos + out.write(text, pos, 'utf8');
 }
 
 /** From the kind's name to the end of the line. */

@@ -19,8 +19,8 @@ export function notProven({ end, ended, lastKey, trusted }: Proven): string[] {
   }
   if (end === 'crashed') {
     sentences.push(
-      'What the recovered segments say: their key was made after the crash, so they prove no more than the journal of the recorder ' +
-        'that died; whoever could write its volume or the archive could have replaced them.',
+      "What the recovered segments say: their key is derived from the seed in the reel's journal, so they prove no more than that " +
+        'journal; whoever could read its volume could have written them anew.',
     );
   }
   if (!trusted) {

@@ -36,7 +36,12 @@ export function headerSaltOf(seedHex: string, segment: number): string {
 }
 
 function keystream(seedHex: string, counter: bigint, bytes: number): Buffer {
-  if (!/^[0-9a-f]{32}$/.test(seedHex)) throw new EvidenceError('SEED_INVALID', 'a seed is 32 hex digits');
   const iv = Buffer.from(counter.toString(16).padStart(32, '0'), 'hex');
-  return createCipheriv('aes-128-ctr', Buffer.from(seedHex, 'hex'), iv).update(Buffer.alloc(bytes));
+  return createCipheriv('aes-128-ctr', seedBytesOf(seedHex), iv).update(Buffer.alloc(bytes));
+}
+
+/** The seed's 16 bytes. Throws EvidenceError `SEED_INVALID`. */
+export function seedBytesOf(seedHex: string): Buffer {
+  if (!/^[0-9a-f]{32}$/.test(seedHex)) throw new EvidenceError('SEED_INVALID', 'a seed is 32 hex digits');
+  return Buffer.from(seedHex, 'hex');
 }

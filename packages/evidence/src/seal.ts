@@ -26,6 +26,7 @@ export function headerLine(h: HeaderLine): string {
     segment: h.segment,
     salt: h.salt,
     key: h.key,
+    recovery_key: h.recovery_key,
     recovered: h.recovered,
     boot: h.boot,
     clock: h.clock,

@@ -1,4 +1,4 @@
-import { createDecipheriv, createHash, createPublicKey, verify } from 'node:crypto';
+import { createDecipheriv, createHash, createHmac, createPublicKey, verify } from 'node:crypto';
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { elapsedNs, monoText, wallText } from './instant.ts';
@@ -7,7 +7,7 @@ import { headerLine, sealDigest, sealLine, ZERO_DIGEST } from './seal.ts';
 import { parseSegmentKey, segmentKey } from './segmentKey.ts';
 import { HeaderLine, SealLine } from './segmentLines.ts';
 import { decodeObject, encodeObject, encodeText } from './segmentObject.ts';
-import { keyId, newSigner, signerFromSeed, verifySignature } from './signer.ts';
+import { keyId, newSigner, recoverySigner, signerFromSeed, verifySignature } from './signer.ts';
 
 const seed = '000102030405060708090a0b0c0d0e0f';
 
@@ -98,6 +98,7 @@ describe('header and seal', () => {
     clock: 'tsc',
     boot: 'b',
     recovered: false,
+    recovery_key: '3'.repeat(64),
     key: signer.publicKey,
     salt: '0'.repeat(16),
     segment: 1,
@@ -230,5 +231,24 @@ describe('instant', () => {
       elapsedNs(early, late),
       elapsedNs(late, early),
     ]).toEqual(['1795212000123456000', '1000', '3501', 2500, 0]);
+  });
+});
+
+describe('the recovery key', () => {
+  it('is HKDF-SHA256 of the seed, as anyone can compute it', () => {
+    const made = recoverySigner('000102030405060708090a0b0c0d0e0f');
+    // RFC 5869 by hand: extract with an empty salt, expand one block.
+    const extracted = createHmac('sha256', Buffer.alloc(32))
+      .update(Buffer.from([...Array(16).keys()]))
+      .digest();
+    const key = createHmac('sha256', extracted).update('pgtape-recovery-v1\u0001').digest();
+    expect(made.publicKey).toBe(signerFromSeed(key).publicKey);
+    expect(made.publicKey).toBe(recoverySigner('000102030405060708090a0b0c0d0e0f').publicKey);
+    expect(verifySignature(made.publicKey, Buffer.from('x'), made.sign(Buffer.from('x')))).toBe(true);
+  });
+
+  it('is of its seed alone', () => {
+    expect(recoverySigner('00'.repeat(16)).publicKey).not.toBe(recoverySigner('01'.repeat(16)).publicKey);
+    expect(() => recoverySigner('00')).toThrow(expect.objectContaining({ code: 'SEED_INVALID' }));
   });
 });

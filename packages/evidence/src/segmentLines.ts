@@ -11,7 +11,12 @@ export const HeaderLine = z
     segment: z.int().positive().describe('1, 2, 3 ... within the reel.'),
     salt: hex(8),
     key: hex(32).describe("Ed25519 public key that signs this segment's seal."),
-    recovered: z.boolean().describe('The process that sealed it was not the one that journaled it.'),
+    recovery_key: hex(32).describe(
+      "Ed25519 public key derived from the seed in the reel's journal, the same in every header of the reel: signs what is recovered.",
+    ),
+    recovered: z
+      .boolean()
+      .describe('Sealed from the journal by who lacks the announced key; `key` is then `recovery_key`.'),
     boot: z.string().describe('Boot id of the machine: monotonic clocks compare within one boot only.'),
     clock: z.string().describe('Where the clocks come from.'),
     host: z.string().describe('Host name of the recorder.'),
@@ -34,7 +39,9 @@ export const SealLine = z
     open_sessions: count.describe('Sessions open when it was sealed.'),
     policy: Digest,
     key_id: hex(8).describe('First 8 bytes of SHA-256 of the signing public key.'),
-    next_key: hex(32).describe('Public key that signs the next segment.'),
+    next_key: hex(32).describe(
+      'Public key that signs the next segment; of a recovered segment, `recovery_key`.',
+    ),
     at: nanoseconds,
     sig: hex(64),
   })

@@ -5,11 +5,18 @@
 import { checkReel, type StoredSegment } from './checkReel.ts';
 import { checkSegment } from './checkSegment.ts';
 import { EvidenceError } from './evidenceError.ts';
-import { type ExampleSegment, exampleArchive, exampleRecords, exampleReel } from './exampleReel.ts';
+import {
+  type ExampleSegment,
+  type ExampleTwist,
+  exampleArchive,
+  exampleRecords,
+  exampleReel,
+} from './exampleReel.ts';
+import type { DraftRecord } from './record.ts';
 import { sealLine } from './seal.ts';
 import type { SealLine } from './segmentLines.ts';
 import { decodeObject, encodeObject, encodeText } from './segmentObject.ts';
-import { newSigner } from './signer.ts';
+import { newSigner, recoverySigner } from './signer.ts';
 
 const archive = exampleArchive();
 const first = archive.slice(0, 3);
@@ -280,6 +287,95 @@ describe('a small archive', () => {
     },
   ])('with $name is forged, and names it', async ({ segments, found }) => {
     expect(await named(segments)).toEqual({ verdict: 'forged', found });
+  });
+
+  describe('under someone who reaches the archive but not the journal', () => {
+    const { reelOpened, gap, reelClosed } = exampleRecords;
+    const reel = '0102030405060708090a0b0c0d0e0f10';
+    const recorder = '00112233445566aa';
+    const keyOf = (segment: number) => `reel/${recorder}/${reel}/0000000${segment}.jsonl.zst`;
+    const crashed = [gap('recorder_crashed')];
+    const foreign = newSigner();
+    const asForger = { signer: foreign, nextKey: foreign.publicKey, recovered: true };
+    const only = (segment: number, twist: ExampleTwist) => (at: number) => (at === segment ? twist : {});
+    const made = (segments: DraftRecord[][], twist: (segment: number) => ExampleTwist) =>
+      exampleReel({ reel, recorder, segments, twist });
+
+    it.each<{ name: string; segments: readonly StoredSegment[]; found: string[] }>([
+      {
+        name: 'a recovered segment with a foreign key on an open reel',
+        segments: made([[reelOpened(recorder)], crashed], only(2, asForger)),
+        found: [`${keyOf(2)} recovery_key`, `${keyOf(2)} recovered`, `${keyOf(2)}#2 recorder_crashed`],
+      },
+      {
+        name: 'a recovered segment with a foreign key on a closed reel',
+        segments: made([[reelOpened(recorder), reelClosed(0, 0)], crashed], only(2, asForger)),
+        found: [
+          `${keyOf(2)} recovery_key`,
+          `${keyOf(2)} recovered`,
+          `${keyOf(2)}#2 after_reel_closed`,
+          `${keyOf(2)}#2 recorder_crashed`,
+        ],
+      },
+      {
+        name: 'a recovered segment with a foreign key that it calls the recovery key',
+        segments: made(
+          [[reelOpened(recorder)], crashed],
+          only(2, { ...asForger, recoveryKey: foreign.publicKey }),
+        ),
+        found: [
+          `${keyOf(2)} recovery_key_changed`,
+          `${keyOf(2)} recovered`,
+          `${keyOf(2)}#2 recorder_crashed`,
+        ],
+      },
+      {
+        name: 'a recovered segment that hands the reel to a foreign key',
+        segments: made(
+          [[reelOpened(recorder)], crashed],
+          only(2, { recovered: true, nextKey: foreign.publicKey }),
+        ),
+        found: [`${keyOf(2)} recovery_key`, `${keyOf(2)} recovered`, `${keyOf(2)}#2 recorder_crashed`],
+      },
+      {
+        name: 'a reel recovered from its first segment with a foreign key',
+        segments: made([[reelOpened(recorder), ...crashed]], only(1, asForger)),
+        found: [`${keyOf(1)} recovery_key`, `${keyOf(1)} recovered`, `${keyOf(1)}#3 recorder_crashed`],
+      },
+      {
+        name: 'a changed recovery key in an ordinary segment',
+        segments: made(
+          [[reelOpened(recorder)], [reelClosed(0, 0)]],
+          only(2, { recoveryKey: foreign.publicKey }),
+        ),
+        found: [`${keyOf(2)} recovery_key_changed`],
+      },
+      {
+        name: 'an ordinary segment after a recovered one',
+        segments: made([[reelOpened(recorder)], [gap('spool_full')], crashed], only(2, { recovered: true })),
+        found: [
+          `${keyOf(2)} recovered`,
+          `${keyOf(2)}#2 spool_full`,
+          `${keyOf(3)} recovered_resumed`,
+          `${keyOf(3)} key_chain`,
+          `${keyOf(3)}#2 recorder_crashed`,
+        ],
+      },
+      {
+        name: 'an ordinary segment after a recovered one, signed with the recovery key',
+        segments: made([[reelOpened(recorder)], [gap('spool_full')], crashed], (segment) =>
+          segment === 1 ? {} : { recovered: segment === 2, signer: recoverySigner(reel) },
+        ),
+        found: [
+          `${keyOf(2)} recovered`,
+          `${keyOf(2)}#2 spool_full`,
+          `${keyOf(3)} recovered_resumed`,
+          `${keyOf(3)}#2 recorder_crashed`,
+        ],
+      },
+    ])('$name is forged, and named', async ({ segments, found }) => {
+      expect(await named(segments)).toEqual({ verdict: 'forged', found });
+    });
   });
 
   it('tells in words what cannot be found: a tail that is gone, a reel written anew without a trusted key', async () => {

@@ -5,12 +5,13 @@
 import {
   checkSegment,
   decodeObject,
-  encodeObject,
+  encodeText,
   parseSegmentKey,
   type SegmentSuccess,
   segmentKey,
 } from '@pgtape/evidence';
 import { type Store, StoreError } from '@pgtape/store';
+import type { OwnedReel } from './reelOwners.ts';
 import { emptyTail, type ReelTail, tailAfter } from './reelTail.ts';
 
 /**
@@ -46,17 +47,9 @@ export class Archive {
     text: Uint8Array,
   ): Promise<{ answer: 'stored' | 'exists'; bytes: number }> {
     const { recorder, reel } = segment.header;
-    const object = objectOf(text);
+    const object = encodeText(text);
     const answer = await this.#store.putOnce(segmentKey(recorder, reel, segment.seal.segment), object);
     return { answer, bytes: object.length };
-  }
-
-  /** Keeps what contradicts the archive where no reader of reels sees it; answers its key. */
-  async quarantine(segment: SegmentSuccess, text: Uint8Array): Promise<string> {
-    const number = String(segment.seal.segment).padStart(8, '0');
-    const key = `quarantine/${segment.header.reel}/${number}-${segment.sealDigest.slice(0, 16)}.jsonl.zst`;
-    await this.#store.putOnce(key, objectOf(text));
-    return key;
   }
 
   /** Digest of the archived segment's seal; the whole segment is checked. */
@@ -81,14 +74,12 @@ export class Archive {
     return tailAfter(segment);
   }
 
-  /** Which recorder a reel is of, by walking the archive; null when there is no such reel. */
-  async recorderOf(reel: string): Promise<string | null> {
-    if (!reelId.test(reel)) return null;
+  /** Reel and recorder of every archived segment, in the order of their keys. */
+  async *reels(): AsyncIterable<OwnedReel> {
     for await (const { key } of this.#store.list('reel/')) {
       const name = parseSegmentKey(key);
-      if (name?.reel === reel) return name.recorder;
+      if (name !== null) yield name;
     }
-    return null;
   }
 
   async #read(key: string): Promise<{ segment: SegmentSuccess; object: Uint8Array }> {
@@ -118,11 +109,6 @@ function decoded(key: string, object: Uint8Array): Uint8Array {
   } catch (error) {
     throw new ArchiveDamaged(key, 'cannot be decompressed', error);
   }
-}
-
-/** `text` ends with a newline, which encodeObject writes itself. */
-function objectOf(text: Uint8Array): Uint8Array {
-  return encodeObject([text.subarray(0, -1)]);
 }
 
 /** Whether a text from outside may become part of a key. */

@@ -1,8 +1,9 @@
+import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { takeLock } from './archiveLock.ts';
-import { type Holder, lifeOf, ourselves, readHolder } from './lockHolder.ts';
+import { type Holder, lifeOf, ourselves, readHolder, readStat } from './lockHolder.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'pgtape-lock-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
@@ -132,5 +133,30 @@ describe('lifeOf', () => {
     { name: 'another host', holder: { ...us, host: 'elsewhere' }, life: 'unknown' },
   ])('$name: $life', ({ holder, life }) => {
     expect(lifeOf(holder, us)).toBe(life);
+  });
+
+  it('counts a zombie as dead, though its pid can be signalled', async () => {
+    // The shell makes a child and becomes a process that never waits for it.
+    const parent = spawn('sh', ['-c', 'sleep 0.1 & echo $!; exec sleep 60'], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    try {
+      const pid = Number(String(await new Promise((resolve) => parent.stdout.once('data', resolve))));
+      const started = readStat(readFileSync(`/proc/${pid}/stat`, 'utf8')).started;
+      const holder = { ...us, pid, started };
+      expect(lifeOf(holder, us)).toBe('alive');
+      await until(() => readStat(readFileSync(`/proc/${pid}/stat`, 'utf8')).state === 'Z');
+      expect(process.kill(pid, 0)).toBe(true);
+      expect(lifeOf(holder, us)).toBe('dead');
+      expect(lifeOf({ ...holder, started: '' }, us)).toBe('dead');
+    } finally {
+      parent.kill('SIGKILL');
+    }
+  });
+
+  it('reads a process’s state and start whatever it is called', () => {
+    const fields = `X ${Array.from({ length: 30 }, (_, i) => i + 4).join(' ')}`;
+    expect(readStat(`12 (a) Z (b) ${fields}`)).toEqual({ state: 'X', started: '22' });
+    expect(readStat('')).toEqual({ state: '', started: '' });
   });
 });

@@ -12,7 +12,12 @@ describe('VaultConfig', () => {
       archive: { dir: '/srv/archive' },
       forward: { queueBytesMax: 67_108_864, timeoutMs: 10_000 },
       tail: { bufferBytesMax: 4_194_304, clientsMax: 64 },
-      limits: { messageBytesMax: 67_108_864, inflightBytesMax: 268_435_456, reelsMax: 10_000 },
+      limits: {
+        messageBytesMax: 67_108_864,
+        inflightBytesMax: 268_435_456,
+        reelsMax: 10_000,
+        quarantineBytesMax: 1_073_741_824,
+      },
       log: { level: 'info' },
     });
   });

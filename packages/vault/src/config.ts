@@ -86,6 +86,11 @@ const Limits = z.strictObject({
     .positive()
     .default(10_000)
     .describe('Reels whose last seal is kept in memory; others are read again.'),
+  quarantineBytesMax: z
+    .int()
+    .nonnegative()
+    .default(1024 * 1024 * 1024)
+    .describe('Bytes kept of segments that contradict the archive; beyond, they are refused and counted.'),
 });
 
 const Log = z.strictObject({

@@ -114,7 +114,9 @@ async function answerReel(
     seal: tail.sealDigest,
     last_seq: tail.lastSeq,
     next_key: tail.nextKey,
+    recovery_key: tail.recoveryKey,
     recovered: tail.recovered,
+    closed: tail.closed,
   });
 }
 

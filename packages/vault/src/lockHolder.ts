@@ -28,10 +28,15 @@ function textAt(read: () => string): string {
   }
 }
 
-function startOf(pid: number): string {
-  const stat = textAt(() => readFileSync(`/proc/${pid}/stat`, 'utf8'));
+/** State letter and start of a process, from /proc/PID/stat (proc(5)); '' for what cannot be read. */
+export function readStat(stat: string): { state: string; started: string } {
   // The second field is the command in parentheses and may hold anything, so fields are counted from its end.
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return { state: fields[0] ?? '', started: fields[19] ?? '' };
+}
+
+function statOf(pid: number): { state: string; started: string } {
+  return readStat(textAt(() => readFileSync(`/proc/${pid}/stat`, 'utf8')));
 }
 
 /** This process. */
@@ -41,7 +46,7 @@ export function ourselves(token: string): Holder {
     host: hostname(),
     boot: textAt(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8')),
     namespace: textAt(() => readlinkSync('/proc/self/ns/pid')),
-    started: startOf(process.pid),
+    started: statOf(process.pid).started,
     token,
   };
 }
@@ -67,5 +72,8 @@ export function lifeOf(holder: Holder, us: Holder): 'alive' | 'dead' | 'unknown'
   } catch (error) {
     if (errnoOf(error) !== 'EPERM') return 'dead';
   }
-  return holder.started === '' || startOf(holder.pid) === holder.started ? 'alive' : 'dead';
+  const { state, started } = statOf(holder.pid);
+  // A zombie has ended; only its parent has not asked for its exit status yet. Its signal 0 still succeeds.
+  if (state === 'Z' || state === 'X') return 'dead';
+  return holder.started === '' || started === holder.started ? 'alive' : 'dead';
 }

@@ -3,6 +3,7 @@ import { decodeObject, newSigner, segmentKey } from '@pgtape/evidence';
 import { viewOf } from '@pgtape/otlp';
 import { type MemoryFaults, memoryStore } from '@pgtape/store';
 import { Archive } from './archive.ts';
+import { Quarantine } from './quarantine.ts';
 import { type Outcome, Receiver, type ReceiverOptions } from './receiver.ts';
 import { TestReel, type TestSegment, type Twist } from './segments.testing.ts';
 
@@ -18,10 +19,13 @@ function receiving(
   faults?: MemoryFaults,
 ): Place {
   const events: string[] = [];
+  const store = memoryStore(faults, objects);
   const receiver = new Receiver({
-    archive: new Archive(memoryStore(faults, objects)),
+    archive: new Archive(store),
+    quarantine: new Quarantine(store, 1 << 20),
     events: {
       quarantined: (_reel, segment, key) => void events.push(`quarantined ${segment} ${key}`),
+      quarantineFull: (_reel, segment) => void events.push(`quarantine full ${segment}`),
       failed: (_reel, segment, error) => void events.push(`failed ${segment} ${error.name}`),
     },
     inflightBytesMax: 1 << 26,
@@ -107,6 +111,15 @@ describe('Receiver', () => {
     const forgeries: { name: string; twist: (reel: TestReel) => Twist }[] = [
       { name: 'another chain', twist: () => ({ prev: '11'.repeat(32) }) },
       { name: 'another key', twist: () => ({ signer: newSigner() }) },
+      {
+        name: 'recovery by a foreign key on an open reel',
+        twist: () => ({ signer: newSigner(), recovered: true }),
+      },
+      { name: 'another recovery key', twist: () => ({ recoveryKey: newSigner().publicKey }) },
+      {
+        name: 'recovery that hands the reel to a foreign key',
+        twist: () => ({ recovered: true, nextKey: newSigner().publicKey }),
+      },
       { name: 'a seq left out', twist: () => ({ firstSeq: 9 }) },
       { name: 'the last number with other bytes', twist: () => ({ segment: 2 }) },
       { name: 'the first number with other bytes', twist: () => ({ segment: 1, firstSeq: 1 }) },
@@ -125,10 +138,9 @@ describe('Receiver', () => {
       expect(objects.size).toBe(4);
     });
 
-    it('accepts a new key from who says that it recovered', async () => {
+    it('accepts what is recovered with the key of the journal', async () => {
       const { receiver, reel } = await afterTwo(again);
-      const recovered = { signer: newSigner(), recovered: true };
-      const segments = [reel.next(undefined, recovered), reel.next(undefined, { recovered: true })];
+      const segments = [reel.next(undefined, { recovered: true }), reel.next(undefined, { recovered: true })];
       expect(await words(receiver, segments)).toEqual(['stored', 'stored']);
       expect(await words(receiver, [reel.next()])).toEqual(['forged']);
     });
@@ -143,7 +155,9 @@ describe('Receiver', () => {
         sealDigest: last?.sealDigest,
         lastSeq: last?.lastSeq,
         nextKey: last?.nextKey,
+        recoveryKey: reel.recovery.publicKey,
         recovered: false,
+        closed: false,
       };
       expect(await receiver.tailOf(reel.reel, null)).toEqual(tail);
       expect(await receiver.tailOf(reel.reel, reel.recorder)).toEqual(tail);
@@ -177,6 +191,81 @@ describe('Receiver', () => {
     const { receiver, reel } = await afterTwo(false);
     const twist = { recorder: '00'.repeat(8), aside: true };
     expect(await words(receiver, [reel.next(undefined, twist), reel.next()])).toEqual(['forged', 'stored']);
+  });
+
+  it.each([
+    { name: 'a vault that has forgotten the tail', again: false },
+    { name: 'a vault that was started again', again: true },
+  ])('quarantines a copy of a reel under another recorder: $name', async ({ again }) => {
+    const place = receiving(undefined, { tailsMax: 1 });
+    const reel = new TestReel();
+    const drafts = reel.opening();
+    const copy = reel.next(drafts, { recorder: '00'.repeat(8), aside: true });
+    expect(await words(place.receiver, [reel.next(drafts), new TestReel().next()])).toEqual([
+      'stored',
+      'stored',
+    ]);
+    const { receiver, objects, events } = again ? receiving(place.objects) : place;
+    const outcome = await receiver.receive(copy.request);
+    const detail = `segment 1: the reel is of recorder ${reel.recorder}, not ${'00'.repeat(8)}`;
+    expect(outcome).toEqual({ kind: 'refused', status: 9, reason: 'forged', detail });
+    expect(events.length).toBe(1);
+    expect([...objects.keys()].filter((key) => key.startsWith(`reel/${'00'.repeat(8)}`))).toEqual([]);
+    expect(await words(receiver, [reel.next()])).toEqual(['stored']);
+  });
+
+  it('gives a reel to one of two recorders that bring it at once', async () => {
+    const { receiver } = receiving();
+    const reel = new TestReel();
+    const drafts = reel.opening();
+    const copy = reel.next(drafts, { recorder: '00'.repeat(8), aside: true });
+    const sent = [reel.next(drafts), copy].map(({ request }) => receiver.receive(request));
+    expect((await Promise.all(sent)).map(word)).toEqual(['stored', 'forged']);
+  });
+
+  it('reads the archive again when it could not be listed', async () => {
+    let broken = true;
+    const faults: MemoryFaults = (operation) => (broken && operation === 'list' ? 'failed' : 'none');
+    const { receiver } = receiving(undefined, {}, faults);
+    const reel = new TestReel();
+    const segment = reel.next();
+    expect(await words(receiver, [segment])).toEqual(['store']);
+    broken = false;
+    expect(await words(receiver, [segment])).toEqual(['stored']);
+  });
+
+  it('keeps no more in quarantine than it may, also after a restart', async () => {
+    const objects = new Map<string, Uint8Array>();
+    const bounded = () =>
+      receiving(objects, { quarantine: new Quarantine(memoryStore(undefined, objects), 1500) });
+    const first = bounded();
+    const reel = new TestReel();
+    expect(await words(first.receiver, [reel.next(reel.opening())])).toEqual(['stored']);
+    const forge = () => reel.next(undefined, { signer: newSigner(), aside: true });
+    const forged = [forge(), forge(), forge()];
+    const outcomes = await Promise.all(forged.map(({ request }) => first.receiver.receive(request)));
+    expect(outcomes.map(word)).toEqual(['forged', 'quarantine_full', 'quarantine_full']);
+    expect(outcomes[1]).toMatchObject({ status: 8 });
+    expect(first.events).toEqual([
+      expect.stringContaining('quarantined 2'),
+      'quarantine full 2',
+      'quarantine full 2',
+    ]);
+    const second = bounded();
+    expect(await words(second.receiver, forged)).toEqual(['forged', 'quarantine_full', 'quarantine_full']);
+    expect([...objects.keys()].filter((key) => key.startsWith('quarantine/')).length).toBe(1);
+    expect(await words(second.receiver, [reel.next()])).toEqual(['stored']);
+  });
+
+  it('refuses a signed record that breaks the schema, and names where', async () => {
+    const { receiver, objects } = receiving();
+    const reel = new TestReel();
+    const [opened, ...rest] = reel.opening();
+    const junk = { ...reel.statement('SELECT 1'), at: 'not a time' };
+    const outcome = await receiver.receive(reel.next([opened!, ...rest, junk]).request);
+    expect(outcome).toMatchObject({ kind: 'refused', status: 3, reason: 'line_invalid' });
+    expect('detail' in outcome ? outcome.detail : '').toMatch(/^line 4: at: /);
+    expect(objects.size).toBe(0);
   });
 
   it('remembers no more reels than it may', async () => {

@@ -10,8 +10,10 @@ import { checkSegment, type SegmentSuccess } from '@pgtape/evidence';
 import { readSegmentRequest } from '@pgtape/otlp';
 import { StoreError } from '@pgtape/store';
 import { type Archive, ArchiveDamaged } from './archive.ts';
+import type { Quarantine } from './quarantine.ts';
+import { ReelOwners } from './reelOwners.ts';
 import { continuationOf, type ReelTail, tailAfter } from './reelTail.ts';
-import { later, misfit, type Refusal, unsound } from './refusal.ts';
+import { full, later, misfit, type Refusal, unsound } from './refusal.ts';
 import { Serial } from './serial.ts';
 
 export interface StoredSegment {
@@ -34,6 +36,8 @@ export type Outcome =
 export interface ReceiverEvents {
   /** Evidence contradicts the archive: someone must look at it. `key` is where it lies. */
   quarantined(reel: string, segment: number, key: string, detail: string): void;
+  /** As `quarantined`, but there is no room to keep it. */
+  quarantineFull(reel: string, segment: number, detail: string): void;
   /**
    * What failed inside the vault while it received; the request is refused with `store` or `archive_damaged`.
    */
@@ -42,6 +46,7 @@ export interface ReceiverEvents {
 
 export interface ReceiverOptions {
   readonly archive: Archive;
+  readonly quarantine: Quarantine;
   readonly events: ReceiverEvents;
   /** Bytes of requests being received at once; one request is always let in. */
   readonly inflightBytesMax: number;
@@ -63,6 +68,7 @@ interface Sent {
 export class Receiver {
   readonly #options: ReceiverOptions;
   readonly #serial = new Serial();
+  readonly #owners: ReelOwners;
   /** By reel, least recently used first. */
   readonly #tails = new Map<string, ReelTail>();
   #inflightBytes = 0;
@@ -70,6 +76,15 @@ export class Receiver {
 
   constructor(options: ReceiverOptions) {
     this.#options = options;
+    this.#owners = new ReelOwners(() => options.archive.reels());
+  }
+
+  /**
+   * Learns whose the archive's reels are, so that the first segment need not wait for it; tried again then
+   * when it fails. Rejects with StoreError.
+   */
+  async prepare(): Promise<void> {
+    await this.#owners.load();
   }
 
   /** Never rejects. The request's bytes must stay as they are until it resolves. */
@@ -87,12 +102,10 @@ export class Receiver {
   }
 
   /**
-   * The reel's last archived segment; null when nothing of it is archived. `recorder` null: found by walking
-   * the archive.
+   * The reel's last archived segment; null when nothing of it is archived. `recorder` null: whose it is.
    */
   async tailOf(reel: string, recorder: string | null): Promise<ReelTail | null> {
-    const owner =
-      recorder ?? this.#tails.get(reel)?.recorder ?? (await this.#options.archive.recorderOf(reel));
+    const owner = recorder ?? (await this.#owners.ownerOf(reel));
     if (owner === null) return null;
     const tail = await this.#serial.run(reel, () => this.#tail(owner, reel));
     return tail.segment === 0 ? null : tail;
@@ -145,10 +158,11 @@ export class Receiver {
 
   async #judge(sent: Sent): Promise<Outcome> {
     const { header, seal } = sent.segment;
-    const tail = await this.#tail(header.recorder, header.reel);
-    if (tail.recorder !== header.recorder) {
-      return await this.#quarantine(sent, `the reel is of recorder ${tail.recorder}, not ${header.recorder}`);
+    const owner = await this.#owners.ownerOf(header.reel);
+    if (owner !== null && owner !== header.recorder) {
+      return await this.#quarantine(sent, `the reel is of recorder ${owner}, not ${header.recorder}`);
     }
+    const tail = await this.#tail(header.recorder, header.reel);
     const continuation = continuationOf(tail, sent.segment);
     switch (continuation.kind) {
       case 'ahead':
@@ -165,6 +179,7 @@ export class Receiver {
   async #next(sent: Sent): Promise<Outcome> {
     const { archive, now } = this.#options;
     const from = now();
+    this.#owners.claim(sent.segment.header);
     const { answer, bytes } = await archive.put(sent.segment, sent.text);
     const putMs = now() - from;
     // The tail said there is none: someone else writes into this archive, or a listing hid it.
@@ -195,8 +210,13 @@ export class Receiver {
 
   async #quarantine(sent: Sent, detail: string): Promise<Outcome> {
     const { header, seal } = sent.segment;
-    const key = await this.#options.archive.quarantine(sent.segment, sent.text);
-    this.#options.events.quarantined(header.reel, seal.segment, key, detail);
+    const { quarantine, events } = this.#options;
+    const { key, kept } = await quarantine.keep(sent.segment, sent.text);
+    if (!kept) {
+      events.quarantineFull(header.reel, seal.segment, detail);
+      return full(`segment ${seal.segment}: ${detail}`);
+    }
+    events.quarantined(header.reel, seal.segment, key, detail);
     return misfit('forged', `segment ${seal.segment}: ${detail}`);
   }
 

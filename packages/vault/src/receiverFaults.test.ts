@@ -5,6 +5,7 @@
 import { checkReel, decodeObject, type StoredSegment } from '@pgtape/evidence';
 import { type Crash, type DiskFault, fileStore, MemoryDisk } from '@pgtape/store';
 import { Archive } from './archive.ts';
+import { Quarantine } from './quarantine.ts';
 import { Receiver } from './receiver.ts';
 import { TestReel, type TestSegment } from './segments.testing.ts';
 
@@ -14,7 +15,8 @@ const { reel, segments } = TestReel.whole(3);
 function vaultOn(disk: MemoryDisk): Receiver {
   return new Receiver({
     archive: new Archive(fileStore(root, disk)),
-    events: { quarantined: () => undefined, failed: () => undefined },
+    quarantine: new Quarantine(fileStore(root, disk), 1 << 30),
+    events: { quarantined: () => undefined, quarantineFull: () => undefined, failed: () => undefined },
     inflightBytesMax: 1 << 26,
     tailsMax: 10,
     now: () => 0,

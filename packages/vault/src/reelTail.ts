@@ -12,11 +12,16 @@ export interface ReelTail {
   readonly lastSeq: number;
   /** Public key the next segment must be signed with, unless it says `recovered`; '' for segment 0. */
   readonly nextKey: string;
+  /** Public key that signs what is recovered, the same in all headers of the reel; '' for segment 0. */
+  readonly recoveryKey: string;
   readonly recovered: boolean;
+  /** Its last record is `reel_closed`: nothing may follow. */
+  readonly closed: boolean;
 }
 
 export function emptyTail(recorder: string, reel: string): ReelTail {
-  return { reel, recorder, segment: 0, sealDigest: ZERO_DIGEST, lastSeq: 0, nextKey: '', recovered: false };
+  const start = { segment: 0, sealDigest: ZERO_DIGEST, lastSeq: 0, nextKey: '', recoveryKey: '' };
+  return { reel, recorder, ...start, recovered: false, closed: false };
 }
 
 export function tailAfter(segment: SegmentSuccess): ReelTail {
@@ -27,7 +32,9 @@ export function tailAfter(segment: SegmentSuccess): ReelTail {
     sealDigest: segment.sealDigest,
     lastSeq: segment.seal.last_seq,
     nextKey: segment.seal.next_key,
+    recoveryKey: segment.header.recovery_key,
     recovered: segment.header.recovered,
+    closed: segment.records.some(({ kind }) => kind === 'reel_closed'),
   };
 }
 
@@ -39,26 +46,41 @@ export type Continuation =
   | { readonly kind: 'contradicts'; readonly detail: string };
 
 /**
- * Where the segment stands to the reel's tail. The rules are DESIGN 4's: numbers and seqs without gap, `prev`
- * the digest of the seal before, signed by the key the seal before names. Only a dead recorder's successor
- * has another key, and it says so.
+ * Where the segment stands to the reel's tail. The rules are docs/formats/segment.md's: numbers and seqs
+ * without gap, `prev` the digest of the seal before, signed by the key the seal before names or, where it
+ * says `recovered`, by the reel's recovery key.
  */
 export function continuationOf(tail: ReelTail, segment: SegmentSuccess): Continuation {
-  const { header, seal } = segment;
+  const { seal } = segment;
   if (seal.segment <= tail.segment) return { kind: 'seen' };
   if (seal.segment > tail.segment + 1) return { kind: 'ahead', expected: tail.segment + 1 };
-  const contradicts = (detail: string): Continuation => ({ kind: 'contradicts', detail });
-  if (seal.prev !== tail.sealDigest) {
-    return contradicts(`prev is ${seal.prev}, the seal before is ${tail.sealDigest}`);
+  const detail = breakOfChain(tail, segment) ?? breakOfKeys(tail, segment);
+  return detail === null ? { kind: 'next' } : { kind: 'contradicts', detail };
+}
+
+function breakOfChain(tail: ReelTail, { seal, records }: SegmentSuccess): string | null {
+  if (tail.closed) return 'the reel is closed';
+  if (seal.prev !== tail.sealDigest) return `prev is ${seal.prev}, the seal before is ${tail.sealDigest}`;
+  if (seal.first_seq !== tail.lastSeq + 1)
+    return `first_seq is ${seal.first_seq}, expected ${tail.lastSeq + 1}`;
+  const end = records.findIndex(({ kind }) => kind === 'reel_closed');
+  return end === -1 || end === records.length - 1 ? null : 'goes on after the reel is closed';
+}
+
+/**
+ * Only who has the reel's journal has the recovery key, so reaching the vault is not enough to go on with a
+ * reel.
+ */
+function breakOfKeys(tail: ReelTail, { header, seal }: SegmentSuccess): string | null {
+  const { key, recovery_key: recoveryKey, recovered } = header;
+  if (tail.segment > 0 && recoveryKey !== tail.recoveryKey)
+    return `recovery_key is ${recoveryKey}, the reel's is ${tail.recoveryKey}`;
+  if (recovered) {
+    if (key !== recoveryKey) return `recovered, but signed by ${key}, the recovery key is ${recoveryKey}`;
+    return seal.next_key === recoveryKey ? null : `recovered, but hands the reel to ${seal.next_key}`;
   }
-  if (seal.first_seq !== tail.lastSeq + 1) {
-    return contradicts(`first_seq is ${seal.first_seq}, expected ${tail.lastSeq + 1}`);
-  }
-  if (tail.recovered && !header.recovered) return contradicts('a recovered reel goes on as if it were not');
-  // Every recovery starts with a key of its own, and a recorder that recovers may die too: recovered segments
-  // prove no key.
-  if (tail.segment > 0 && !header.recovered && header.key !== tail.nextKey) {
-    return contradicts(`signed by ${header.key}, the seal before names ${tail.nextKey}`);
-  }
-  return { kind: 'next' };
+  if (tail.recovered) return 'a recovered reel goes on as if it were not';
+  if (tail.segment > 0 && key !== tail.nextKey)
+    return `signed by ${key}, the seal before names ${tail.nextKey}`;
+  return null;
 }

@@ -7,6 +7,7 @@ import type { SegmentReason } from '@pgtape/evidence';
 /** gRPC status codes the vault answers with (grpc/doc/statuscodes.md). */
 export const grpcStatus = {
   invalidArgument: 3,
+  resourceExhausted: 8,
   failedPrecondition: 9,
   unavailable: 14,
 } as const;
@@ -17,6 +18,7 @@ export type GrpcStatus = (typeof grpcStatus)[keyof typeof grpcStatus];
  * - `malformed`: the request is not OTLP, or mixes evidence with other spans;
  * - `out_of_order`: an earlier segment of the reel is missing; the answer names the number expected;
  * - `forged`: sound by itself, but contradicts what is archived; it was quarantined;
+ * - `quarantine_full`: as `forged`, but `limits.quarantineBytesMax` leaves no room to keep it;
  * - `archive_damaged`: what is archived of this reel cannot be read, so nothing can be checked against it;
  * - `store`: the archive's store failed;
  * - `overloaded`: more requests in flight than `limits.inflightBytesMax`;
@@ -28,6 +30,7 @@ export type RefusalReason =
   | 'malformed'
   | 'out_of_order'
   | 'forged'
+  | 'quarantine_full'
   | 'archive_damaged'
   | 'store'
   | 'overloaded'
@@ -52,6 +55,11 @@ export function unsound(reason: RefusalReason, detail: string): Refusal {
 /** The segment does not fit what is archived. */
 export function misfit(reason: 'out_of_order' | 'forged', detail: string): Refusal {
   return { kind: 'refused', status: grpcStatus.failedPrecondition, reason, detail };
+}
+
+/** The segment does not fit what is archived, and someone must make room in the quarantine to keep it. */
+export function full(detail: string): Refusal {
+  return { kind: 'refused', status: grpcStatus.resourceExhausted, reason: 'quarantine_full', detail };
 }
 
 /** The vault cannot say now: nothing is acknowledged, the sender keeps the segment and comes again. */

@@ -4,6 +4,7 @@ import {
   type DraftRecord,
   headerLine,
   newSigner,
+  recoverySigner,
   type Signer,
   sealDigest,
   sealLine,
@@ -29,7 +30,10 @@ export interface Twist {
   readonly prev?: string;
   readonly firstSeq?: number;
   readonly signer?: Signer;
+  /** Signed with the reel's recovery key, and naming it for the next, unless told otherwise. */
   readonly recovered?: boolean;
+  readonly nextKey?: string;
+  readonly recoveryKey?: string;
   readonly recorder?: string;
   /** The segment is made, but the reel goes on as if it were not. */
   readonly aside?: boolean;
@@ -44,6 +48,8 @@ export class TestReel {
   readonly reel: string;
   readonly recorder: string;
   readonly session: string;
+  /** What only the journal has. */
+  readonly recovery: Signer = recoverySigner(randomBytes(16).toString('hex'));
   #signer = newSigner();
   #segment = 0;
   #prev = ZERO_DIGEST;
@@ -68,8 +74,10 @@ export class TestReel {
 
   /** Seals `drafts`, one statement unless told. */
   next(drafts: readonly DraftRecord[] = [this.statement('SELECT 1')], twist: Twist = {}): TestSegment {
-    const signer = twist.signer ?? this.#signer;
-    const following = newSigner();
+    const recovered = twist.recovered === true;
+    const signer = twist.signer ?? (recovered ? this.recovery : this.#signer);
+    const following = recovered ? this.recovery : newSigner();
+    const nextKey = twist.nextKey ?? following.publicKey;
     const segment = twist.segment ?? this.#segment + 1;
     const firstSeq = twist.firstSeq ?? this.#seq + 1;
     const lastSeq = firstSeq + drafts.length - 1;
@@ -94,7 +102,7 @@ export class TestReel {
         prev: twist.prev ?? this.#prev,
         open_sessions: this.#n > 0 ? 1 : 0,
         policy,
-        next_key: following.publicKey,
+        next_key: nextKey,
         at: String(wallUs * 1000),
       },
       signer,
@@ -107,7 +115,6 @@ export class TestReel {
       this.#prev = digest;
       this.#seq = lastSeq;
     }
-    const nextKey = following.publicKey;
     return { segment, request: bytes, sealDigest: digest, nextKey, lastSeq, records };
   }
 
@@ -198,6 +205,7 @@ export class TestReel {
       segment,
       salt,
       key: signer.publicKey,
+      recovery_key: twist.recoveryKey ?? this.recovery.publicKey,
       recovered: twist.recovered ?? false,
       boot: 'boot',
       clock: 'realtime+monotonic',

@@ -32,6 +32,7 @@ const quiet: ReadonlySet<RefusalReason> = new Set([
   'store',
   'archive_damaged',
   'forged',
+  'quarantine_full',
 ]);
 
 /** One Export call. Throws GrpcError with `<reason>: <detail>` for what is not acknowledged. */

@@ -116,7 +116,9 @@ describe('startVault', () => {
       seal: segments[3]?.sealDigest,
       last_seq: segments[3]?.lastSeq,
       next_key: segments[3]?.nextKey,
+      recovery_key: reel.recovery.publicKey,
       recovered: false,
+      closed: true,
     });
   });
 
@@ -161,6 +163,19 @@ describe('startVault', () => {
     expect(alert).toMatchObject({ level: 'error', reel: reel.reel, segment: 1 });
     expect(await fileStore(dir).has(alert.object)).toBe(true);
     expect(log.join('')).not.toContain('SELECT');
+  });
+
+  it('alerts and counts when the quarantine is full, and goes on', async () => {
+    const { send, log, metric } = await running(configOf(newDir(), { limits: { quarantineBytesMax: 0 } }));
+    const reel = new TestReel();
+    await send(reel.next().request);
+    const forged = reel.next(undefined, { segment: 1, firstSeq: 1, aside: true });
+    const { code, message } = await send(forged.request);
+    expect([code, message.slice(0, 27)]).toEqual([8, 'quarantine_full: segment 1:']);
+    expect(await metric('pgtape_vault_requests_refused_total{reason="quarantine_full"}')).toBe(1);
+    const alerts = log.map((line) => JSON.parse(line)).filter((line) => line.alert === 'forged');
+    expect(alerts).toEqual([expect.objectContaining({ level: 'error', reel: reel.reel, segment: 1 })]);
+    expect(await send(reel.next().request)).toMatchObject({ code: 0 });
   });
 
   it.each(['failed', 'failed_yet_persisted'] as const)(

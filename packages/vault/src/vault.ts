@@ -61,6 +61,10 @@ async function compose(config: VaultConfig, deps: VaultDeps, endings: Endings): 
   const { receiver, forwarder, health } = parts;
   if (forwarder !== null) endings.add(() => forwarder.close());
   endings.add(() => receiver.close());
+  await receiver.prepare().catch((error: Error) => {
+    health.storeFailed(error);
+    log.error({ err: error }, 'the archive was not read; the first segment tries again');
+  });
   const server = new GrpcServer({
     handlers: new Map([[exportTracePath, (message, call) => exportTraces(parts, message, call)]]),
     maxMessageBytes: config.limits.messageBytesMax,

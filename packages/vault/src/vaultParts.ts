@@ -10,6 +10,7 @@ import { type ArchiveLock, takeLock } from './archiveLock.ts';
 import type { VaultConfig } from './config.ts';
 import { type ForwardClient, Forwarder } from './forwarder.ts';
 import { LiveTail } from './liveTail.ts';
+import { Quarantine } from './quarantine.ts';
 import { Receiver, type ReceiverEvents } from './receiver.ts';
 import { readPem } from './tlsFiles.ts';
 import { VaultError } from './vaultError.ts';
@@ -64,8 +65,10 @@ export function makeParts(config: VaultConfig, deps: VaultDeps, lock: ArchiveLoc
   const health = new Health({ now: () => clock.monoMs(), holdsLock: () => lock.held() });
   const tail = new LiveTail(config.tail.bufferBytesMax, (lines) => metrics.tailLagged(lines));
   const forwarder = makeForwarder(config.forward, deps, metrics, log);
+  const store = deps.store ?? fileStore(config.archive.dir);
   const receiver = new Receiver({
-    archive: new Archive(deps.store ?? fileStore(config.archive.dir)),
+    archive: new Archive(store),
+    quarantine: new Quarantine(store, config.limits.quarantineBytesMax),
     events: receiverEvents(metrics, health, log),
     inflightBytesMax: config.limits.inflightBytesMax,
     tailsMax: config.limits.reelsMax,
@@ -82,6 +85,10 @@ function receiverEvents(metrics: VaultMetrics, health: Health, log: Logger): Rec
       metrics.quarantined();
       const message = 'a segment contradicts the archive; it was quarantined';
       log.error({ alert: 'forged', reel, segment, object: key, detail }, message);
+    },
+    quarantineFull: (reel, segment, detail) => {
+      const message = 'a segment contradicts the archive, and the quarantine is full; it was not kept';
+      log.error({ alert: 'forged', reel, segment, detail }, message);
     },
     failed: (reel, segment, error) => {
       health.storeFailed(error);
