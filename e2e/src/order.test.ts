@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { message, RawClient } from '@pgtape/testkit';
 import pg from 'pg';
-import { pgbench, tell, verify } from './probes.ts';
+import { metricsAt, pgbench, tell, until, verify } from './probes.ts';
 import { loggedStatements, logSettings, type TapedSession, tapedSessions } from './serverLog.ts';
 import { type Stack, startStack } from './stack.ts';
 
@@ -86,6 +86,10 @@ describe('order and completeness: the tape of each session is the server’s own
           '-t',
           `${transactions}`,
         ]);
+      // pgbench goes without waiting: its last Terminate may still be on its way when it has ended.
+      const open = async (): Promise<boolean> =>
+        (await metricsAt(stack.ports.health)).pgtape_recorder_sessions_open === 0;
+      await until('every session is closed', 10_000, open);
       await stack.settle();
       const records = stack.records();
       const sessions = tapedSessions(records);

@@ -83,7 +83,7 @@ export class RelaySession implements StartupHost {
   /** The recorder stops: the close entry is journaled when this returns. */
   stop(): void {
     this.#context.turn.run();
-    this.#farewell.decide('recorder_stopped');
+    this.#farewell.decide(this.#terminate.isSeen ? 'terminated' : 'recorder_stopped');
     this.#finish();
     this.#client.destroy();
     this.#upstream?.destroy();
