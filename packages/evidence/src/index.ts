@@ -53,7 +53,7 @@ export { headerLine, type SealFields, sealDigest, sealLine, ZERO_DIGEST } from '
 export { segmentExample, tinySegment } from './segmentExample.ts';
 export { parseSegmentKey, type SegmentName, segmentKey } from './segmentKey.ts';
 export { HeaderLine, SealLine } from './segmentLines.ts';
-export { decodeObject, encodeObject, encodeText, SEGMENT_BYTES_MAX } from './segmentObject.ts';
+export { decodeObject, encodeObject, encodeText, joinLines, SEGMENT_BYTES_MAX } from './segmentObject.ts';
 export { keyId, newSigner, recoverySigner, type Signer, verifySignature } from './signer.ts';
 export {
   type Finding,

@@ -13,8 +13,8 @@ const newline = 0x0a;
 const trailerHead = Buffer.from('502a4d1820000000', 'hex');
 const trailerBytes = trailerHead.length + 32;
 
-/** Joins lines by newlines, ends with one, and makes the object: see `encodeText`. */
-export function encodeObject(lines: readonly Uint8Array[]): Uint8Array {
+/** A segment's text: lines joined by newlines, ending with one. */
+export function joinLines(lines: readonly Uint8Array[]): Uint8Array {
   let bytes = lines.length;
   for (const line of lines) bytes += line.length;
   const text = Buffer.allocUnsafe(bytes);
@@ -24,7 +24,12 @@ export function encodeObject(lines: readonly Uint8Array[]): Uint8Array {
     pos += line.length;
     text[pos++] = newline;
   }
-  return encodeText(text);
+  return text;
+}
+
+/** Joins lines and makes the object: see `encodeText`. */
+export function encodeObject(lines: readonly Uint8Array[]): Uint8Array {
+  return encodeText(joinLines(lines));
 }
 
 /**

@@ -29,6 +29,20 @@ export const grpcCode = {
 } as const;
 
 /**
+ * Codes a client may come again with (opentelemetry.io/docs/specs/otlp/#failures). For RESOURCE_EXHAUSTED the
+ * specification wants RetryInfo too; whether to heed that is the sender's choice.
+ */
+export const retryableCodes: ReadonlySet<number> = new Set([
+  grpcCode.cancelled,
+  grpcCode.deadlineExceeded,
+  grpcCode.resourceExhausted,
+  grpcCode.aborted,
+  grpcCode.outOfRange,
+  grpcCode.unavailable,
+  grpcCode.dataLoss,
+]);
+
+/**
  * A handler's refusal, sent as the call's status. `retryDelayMs` tells the client to try the same again after
  * it.
  */

@@ -2,7 +2,14 @@
  * Owns bringing the outbox to the vault: oldest segment of each reel first, one at a time, again and again until acknowledged. Holds one
  * segment in memory. An acknowledgement is a whole success and nothing less. Knows no journal.
  */
-import { exportTracePath, type GrpcClient, grpcCode, readExportReply, type UnaryReply } from '@pgtape/otlp';
+import {
+  exportTracePath,
+  type GrpcClient,
+  grpcCode,
+  readExportReply,
+  retryableCodes,
+  type UnaryReply,
+} from '@pgtape/otlp';
 import type { Outbox } from './outbox.ts';
 
 export interface SenderOptions {
@@ -29,20 +36,6 @@ const firstRetryMs = 250;
 const retryMsMax = 15_000;
 /** A refusal may be cured at the vault (a wrong token, a wrong port): it is tried again, but seldom. */
 const blockedRetryMs = 60_000;
-
-/**
- * OTLP's retryable codes (opentelemetry.io/docs/specs/otlp/#failures). RESOURCE_EXHAUSTED counts always: evidence is
- * never dropped.
- */
-const retryable: ReadonlySet<number> = new Set([
-  grpcCode.cancelled,
-  grpcCode.deadlineExceeded,
-  grpcCode.resourceExhausted,
-  grpcCode.aborted,
-  grpcCode.outOfRange,
-  grpcCode.unavailable,
-  grpcCode.dataLoss,
-]);
 
 export class Sender {
   acked = 0;
@@ -148,7 +141,7 @@ export class Sender {
     if (reply.code === grpcCode.ok) this.#answered(reel, segment, reply);
     else {
       const text = `segment ${segment} of ${reel}: ${codeName(reply.code)}: ${reply.message}`;
-      this.#failed(reel, text, !retryable.has(reply.code), reply.retryDelayMs);
+      this.#failed(reel, text, !retryableCodes.has(reply.code), reply.retryDelayMs);
     }
   }
 

@@ -2,7 +2,7 @@
  * Owns the views on their way to a tracing backend: a bounded queue, and one attempt after the other. It
  * refuses to hold up evidence: what does not fit is dropped and counted, the archive has it.
  */
-import { exportTracePath, grpcCode, readExportReply } from '@pgtape/otlp';
+import { exportTracePath, grpcCode, readExportReply, retryableCodes } from '@pgtape/otlp';
 import type { DropReason } from './vaultMetrics.ts';
 
 /** What the forwarder needs of a GrpcClient. */
@@ -36,20 +36,6 @@ export interface ForwarderOptions {
   /** 0 up to, not including, 1; spreads attempts of several vaults. */
   readonly random: () => number;
 }
-
-/**
- * Codes a client may come again with (OTLP specification, "Failures"); for RESOURCE_EXHAUSTED it wants
- * RetryInfo too.
- */
-const retryable = new Set<number>([
-  grpcCode.cancelled,
-  grpcCode.deadlineExceeded,
-  grpcCode.resourceExhausted,
-  grpcCode.aborted,
-  grpcCode.outOfRange,
-  grpcCode.unavailable,
-  grpcCode.dataLoss,
-]);
 
 type Attempt = { readonly kind: 'taken' | 'rejected' | 'again'; readonly detail: string };
 
@@ -138,7 +124,7 @@ export class Forwarder {
         timeoutMs,
       });
       const detail = `${code} ${message}`;
-      if (code !== grpcCode.ok) return { kind: retryable.has(code) ? 'again' : 'rejected', detail };
+      if (code !== grpcCode.ok) return { kind: retryableCodes.has(code) ? 'again' : 'rejected', detail };
       const { rejectedSpans, message: partial } = readExportReply(reply);
       // A partial success must not be sent again (OTLP specification, "Partial Success").
       if (rejectedSpans > 0) return { kind: 'rejected', detail: `${rejectedSpans} spans: ${partial}` };

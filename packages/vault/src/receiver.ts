@@ -6,7 +6,7 @@
  * with it: recovery is the ordinary path. An acknowledgement always stands behind a putOnce made by this
  * process, for an object that merely is there may be one whose directory a dead process had not synced.
  */
-import { checkSegment, type SegmentSuccess } from '@pgtape/evidence';
+import { checkSegment, joinLines, type SegmentSuccess } from '@pgtape/evidence';
 import { readSegmentRequest } from '@pgtape/otlp';
 import { StoreError } from '@pgtape/store';
 import { type Archive, ArchiveDamaged } from './archive.ts';
@@ -129,7 +129,7 @@ export class Receiver {
     const reading = readSegmentRequest(request);
     if (reading.kind === 'view') return reading;
     if (reading.kind === 'malformed') return unsound('malformed', reading.reason);
-    const text = textOf(reading.lines);
+    const text = joinLines(reading.lines);
     const segment = checkSegment(text);
     if (!segment.ok) {
       const line = segment.line === undefined ? '' : `line ${segment.line}: `;
@@ -236,17 +236,4 @@ export class Receiver {
       return;
     }
   }
-}
-
-function textOf(lines: readonly Uint8Array[]): Uint8Array {
-  let bytes = lines.length;
-  for (const line of lines) bytes += line.length;
-  const text = Buffer.allocUnsafe(bytes);
-  let pos = 0;
-  for (const line of lines) {
-    text.set(line, pos);
-    pos += line.length;
-    text[pos++] = 0x0a;
-  }
-  return text;
 }
