@@ -45,7 +45,7 @@ interface Play {
 
 let runs = 0;
 
-async function play(way: 'direct' | 'recorded', { moves, sizes }: Sequence): Promise<Play> {
+async function play(way: 'direct' | 'recorded', { moves, sizes, ending }: Sequence): Promise<Play> {
   runs += 1;
   const run = `${runs}`;
   const client = await bench.open(way, { options: `-c pgtape.run=${run}` });
@@ -55,7 +55,7 @@ async function play(way: 'direct' | 'recorded', { moves, sizes }: Sequence): Pro
     await client.send(Buffer.concat(move.lines.map(messageOf)), sizes);
     await wait(move.pause, client);
   }
-  client.socket.end(Buffer.concat(epilogue.map(messageOf)));
+  client.socket.end(Buffer.concat(ending === 'terminate' ? epilogue.map(messageOf) : []));
   await client.ended();
   client.socket.destroy();
   return { client, run, heard: Buffer.concat(client.frames.map(masked)) };
