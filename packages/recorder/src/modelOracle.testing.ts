@@ -181,13 +181,22 @@ function checkMarks(
   }
 }
 
+/** How much of a session could be held against the server. */
+export interface Checked {
+  /** Decoding ended where nobody can say what the server read. */
+  readonly lost: boolean;
+  readonly statements: number;
+  /** Statements whose fate the tape calls unknown. */
+  readonly unknown: number;
+}
+
 /** @throws Error that says in what the records differ from what the server did */
 export function checkTape(
   frames: readonly Frame[],
   records: readonly DraftRecord[],
   sentExecutes: number,
   durable: Map<number, number>,
-): void {
+): Checked {
   checkOrder(records);
   const gaps = records.filter((draft) => draft.kind === 'gap');
   const faults = gaps.filter((gap) => gap.kind === 'gap' && !undecidable.test(gap.detail));
@@ -195,8 +204,14 @@ export function checkTape(
   const lost = gaps.length > 0;
   const fates = fatesOf(records);
   checkOutcomes(wireOutcomes(frames), records, lost);
-  if (lost) return;
+  const checked = {
+    lost,
+    statements: fates.size,
+    unknown: [...fates.values()].filter((fate) => fate === 'unknown').length,
+  };
+  if (lost) return checked;
   const executes = records.filter(isStatement).filter(({ stage }) => stage === 'execute').length;
   if (executes !== sentExecutes) throw new Error(`${executes} Executes are told of ${sentExecutes}`);
   checkMarks(records, fates, durable);
+  return checked;
 }
