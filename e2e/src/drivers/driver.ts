@@ -27,6 +27,23 @@ const npm: Tool = { version: ['npm', '--version'], from: 'Node.js 20 or newer, w
 const npmPins = { file: 'package.json', pattern: /"((?:pg|postgres)[a-z-]*)": "([\d.]+)"/g };
 const npmBuild = [['npm', 'ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']];
 
+const python: Tool = { version: ['python3', '--version'], from: 'Python 3.10 or newer with venv' };
+const pythonPins = { file: 'requirements.txt', pattern: /(psycopg|asyncpg)(?:\[\w+\])?==([\d.]+)/g };
+const pythonBuild = [
+  ['python3', '-m', 'venv', 'venv'],
+  [
+    'venv/bin/python',
+    '-m',
+    'pip',
+    'install',
+    '--quiet',
+    '--disable-pip-version-check',
+    '-r',
+    'requirements.txt',
+  ],
+];
+const pythonCommand = ['venv/bin/python', 'scenario.py'];
+
 export const drivers: readonly Driver[] = [
   {
     name: 'node-pg',
@@ -36,6 +53,15 @@ export const drivers: readonly Driver[] = [
     tools: [npm],
     build: npmBuild,
     command: ['{node}', '--no-deprecation', 'scenario.js'],
+  },
+  {
+    name: 'psycopg',
+    title: 'psycopg 3 (libpq)',
+    pins: pythonPins,
+    scram: 'plus',
+    tools: [python],
+    build: pythonBuild,
+    command: pythonCommand,
   },
 ];
 
