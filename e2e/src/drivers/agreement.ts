@@ -9,8 +9,8 @@ import {
 } from './tapeExecutions.ts';
 
 /**
- * A parameter the log prints otherwise. Text is equal if the server, given `taped`, prints `logged`; bytes and prefixes are
- * equal if what the server, given `logged`, would send is what was taped.
+ * A parameter the log prints otherwise. It is equal if the server, given `taped`, prints `logged`; a prefix is, if what the
+ * server, given `logged`, would send begins so and hashes to the same.
  */
 export interface Question {
   readonly form: ParameterForm;

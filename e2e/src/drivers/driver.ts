@@ -63,6 +63,15 @@ export const drivers: readonly Driver[] = [
     build: pythonBuild,
     command: pythonCommand,
   },
+  {
+    name: 'asyncpg',
+    title: 'asyncpg',
+    pins: pythonPins,
+    scram: 'plain',
+    tools: [python],
+    build: pythonBuild,
+    command: pythonCommand,
+  },
 ];
 
 /** What every scenario must show, by the transcript's `step`. */

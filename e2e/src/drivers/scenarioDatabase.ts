@@ -58,11 +58,12 @@ async function parameterTypes(client: pg.Client, sql: string): Promise<readonly 
   return rows[0]?.types ?? [];
 }
 
-/** What the server prints for `text` taken as a value of `type`. */
-async function printed(client: pg.Client, type: string, text: string): Promise<string | undefined> {
-  // format() prints by the type's output function; a cast to text would print booleans otherwise.
-  const sql = `SELECT format('%s', $1::text::${type}) AS printed`;
-  return (await client.query<{ printed: string }>(sql, [text])).rows[0]?.printed;
+/** What the server prints for `sent` taken as a value of `type`. */
+async function printed(client: pg.Client, type: string, sent: string | Buffer): Promise<string | undefined> {
+  // format() prints by the type's output function; a cast to text would print booleans otherwise. A Buffer goes in binary.
+  const value = typeof sent === 'string' ? '$1::text' : '$1';
+  const sql = `SELECT format('%s', ${value}::${type}) AS printed`;
+  return (await client.query<{ printed: string }>(sql, [sent])).rows[0]?.printed;
 }
 
 /** What it would send for it in binary. */
@@ -78,10 +79,12 @@ async function sentBytes(client: pg.Client, type: string, text: string): Promise
 /** Whether tape and log mean the same value of this type. */
 async function isSame(client: pg.Client, type: string, question: Question): Promise<boolean> {
   const { form, taped, logged } = question;
-  if (form.kind === 'sent' && form.sha256 === null) return (await printed(client, type, taped)) === logged;
+  if (form.sha256 === null) {
+    const sent = form.kind === 'sent' ? taped : Buffer.from(taped, 'hex');
+    return (await printed(client, type, sent)) === logged;
+  }
   const wire =
     form.kind === 'sent' ? Buffer.from(logged) : Buffer.from(await sentBytes(client, type, logged));
-  if (form.sha256 === null) return wire.toString('hex') === taped;
   const whole = form.kind === 'bytes' ? wire.toString('hex') : logged;
   return whole.startsWith(taped) && createHash('sha256').update(wire).digest('hex') === form.sha256;
 }

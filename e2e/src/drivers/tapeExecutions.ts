@@ -12,7 +12,7 @@ export const namedDifferences = {
   parameters_not_logged: 'the server logs parameters only of what bound, and one where a value was refused',
   text_parameter_as_sent: "the log prints a text parameter as the type's output, the tape as it was sent",
   untold_type_as_bytes:
-    'a binary parameter whose type neither Parse nor ParameterDescription told is taped as its bytes',
+    "a binary parameter of a type nobody told, or of the database's own (enum, composite), is taped as its bytes",
   long_value_as_prefix: "a value over the tape's bound is taped as a prefix with the SHA-256 of the whole",
 } as const;
 
