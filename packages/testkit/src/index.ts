@@ -1,3 +1,4 @@
+export { type ChunkedHop, type ChunkedHopOptions, startChunkedHop } from './chunkedHop.ts';
 export {
   type EmbeddedPostgres,
   type EmbeddedPostgresOptions,

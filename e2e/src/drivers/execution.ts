@@ -1,0 +1,13 @@
+/** One execution as an account of it says: the server's log and the tape are both turned into these. */
+
+export interface Execution {
+  /** SQL as sent; null where no text is known: FunctionCall, or an error raised by the commit itself. */
+  readonly text: string | null;
+  /** Several statements of one Query: `text` is then their texts joined, without what stood between them. */
+  readonly joined: boolean;
+  /** Values by their number from 1, as printed by PostgreSQL; the server logs fewer where binding failed. */
+  readonly params: ReadonlyMap<number, string | null>;
+  readonly sqlstate: string | null;
+}
+
+export const noParams: ReadonlyMap<number, string | null> = new Map();
