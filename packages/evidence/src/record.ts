@@ -90,6 +90,7 @@ export const GapReason = z
     'decode_lost',
     'bad_framing',
     'tls_no_certificate',
+    'raw_lane',
     'journal_full',
     'spool_full',
     'recorder_crashed',

@@ -3,6 +3,7 @@
  * environment.
  */
 import { z } from 'zod';
+import { isLane } from './rawLanes.ts';
 
 const mebibyte = 1024 * 1024;
 const port = z.int().min(0).max(65_535);
@@ -200,6 +201,10 @@ const Log = z.strictObject({
     .describe('Least level written to stderr.'),
 });
 
+const cidr = z
+  .string()
+  .refine(isLane, { error: 'an address or network such as 10.1.2.0/24 or fd00::/8 is expected' });
+
 /** The recorder's configuration file. */
 export const RecorderConfig = z.strictObject({
   name: z
@@ -217,6 +222,13 @@ export const RecorderConfig = z.strictObject({
     .describe(
       'Accept a server that lets clients in without a challenge. Behind a recorder in the same host such ' +
         'a server trusts everybody.',
+    ),
+  rawLanes: z
+    .array(cidr)
+    .default([])
+    .describe(
+      'Networks of clients that are relayed unread: those that log in with a certificate of their own. Their sessions are ' +
+        'recorded with bytes only (gap `raw_lane`). Refused where the server is local, unless `trustUpstream`.',
     ),
   spool: Spool,
   journal: Journal.prefault({}),

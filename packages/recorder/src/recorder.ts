@@ -11,6 +11,7 @@ import type { ReelEntry } from './journalFormat.ts';
 import { type JournalRoom, journalRoom } from './journalRoom.ts';
 import { JournalWriter } from './journalWriter.ts';
 import { type Listener, listen } from './listener.ts';
+import { RawLanes } from './rawLanes.ts';
 import { RecorderError } from './recorderError.ts';
 import { recorderMetrics } from './recorderMetrics.ts';
 import type { RecorderStats } from './recorderStats.ts';
@@ -107,6 +108,7 @@ class Composition implements RunningRecorder {
       upstream: config.upstream,
       tls: () => this.#tls.material,
       upstreamTls: upstreamPlan(config),
+      rawLanes: new RawLanes(config.rawLanes),
       dropChannelBinding: config.upstream.tls.dropChannelBinding,
       trustUpstream: config.trustUpstream,
       inspectBytesMax: config.limits.inspectBytesMax,

@@ -16,6 +16,7 @@ export type RefusalReason =
   | 'upstream_tls_failed'
   | 'channel_binding_plaintext'
   | 'channel_binding_certificate'
+  | 'raw_lane_unchecked'
   | 'direct_tls'
   | 'stuffing'
   | 'startup_repeated'
@@ -58,8 +59,8 @@ const sentences: Readonly<Record<RefusalReason, Sentence | null>> = {
     message:
       'pgtape: the database speaks TLS, but this recorder has no certificate and cannot record inside TLS',
     hint:
-      'Give the recorder the certificate and key of the database (listen.tls), connect with sslmode=disable, or point the recorder at a listener of the database without TLS, ' +
-      'such as its unix socket.',
+      'Give the recorder the certificate and key of the database (listen.tls), connect with sslmode=disable, or point ' +
+      'the recorder at a listener of the database without TLS, such as its unix socket.',
   },
   tls_without_alpn: null,
   tls_client_certificate: {
@@ -88,6 +89,14 @@ const sentences: Readonly<Record<RefusalReason, Sentence | null>> = {
     sqlstate: '28000',
     message: 'pgtape: channel binding cannot hold: the recorder serves another certificate than the database',
     hint: 'Give the recorder the certificate and key of the database (listen.tls), or connect with channel_binding=disable.',
+  },
+  raw_lane_unchecked: {
+    sqlstate: '28000',
+    message:
+      'pgtape: this address is relayed unread, and the recorder cannot check there that the database asks for proof',
+    hint:
+      'The database is local to the recorder, where "trust" would let anybody in. Take the address out of rawLanes, or start ' +
+      'the recorder with --trust-upstream.',
   },
   direct_tls: null,
   stuffing: {

@@ -8,6 +8,7 @@ import { CancelTargets } from './cancelTargets.ts';
 import { Gauges } from './gauges.ts';
 import type { JournalWriter } from './journalWriter.ts';
 import { hold } from './pump.ts';
+import type { RawLanes } from './rawLanes.ts';
 import type { CancelTarget, RelayContext } from './relayContext.ts';
 import { RelaySession } from './relaySession.ts';
 import { RelayTurn } from './relayTurn.ts';
@@ -21,6 +22,7 @@ export interface RelayOptions {
   readonly tls: () => TlsMaterial;
   readonly upstreamTls: StartupPlan['upstream'];
   readonly dropChannelBinding: boolean;
+  readonly rawLanes: RawLanes;
   readonly trustUpstream: boolean;
   readonly inspectBytesMax: number;
   readonly startupMs: number;
@@ -50,6 +52,7 @@ export class Relay implements RelayContext {
   readonly upstream: UpstreamAddress;
   readonly upstreamTls: StartupPlan['upstream'];
   readonly dropChannelBinding: boolean;
+  readonly rawLanes: RawLanes;
   readonly cancelTargets = new CancelTargets<CancelTarget>();
   readonly trustUpstream: boolean;
   readonly inspectBytesMax: number;
@@ -78,6 +81,7 @@ export class Relay implements RelayContext {
     this.upstream = options.upstream;
     this.upstreamTls = options.upstreamTls;
     this.dropChannelBinding = options.dropChannelBinding;
+    this.rawLanes = options.rawLanes;
     this.trustUpstream = options.trustUpstream;
     this.inspectBytesMax = options.inspectBytesMax;
     this.startupMs = options.startupMs;

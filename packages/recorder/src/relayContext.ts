@@ -2,6 +2,7 @@
 import type { CancelTargets } from './cancelTargets.ts';
 import type { Gauges } from './gauges.ts';
 import type { JournalWriter } from './journalWriter.ts';
+import type { RawLanes } from './rawLanes.ts';
 import type { RelayTurn } from './relayTurn.ts';
 import type { StartupPlan } from './sessionStartup.ts';
 import type { TlsMaterial } from './tlsFiles.ts';
@@ -22,6 +23,7 @@ export interface RelayContext {
   readonly cancelTargets: CancelTargets<CancelTarget>;
   /** For the log, once for all sessions. */
   tellOnce(event: string, detail: string): void;
+  readonly rawLanes: RawLanes;
   readonly trustUpstream: boolean;
   readonly inspectBytesMax: number;
   readonly startupMs: number;

@@ -18,6 +18,7 @@ import {
 } from './journalFormat.ts';
 import { JournalWriter } from './journalWriter.ts';
 import { listen } from './listener.ts';
+import { RawLanes } from './rawLanes.ts';
 import { Relay, type RelayOptions } from './relay.ts';
 
 export interface JournalEntry {
@@ -151,6 +152,7 @@ export async function startRelay(options: TestRelayOptions): Promise<TestRelay> 
     tls: () => ({ served: null, upstream: noTls }),
     upstreamTls: 'mirror',
     dropChannelBinding: false,
+    rawLanes: new RawLanes([]),
     trustUpstream: true,
     inspectBytesMax: 1_048_576,
     startupMs: 5000,

@@ -190,7 +190,13 @@ export class RelaySession implements StartingSession, OpeningSession {
       this.toServer(chunk);
       return;
     }
-    if (this.number === 0) this.#open();
+    if (this.number === 0) {
+      this.#open();
+      if (this.#context.rawLanes.has(this.client.socket.remoteAddress)) {
+        this.#startup.enterLane(chunk);
+        return;
+      }
+    }
     this.#startup.fromClient(chunk);
   }
 

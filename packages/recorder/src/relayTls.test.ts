@@ -11,6 +11,7 @@ import {
   type TestCertificate,
 } from '@pgtape/testkit';
 import pg from 'pg';
+import { RawLanes } from './rawLanes.ts';
 import {
   cancelRequest,
   gather,
@@ -52,7 +53,12 @@ beforeAll(async () => {
     password,
     tls: { certificate: own.certificate, key: own.key, clientCa: people.certificate },
     settings: { fsync: 'off' },
-    hba: ['host trusted all 127.0.0.1/32 trust', 'host old all 127.0.0.1/32 md5'],
+    hba: ['host trusted all 127.0.0.1/32 trust', 'hostssl certified ann 127.0.0.1/32 cert'],
+  });
+  await using(await start({}), {}, async (client) => {
+    await client.query('create role ann login');
+    await client.query('create database certified owner ann');
+    await client.query('create database trusted');
   });
   plain = await startEmbeddedPostgres({ dir: join(root, 'plain'), password, settings: { fsync: 'off' } });
 }, 120_000);
@@ -496,4 +502,36 @@ describe('cancel', () => {
       });
     },
   );
+});
+
+describe('raw lanes', () => {
+  const lanes = new RawLanes(['127.0.0.0/8']);
+
+  it('a client that logs in with its own certificate is relayed unread, its bytes counted', async () => {
+    const relay = await start({ serve: other, more: { rawLanes: lanes, trustUpstream: true } });
+    const ssl = { ...trusting, cert: ann.certificate, key: ann.key };
+    await using(relay, { ssl, user: 'ann', database: 'certified', password: '' });
+    const close = (await closed(relay)) as { bytesFromServer: number };
+    expect(close).toMatchObject({ why: expect.stringMatching(/_closed$/) as unknown });
+    expect(close.bytesFromServer).toBeGreaterThan(300_000);
+    expect(ofKind(relay, 'gap')).toMatchObject([{ reason: 'raw_lane' }]);
+    const kinds = relay.entries().filter(({ session }) => session === 1);
+    expect(kinds.map(({ kind }) => kind)).toEqual(['open', 'gap', 'close']);
+  });
+
+  it('is refused where the server is local and R6 cannot be checked', async () => {
+    const relay = await start({ serve: other, more: { rawLanes: lanes } });
+    const client = await open(relay);
+    client.socket.write(startupMessage());
+    await client.ended;
+    client.socket.end();
+    expect(sqlstate(client.received())).toBe('28000');
+    expect(await closed(relay)).toMatchObject({ why: 'refused', reason: 'raw_lane_unchecked' });
+  });
+
+  it('another address is recorded as ever', async () => {
+    const relay = await start({ serve: own, more: { rawLanes: new RawLanes(['10.0.0.0/8']) } });
+    await using(relay, { ssl: trusting });
+    expect(ofKind(relay, 'gap')).toEqual([]);
+  });
 });

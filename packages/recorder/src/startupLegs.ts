@@ -6,6 +6,7 @@ import { type Binding, bindingOf } from './channelBinding.ts';
 import type { SecuredEntry } from './journalFormat.ts';
 import type { Leg } from './leg.ts';
 import type { RawReason } from './pumpPair.ts';
+import { isLocal } from './rawLanes.ts';
 import type { RefusalReason } from './refusal.ts';
 import type { RelayContext } from './relayContext.ts';
 import { SessionStartup, type StartupHost, type StartupPlan } from './sessionStartup.ts';
@@ -23,6 +24,7 @@ export interface StartingSession {
   readonly client: Leg;
   /** Connects first where that has not happened. */
   server(): Leg;
+  toServer(bytes: Buffer): void;
   /** Before the pumps are there, or with them. */
   sendToClient(bytes: Buffer): void;
   begin(packet: Buffer, exempt: boolean): void;
@@ -60,6 +62,17 @@ export class StartupLegs implements StartupHost {
   fromClient(chunk: Buffer): void {
     this.bytes += chunk.length;
     this.#startup.fromClient(chunk);
+  }
+
+  /** In place of `fromClient`, for clients that are relayed unread; R6 holds by where the server is. */
+  enterLane(chunk: Buffer): void {
+    const { upstream, trustUpstream } = this.#context;
+    if (!trustUpstream && isLocal(upstream.host)) {
+      this.#session.refuse('raw_lane_unchecked');
+      return;
+    }
+    this.#session.splice('raw_lane', 'clients of this address are relayed unread, as configured');
+    this.#session.toServer(chunk);
   }
 
   fromServer(chunk: Buffer): void {
