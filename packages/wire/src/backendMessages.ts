@@ -4,6 +4,7 @@
  * first four bytes are looked at.
  */
 import { Cursor } from './cursor.ts';
+import { backendTag } from './tag.ts';
 
 /** CommandComplete's tag, e.g. `INSERT 0 1`. */
 export function readCommandComplete(body: Uint8Array): string | null {
@@ -57,6 +58,36 @@ export function readAuthentication(body: Uint8Array): number | null {
   const cursor = new Cursor(body);
   const code = cursor.int32();
   return cursor.failed ? null : code;
+}
+
+const saslCode = 10;
+/** RFC 4422, 3.1. */
+const mechanismName = /^[A-Z0-9_-]{1,20}$/;
+
+/** Mechanisms of an AuthenticationSASL; null for any other request, and where one of the names is none. */
+export function readSaslMechanisms(body: Uint8Array): string[] | null {
+  const cursor = new Cursor(body);
+  if (cursor.int32() !== saslCode) return null;
+  const names: string[] = [];
+  while (!cursor.failed) {
+    const name = cursor.cstring();
+    if (name === '') return cursor.finished ? names : null;
+    if (!mechanismName.test(name)) return null;
+    names.push(name);
+  }
+  return null;
+}
+
+/** The whole message. */
+export function encodeSaslMechanisms(names: readonly string[]): Uint8Array {
+  const list = new TextEncoder().encode(`${names.map((name) => `${name}\0`).join('')}\0`);
+  const message = new Uint8Array(9 + list.length);
+  const view = new DataView(message.buffer);
+  view.setUint8(0, backendTag.Authentication);
+  view.setInt32(1, 8 + list.length);
+  view.setInt32(5, saslCode);
+  message.set(list, 9);
+  return message;
 }
 
 /** Transaction status: idle, in a transaction, in a failed transaction. */

@@ -2,6 +2,7 @@ export {
   type ColumnDescription,
   type CopyResponse,
   commandRows,
+  encodeSaslMechanisms,
   type Negotiation,
   type Notification,
   type ParameterStatus,
@@ -15,6 +16,7 @@ export {
   readParameterStatus,
   readReadyForQuery,
   readRowDescription,
+  readSaslMechanisms,
 } from './backendMessages.ts';
 export { Cursor } from './cursor.ts';
 export { type ErrorFields, type ErrorToEncode, encodeError, readError } from './errorResponse.ts';
