@@ -72,6 +72,15 @@ export const drivers: readonly Driver[] = [
     build: pythonBuild,
     command: pythonCommand,
   },
+  {
+    name: 'pgx',
+    title: 'pgx v5',
+    pins: { file: 'go.mod', pattern: /^require github\.com\/jackc\/(pgx\/v5) v([\d.]+)/gm },
+    scram: 'plus',
+    tools: [{ version: ['go', 'version'], from: 'Go 1.25 or newer' }],
+    build: [['go', 'build', '-trimpath', '-o', 'scenario', '.']],
+    command: ['./scenario'],
+  },
 ];
 
 /** What every scenario must show, by the transcript's `step`. */
