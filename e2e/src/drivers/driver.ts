@@ -81,6 +81,19 @@ export const drivers: readonly Driver[] = [
     build: [['go', 'build', '-trimpath', '-o', 'scenario', '.']],
     command: ['./scenario'],
   },
+  {
+    name: 'tokio-postgres',
+    title: 'tokio-postgres, TLS by rustls',
+    pins: { file: 'Cargo.lock', pattern: /name = "(tokio-postgres(?:-rustls)?)"\nversion = "([\d.]+)"/g },
+    scram: 'plus',
+    tools: [{ version: ['cargo', '--version'], from: 'Rust 1.85 or newer, and a C compiler' }],
+    build: [
+      ['cargo', 'build', '--locked', '--quiet', '--target-dir', 'target'],
+      ['mv', 'target/debug/scenario', 'scenario'],
+      ['rm', '-rf', 'target'],
+    ],
+    command: ['./scenario'],
+  },
 ];
 
 /** What every scenario must show, by the transcript's `step`. */
