@@ -4,11 +4,11 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
+import { bootId } from '@pgtape/process';
 import type { RecorderConfig } from './config.ts';
 import type { ReelEntry } from './journalFormat.ts';
 import type { JournalRoom } from './journalRoom.ts';
 import type { Spool } from './spool.ts';
-import { bootId } from './spoolLock.ts';
 import type { WorkerPlan } from './workerPlan.ts';
 
 /** Hash of what decides how much of a session is recorded; rules will be part of it once there are any. */
