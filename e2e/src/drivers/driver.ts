@@ -72,6 +72,28 @@ export const drivers: readonly Driver[] = [
     build: pythonBuild,
     command: pythonCommand,
   },
+  {
+    name: 'pgx',
+    title: 'pgx v5',
+    pins: { file: 'go.mod', pattern: /^require github\.com\/jackc\/(pgx\/v5) v([\d.]+)/gm },
+    scram: 'plus',
+    tools: [{ version: ['go', 'version'], from: 'Go 1.25 or newer' }],
+    build: [['go', 'build', '-trimpath', '-o', 'scenario', '.']],
+    command: ['./scenario'],
+  },
+  {
+    name: 'tokio-postgres',
+    title: 'tokio-postgres, TLS by rustls',
+    pins: { file: 'Cargo.lock', pattern: /name = "(tokio-postgres(?:-rustls)?)"\nversion = "([\d.]+)"/g },
+    scram: 'plus',
+    tools: [{ version: ['cargo', '--version'], from: 'Rust 1.85 or newer, and a C compiler' }],
+    build: [
+      ['cargo', 'build', '--locked', '--quiet', '--target-dir', 'target'],
+      ['mv', 'target/debug/scenario', 'scenario'],
+      ['rm', '-rf', 'target'],
+    ],
+    command: ['./scenario'],
+  },
 ];
 
 /** What every scenario must show, by the transcript's `step`. */

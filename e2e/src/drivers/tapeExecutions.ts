@@ -10,7 +10,8 @@ export const namedDifferences = {
   query_is_one_entry: 'the server logs a Query of several statements once, the tape one record a statement',
   empty_execute_is_not_logged: 'the server does not log an Execute of an empty query',
   parameters_not_logged: 'the server logs parameters only of what bound, and one where a value was refused',
-  text_parameter_as_sent: "the log prints a text parameter as the type's output, the tape as it was sent",
+  text_parameter_as_sent:
+    "the log prints a text parameter, and the text inside a binary jsonb, as the type's output, the tape as it was sent",
   untold_type_as_bytes:
     "a binary parameter of a type nobody told, or of the database's own (enum, composite), is taped as its bytes",
   long_value_as_prefix: "a value over the tape's bound is taped as a prefix with the SHA-256 of the whole",
@@ -19,7 +20,7 @@ export const namedDifferences = {
 export type NamedDifference = keyof typeof namedDifferences;
 
 export interface ParameterForm {
-  /** `sent`: text format, as sent; `printed`: decoded from binary; `bytes`: binary of a type nobody told; `failed`: did not decode. */
+  /** `sent`: text, as sent; `printed`: decoded from binary; `bytes`: binary of a type nobody told; `failed`: did not decode. */
   readonly kind: 'sent' | 'printed' | 'bytes' | 'failed';
   /** Of the whole value's wire bytes, where the tape holds a prefix. */
   readonly sha256: string | null;
@@ -46,10 +47,14 @@ function paramsOf(record: ArchivedRecord): ReadonlyMap<number, string | null> {
   return new Map(params.map(({ v }, index) => [index + 1, v]));
 }
 
-function formOf({ enc, format, sha256 }: Parameter): ParameterForm {
+/** Types whose binary form is text as the client wrote it, which the server parses and prints its own way. */
+const textInside = ['jsonb', 'jsonpath'];
+
+function formOf({ enc, format, sha256, type }: Parameter): ParameterForm {
   const whole = sha256 ?? null;
   if (enc !== 'text') return { kind: enc === 'hex' ? 'bytes' : 'failed', sha256: whole };
-  return { kind: format === 'text' ? 'sent' : 'printed', sha256: whole };
+  const isSent = format === 'text' || textInside.includes(type);
+  return { kind: isSent ? 'sent' : 'printed', sha256: whole };
 }
 
 function formsOf(record: ArchivedRecord): ReadonlyMap<number, ParameterForm> {
