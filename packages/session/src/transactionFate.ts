@@ -140,8 +140,12 @@ export class TransactionFate {
 
   /** The session ended; `committing` when something that commits was on its way. */
   ended(committing: boolean): Decision | null {
-    if (this.empty) return null;
-    return this.#end(committing || this.#unsure || this.#internal ? 'unknown' : 'rolled_back', false);
+    const error = this.#commitError;
+    this.#commitError = null;
+    if (this.empty && error === null) return null;
+    const outcome = committing || this.#unsure || this.#internal ? 'unknown' : 'rolled_back';
+    const decision = this.#end(outcome, false);
+    return error === null ? decision : { ...decision, error };
   }
 
   #end(outcome: Outcome, chain: boolean): Decision {
