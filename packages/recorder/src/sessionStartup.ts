@@ -115,6 +115,17 @@ export class SessionStartup {
     }
   }
 
+  /** The server's leg begins anew, with this packet; what the client said behind its own is still to come. */
+  again(packet: Buffer, residue: Buffer): void {
+    this.#gate.push(residue);
+    if (this.#server === 'tls') {
+      this.#server = 'plain';
+      this.#isDone = false;
+      this.#packet = packet;
+      this.#ask('packet');
+    } else this.#begin(packet);
+  }
+
   clientSecured(): void {
     this.#client = 'tls';
     this.#proceed();
@@ -220,10 +231,15 @@ export class SessionStartup {
       case 'unsupported':
         if (this.#needsTls(packet, false)) break;
         // The server answers a version it does not speak better than we could.
-        this.#isDone = true;
-        this.#host.begin(packet, startup.kind === 'startup' && asksForReplication(startup.parameters));
+        this.#begin(packet);
         break;
     }
+  }
+
+  #begin(packet: Buffer): void {
+    const startup = readStartup(packet);
+    this.#isDone = true;
+    this.#host.begin(packet, startup.kind === 'startup' && asksForReplication(startup.parameters));
   }
 
   /** @returns true while the packet waits for the server's leg to speak TLS */
