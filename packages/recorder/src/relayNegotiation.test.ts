@@ -10,6 +10,7 @@ import { type EmbeddedPostgres, startEmbeddedPostgres } from '@pgtape/testkit';
 import { readNegotiate, readStartup } from '@pgtape/wire';
 import {
   authentication,
+  cancelRequest,
   connectTo,
   frame,
   gather,
@@ -46,6 +47,7 @@ describe('in front of PostgreSQL', () => {
       dir: join(root, 'cluster'),
       password: 'plant-1f0e-secret',
       settings: { fsync: 'off' },
+      hba: ['host template1 postgres 127.0.0.1/32 password'],
     });
   }, 120_000);
   afterAll(async () => {
@@ -86,6 +88,37 @@ describe('in front of PostgreSQL', () => {
     expect(direct).not.toBe('');
     expect(await answer(relay.port, packet)).toBe(direct);
   });
+
+  it.each([
+    { name: '3.0, four bytes', version: 0x30000, keyBytes: 4 },
+    { name: '3.2, thirty-two bytes', version: 0x30002, keyBytes: 32 },
+  ])(
+    'the key of $name cancels, is known to be its session, and is not journaled',
+    async ({ version, keyBytes }) => {
+      const relay = await startRelay({ serverPort: postgres.port, trustUpstream: false });
+      cleanups.push(relay.close);
+      const client = await connectTo(relay.port);
+      client.socket.write(startup(version, { database: 'template1' }));
+      await until(() => client.received().includes(authentication(3)), 'challenge');
+      client.socket.write(frame('p', 'plant-1f0e-secret\0'));
+      await until(() => client.received().includes(ready), 'ready');
+      const told = client.received();
+      const at = told.indexOf(Buffer.from([0x4b, 0, 0, 0, 8 + keyBytes]));
+      const key = told.subarray(at + 9, at + 9 + keyBytes);
+      client.socket.write(frame('Q', 'select pg_sleep(30)\0'));
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      const cancel = await connectTo(relay.port);
+      cancel.socket.write(cancelRequest(told.readUInt32BE(at + 5), key));
+      await cancel.ended;
+      cancel.socket.end();
+      await until(() => client.received().includes('57014'), 'cancelled');
+      client.socket.destroy();
+      const targets = relay.entries().filter(({ kind }) => kind === 'cancelled');
+      expect(targets.map(({ body }) => body.toString())).toEqual(['{"target":1}']);
+      expect(key).toHaveLength(keyBytes);
+      expect(relay.journalBytes().includes(key)).toBe(false);
+    },
+  );
 });
 
 /** Takes any version and option, unlike every server there is; with `says` it answers so. */

@@ -166,6 +166,32 @@ describe('SessionStartup', () => {
       events: [cancel, S, 'server tls'],
       did: ['server SSLRequest', 'secure server', 'cancel'],
     },
+    {
+      name: 'something between the S of the server and its handshake',
+      events: [ssl, S, ['<', Buffer.from('E')]],
+      did: [
+        'server SSLRequest',
+        'client S',
+        'secure client',
+        'secure server',
+        'refuse upstream_unintelligible',
+      ],
+    },
+    {
+      name: 'a cancel whose key is empty',
+      events: [['>', cancelRequest(1, Buffer.alloc(0))]],
+      did: ['refuse startup_length'],
+    },
+    {
+      name: 'a cancel with the longest key',
+      events: [['>', cancelRequest(1, Buffer.alloc(256))]],
+      did: ['cancel'],
+    },
+    {
+      name: 'a cancel with a key too long',
+      events: [['>', cancelRequest(1, Buffer.alloc(257))]],
+      did: ['refuse startup_length'],
+    },
     { name: 'a cancel without a key', events: [['>', untyped(80_877_102)]], did: ['refuse startup_length'] },
 
     {

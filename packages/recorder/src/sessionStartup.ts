@@ -49,6 +49,10 @@ const refusedEncryption = Buffer.from('N');
 const acceptedEncryption = Buffer.from('S');
 const sslRequest = Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]);
 
+/** Length, code and pid; a key of 1 to 256 bytes follows (`ProcessCancelRequestPacket`). */
+const cancelHeadBytes = 12;
+const cancelBytesMax = cancelHeadBytes + 256;
+
 type Encryption = 'ssl_request' | 'gssenc_request';
 type LegState = 'plain' | 'securing' | 'tls';
 
@@ -98,6 +102,8 @@ export class SessionStartup {
   /** The server's answer to SSLRequest. */
   fromServer(chunk: Buffer): void {
     const asking = this.#asking;
+    // A server speaks in TLS only after it was spoken to: these bytes are somebody else's.
+    if (this.isSecuringServer) this.#refuse('upstream_unintelligible');
     if (asking === null) return;
     this.#asking = null;
     const answer = chunk[0] as number;
@@ -220,6 +226,10 @@ export class SessionStartup {
         this.#encryption(startup.kind, packet);
         break;
       case 'cancel_request':
+        if (packet.length <= cancelHeadBytes || packet.length > cancelBytesMax) {
+          this.#refuse('startup_length');
+          break;
+        }
         if (this.#needsTls(packet, this.#host.cancelsTlsSession(packet))) break;
         this.#isDone = true;
         this.#host.cancel(packet);
