@@ -54,7 +54,7 @@ export class SessionOpening {
   #isAsked = false;
   /** What server and client speak is known to be decodable. */
   #isSettled: boolean;
-  /** Another opening takes the place of this one. */
+  /** Refused, or another opening takes the place of this one. */
   #isOver = false;
 
   constructor(plan: OpeningPlan, host: OpeningHost) {
@@ -154,6 +154,7 @@ export class SessionOpening {
     if (offered === null) return message;
     const judged = judgeOffer(this.#plan.binding, offered, this.#plan.dropChannelBinding);
     if ('refusal' in judged) {
+      this.#isOver = true;
       this.#host.refuse(judged.refusal);
       return empty;
     }
