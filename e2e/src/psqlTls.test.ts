@@ -13,6 +13,19 @@ const ann = makeCertificate({ name: 'ann', issuer: people });
 const database = (): TestCertificate =>
   makeCertificate({ name: 'database', names: ['localhost', '127.0.0.1'], issuer: authority });
 
+const versionText = spawnSync('psql', ['--version'], { encoding: 'utf8' }).stdout;
+const major = Number(/\d+/.exec(versionText)?.[0] ?? 0);
+const newer =
+  major < 17
+    ? []
+    : [
+        { name: 'sslnegotiation=direct', env: { PGSSLMODE: 'verify-full', PGSSLNEGOTIATION: 'direct' } },
+        {
+          name: 'sslnegotiation=direct channel_binding=require',
+          env: { PGSSLMODE: 'verify-full', PGSSLNEGOTIATION: 'direct', PGCHANNELBINDING: 'require' },
+        },
+      ];
+
 describe('psql in TLS', () => {
   let stack: Stack;
   let dir = '';
@@ -76,7 +89,7 @@ describe('psql in TLS', () => {
     rmSync(dir, { recursive: true, force: true });
   }, 60_000);
 
-  it.each([
+  it.each<{ name: string; env: Readonly<Record<string, string>> }>([
     { name: 'sslmode=verify-full', env: { PGSSLMODE: 'verify-full' } },
     {
       name: 'sslmode=verify-full channel_binding=require',
@@ -93,6 +106,7 @@ describe('psql in TLS', () => {
       env: { PGSSLMODE: 'verify-full', PGSSLMAXPROTOCOLVERSION: 'TLSv1.2', PGCHANNELBINDING: 'require' },
     },
     { name: 'gssencmode=prefer', env: { PGSSLMODE: 'verify-full', PGGSSENCMODE: 'prefer' } },
+    ...newer,
     { name: 'sslmode=disable', env: { PGSSLMODE: 'disable' } },
     { name: 'a wrong password', env: { PGSSLMODE: 'verify-full', PGPASSWORD: 'wrong' } },
     {

@@ -242,6 +242,7 @@ describe('writeLine of what does not fit', () => {
           certificate: { subject: long, issuer: long, serial: long },
         },
         cancels: 'unknown',
+        clamped: true,
         ready: true,
       },
     },

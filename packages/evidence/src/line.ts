@@ -129,6 +129,7 @@ function openedFields(d: DraftOf<'opened'>): string {
     optionalTls(',"tls_client":', d.tls_client) +
     optionalTls(',"tls_server":', d.tls_server) +
     optionalText(',"cancels":', d.cancels) +
+    (d.clamped ? ',"clamped":true' : '') +
     `,"ready":${d.ready}}`
   );
 }

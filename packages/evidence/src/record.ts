@@ -191,6 +191,13 @@ export const Opened = z
         'Of a CancelRequest (`protocol` is `cancel`): the session it is for, known by pid and key; `unknown` when none of ' +
           'the open ones has them.',
       ),
+    clamped: z
+      .literal(true)
+      .optional()
+      .describe(
+        'The server would have spoken a newer protocol than the recorder can decode: it was asked again, for at most 3.2 ' +
+          'without options, and the client was told so (NegotiateProtocolVersion).',
+      ),
     ready: z.boolean().describe('False when the session ended before its first ReadyForQuery.'),
   })
   .describe('A session became ready, or ended before it could.');

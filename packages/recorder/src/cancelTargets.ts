@@ -7,33 +7,38 @@ import { timingSafeEqual } from 'node:crypto';
 const pidAt = 8;
 const keyAt = 12;
 
-interface Target<S> {
-  readonly key: Buffer;
-  readonly session: S;
+/** What a CancelRequest has to know of the session it is for. */
+export interface CancelTarget {
+  /** In the reel. */
+  readonly number: number;
+  readonly isServerSecured: boolean;
 }
 
-export class CancelTargets<S extends object> {
+export class CancelTargets {
   /** A pid is a session's until the server gives it to another one. */
-  readonly #byPid = new Map<number, Target<S>>();
-  readonly #pids = new WeakMap<S, number>();
+  readonly #byPid = new Map<number, { readonly key: Buffer; readonly target: CancelTarget }>();
+  /** By session. */
+  readonly #pids = new Map<number, number>();
 
-  add(pid: number, key: Buffer, session: S): void {
-    this.#byPid.set(pid, { key, session });
-    this.#pids.set(session, pid);
+  add(pid: number, key: Buffer, target: CancelTarget): void {
+    this.#byPid.set(pid, { key, target });
+    this.#pids.set(target.number, pid);
   }
 
   /** The session is over. */
-  remove(session: S): void {
+  remove(session: number): void {
     const pid = this.#pids.get(session);
-    if (pid !== undefined && this.#byPid.get(pid)?.session === session) this.#byPid.delete(pid);
+    if (pid === undefined) return;
+    this.#pids.delete(session);
+    if (this.#byPid.get(pid)?.target.number === session) this.#byPid.delete(pid);
   }
 
   /** @param packet a whole CancelRequest */
-  find(packet: Buffer): S | null {
+  find(packet: Buffer): CancelTarget | null {
     if (packet.length <= keyAt) return null;
-    const target = this.#byPid.get(packet.readUInt32BE(pidAt));
+    const found = this.#byPid.get(packet.readUInt32BE(pidAt));
     const key = packet.subarray(keyAt);
-    if (target === undefined || target.key.length !== key.length) return null;
-    return timingSafeEqual(target.key, key) ? target.session : null;
+    if (found === undefined || found.key.length !== key.length) return null;
+    return timingSafeEqual(found.key, key) ? found.target : null;
   }
 }

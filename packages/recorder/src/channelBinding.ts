@@ -15,6 +15,10 @@ export interface BoundLegs {
   readonly server: Uint8Array | null;
 }
 
+export function isServerTls(binding: Binding): boolean {
+  return binding !== 'neither' && binding !== 'client_only';
+}
+
 /** libpq says of its own accord that it required channel binding, but not what could be done about it. */
 export function tellOfBinding(
   binding: Binding,

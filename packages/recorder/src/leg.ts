@@ -47,19 +47,31 @@ export class Leg {
     this.#socket.destroy();
   }
 
+  /** Closes it; nothing of it is told any more. */
+  abandon(): void {
+    this.#unlisten();
+    this.#socket.destroy();
+  }
+
   /** Goes on inside TLS; `unread` was read from the plain socket and is the beginning of it. */
   secure<S extends TLSSocket>(start: (plain: Socket) => S, unread: Buffer): S {
     const plain = this.#socket;
-    plain.off('data', this.#onChunk).off('end', this.#onEnd);
-    plain.off('error', this.#onError).off('close', this.#onClosed);
-    // The secured socket tells of it; an error without a listener would end the process.
-    plain.on('error', () => {});
+    // The secured socket tells of what happens from here on.
+    this.#unlisten();
     plain.pause();
     if (unread.length > 0) plain.unshift(unread);
     const secured = start(plain);
     this.#socket = secured;
     this.#listen();
     return secured;
+  }
+
+  #unlisten(): void {
+    const socket = this.#socket;
+    socket.off('data', this.#onChunk).off('end', this.#onEnd);
+    socket.off('error', this.#onError).off('close', this.#onClosed);
+    // An error without a listener would end the process.
+    socket.on('error', () => {});
   }
 
   #listen(): void {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type DraftRecord, Opened } from '@pgtape/evidence';
 import { defaultLimits } from '@pgtape/session';
+import { encodeNegotiate } from '@pgtape/wire';
 import { type DecoderSnapshot, ReelDecoder } from './decoder.ts';
 import { JournalBuilder, say } from './journalBuilder.testing.ts';
 import type { SecuredEntry } from './journalFormat.ts';
@@ -54,6 +55,10 @@ const server: SecuredEntry = {
   tls: { version: 'TLSv1.2', cipher: 'ECDHE-ECDSA-AES256-GCM-SHA384' },
 };
 
+const newer = Buffer.from(say.startup('eve'));
+newer.writeInt32BE(0x3270f, 4);
+const clampedTo = Buffer.from(encodeNegotiate({ protocol: '3.2', unrecognized: [] }));
+
 function tape(): JournalBuilder {
   const builder = new JournalBuilder(mkdtempSync(join(tmpdir(), 'pgtape-opened-')));
   builder.open(1);
@@ -78,6 +83,12 @@ function tape(): JournalBuilder {
   builder.startup(3, cancelRequest(8, Buffer.alloc(0)));
   builder.cancelled(3, { target: null });
   builder.close(3, 'server_closed');
+  builder.open(4);
+  builder.startup(4, newer);
+  builder.turn();
+  builder.startup(4, say.startup('eve'));
+  builder.server(4, clampedTo);
+  builder.close(4, 'client_closed');
   builder.close(1);
   builder.end();
   return builder;
@@ -100,8 +111,14 @@ describe('opened', () => {
       },
       { session: id(2), tls: false, protocol: 'cancel', pid: 7, cancels: id(1), ready: false },
       { session: id(3), tls: false, protocol: 'cancel', pid: 8, cancels: 'unknown', ready: false },
+      { session: id(4), protocol: '3.2', user: 'eve', clamped: true },
     ]);
-    expect(whole.map((draft) => 'cancels' in draft)).toEqual([false, true, true]);
+    expect(whole.map((draft) => ['cancels' in draft, 'clamped' in draft])).toEqual([
+      [false, false],
+      [true, false],
+      [true, false],
+      [false, true],
+    ]);
   });
 
   it('the same from any snapshot in between', () => {

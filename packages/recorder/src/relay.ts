@@ -9,7 +9,7 @@ import { Gauges } from './gauges.ts';
 import type { JournalWriter } from './journalWriter.ts';
 import { hold } from './pump.ts';
 import type { RawLanes } from './rawLanes.ts';
-import type { CancelTarget, RelayContext } from './relayContext.ts';
+import type { RelayContext } from './relayContext.ts';
 import { RelaySession } from './relaySession.ts';
 import { RelayTurn } from './relayTurn.ts';
 import type { StartupPlan } from './sessionStartup.ts';
@@ -53,7 +53,7 @@ export class Relay implements RelayContext {
   readonly upstreamTls: StartupPlan['upstream'];
   readonly dropChannelBinding: boolean;
   readonly rawLanes: RawLanes;
-  readonly cancelTargets = new CancelTargets<CancelTarget>();
+  readonly cancelTargets = new CancelTargets();
   readonly trustUpstream: boolean;
   readonly inspectBytesMax: number;
   readonly startupMs: number;

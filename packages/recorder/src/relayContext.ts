@@ -8,19 +8,13 @@ import type { StartupPlan } from './sessionStartup.ts';
 import type { TlsMaterial } from './tlsFiles.ts';
 import type { UpstreamAddress } from './upstream.ts';
 
-/** What a CancelRequest has to know of the session it is for. */
-export interface CancelTarget {
-  readonly number: number;
-  readonly isServerSecured: boolean;
-}
-
 export interface RelayContext {
   readonly upstream: UpstreamAddress;
   /** A connection looks once: both of its legs use what it saw. */
   readonly tls: TlsMaterial;
   readonly upstreamTls: StartupPlan['upstream'];
   readonly dropChannelBinding: boolean;
-  readonly cancelTargets: CancelTargets<CancelTarget>;
+  readonly cancelTargets: CancelTargets;
   /** For the log, once for all sessions. */
   tellOnce(event: string, detail: string): void;
   readonly rawLanes: RawLanes;

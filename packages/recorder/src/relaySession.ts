@@ -96,7 +96,7 @@ export class RelaySession implements StartingSession, OpeningSession {
   begin(packet: Buffer, exempt: boolean): void {
     const context = this.#context;
     const max = exempt ? context.sessionsMax + exemptSessions : context.sessionsMax;
-    if (context.sessionsOpen >= max) {
+    if (!this.#isCounted && context.sessionsOpen >= max) {
       this.refuse('sessions_max');
       return;
     }
@@ -109,10 +109,19 @@ export class RelaySession implements StartingSession, OpeningSession {
     context.turn.after(() => {
       if (this.isDeaf) return;
       const pumps = this.#startPumps();
-      this.#opening = new OpeningLegs(this, context, pumps, this.#startup.binding);
+      this.#opening = new OpeningLegs(this, context, pumps, this.#startup.openingFacts(packet));
       this.#opening.begin(this.#startup.residue());
       if (!pumps.toServer.isHeld) this.client.socket.resume();
     });
+  }
+
+  askAgain(packet: Buffer, residue: Buffer): void {
+    this.#upstream?.abandon();
+    this.#upstream = null;
+    this.#isConnected = false;
+    this.#opening = null;
+    this.#pumps = null;
+    this.#startup.again(packet, residue);
   }
 
   cancel(packet: Buffer): void {
@@ -292,10 +301,6 @@ export class RelaySession implements StartingSession, OpeningSession {
     else this.#startup.fromServer(chunk);
   }
 
-  get isServerSecured(): boolean {
-    return this.#startup.isServerSecured;
-  }
-
   #serverEnded(): void {
     if (this.isDeaf) return;
     this.#farewell.decide(this.#terminate.isSeen ? 'terminated' : 'server_closed');
@@ -359,6 +364,7 @@ export class RelaySession implements StartingSession, OpeningSession {
   }
 
   #countOpen(): void {
+    if (this.#isCounted) return;
     this.#isCounted = true;
     this.#context.sessionsOpen += 1;
   }
@@ -376,7 +382,7 @@ export class RelaySession implements StartingSession, OpeningSession {
     this.#startup.stopTimer();
     if (this.#deadline !== null) clearTimeout(this.#deadline);
     if (this.#isCancel) this.#context.cancelsOpen -= 1;
-    this.#context.cancelTargets.remove(this);
+    this.#context.cancelTargets.remove(this.number);
     this.#farewell.clear();
     const { journal, turn, gauges } = this.#context;
     if (this.#isCounted) this.#context.sessionsOpen -= 1;

@@ -3,9 +3,17 @@
  * before it has asked for proof, nothing of the server the client that R6 forbids; the names of SASL
  * mechanisms and the cancel key are picked up on the way. Knows no sockets.
  */
-import { backendTag, encodeSaslMechanisms, readBackendKey, readSaslMechanisms } from '@pgtape/wire';
+import {
+  backendTag,
+  encodeSaslMechanisms,
+  type Negotiation,
+  readBackendKey,
+  readNegotiate,
+  readSaslMechanisms,
+} from '@pgtape/wire';
 import { AuthGate } from './authGate.ts';
 import { type Binding, judgeChoice, judgeOffer } from './channelBinding.ts';
+import { type Asked, clampedAnswer, isKnown } from './negotiation.ts';
 import { OpeningReplies } from './openingReplies.ts';
 import type { RefusalReason } from './refusal.ts';
 import { SaslChoice } from './saslChoice.ts';
@@ -19,6 +27,8 @@ export interface OpeningHost {
   chose(mechanism: string): void;
   /** What a CancelRequest has to show; the key stays in memory. */
   keyed(pid: number, key: Buffer): void;
+  /** The server would speak what the decoder does not know: it has to be asked again, for less. */
+  clamp(): void;
   refuse(reason: RefusalReason): void;
 }
 
@@ -26,6 +36,10 @@ export interface OpeningPlan {
   readonly trustUpstream: boolean;
   readonly binding: Binding;
   readonly dropChannelBinding: boolean;
+  /** What the client asked for beyond what the decoder knows; null: nothing. */
+  readonly asked: Asked | null;
+  /** It has been left out of what the server was asked. */
+  readonly isClamped: boolean;
 }
 
 const pidBytes = 4;
@@ -38,10 +52,15 @@ export class SessionOpening {
   readonly #replies = new OpeningReplies((tag, body, message) => this.#reply(tag, body, message));
   #choice: SaslChoice | null = null;
   #isAsked = false;
+  /** What server and client speak is known to be decodable. */
+  #isSettled: boolean;
+  /** Refused, or another opening takes the place of this one. */
+  #isOver = false;
 
   constructor(plan: OpeningPlan, host: OpeningHost) {
     this.#plan = plan;
     this.#host = host;
+    this.#isSettled = plan.asked === null;
     this.#auth = plan.trustUpstream ? null : new AuthGate();
   }
 
@@ -50,14 +69,18 @@ export class SessionOpening {
     return this.#choice !== null;
   }
 
+  /** Nothing of the client may reach the server yet. */
+  get mustWait(): boolean {
+    return !this.#plan.trustUpstream || (!this.#isSettled && !this.#plan.isClamped);
+  }
+
   /** @returns false once it is over: what comes then is none of its business */
   fromServer(chunk: Buffer): boolean {
-    if (this.#auth === null) {
-      this.#pass(chunk);
-      return !this.#replies.isOver;
-    }
-    const { phase, forward } = this.#auth.push(chunk);
+    if (this.#isOver) return false;
+    const { phase, forward } = this.#auth?.push(chunk) ?? { phase: 'passed', forward: chunk };
     this.#pass(forward);
+    if (this.#isOver) return false;
+    if (this.#auth === null && !this.#isSettled && !this.#replies.isOver) return true;
     if (phase === 'trusting') this.#host.refuse('upstream_trusts');
     else if (phase === 'broken') this.#host.refuse('upstream_unintelligible');
     else if (phase !== 'waiting' && !this.#isAsked) {
@@ -95,6 +118,33 @@ export class SessionOpening {
   }
 
   #reply(tag: number, body: Buffer, message: Buffer): Buffer {
+    if (this.#isOver) return empty;
+    if (tag === backendTag.NegotiateProtocolVersion) return this.#negotiated(readNegotiate(body), message);
+    const settled = this.#settle(null);
+    if (settled === null) return empty;
+    const reply = this.#answered(tag, body, message);
+    return settled.length === 0 ? reply : Buffer.concat([settled, reply]);
+  }
+
+  #negotiated(answer: Negotiation | null, message: Buffer): Buffer {
+    const settled = this.#settle(answer);
+    if (settled === null) return empty;
+    return settled.length === 0 ? message : settled;
+  }
+
+  /** @returns what the client has to be told besides; null: nothing, this opening is over */
+  #settle(answer: Negotiation | null): Buffer | null {
+    const { asked, isClamped } = this.#plan;
+    if (this.#isSettled || asked === null) return empty;
+    this.#isSettled = true;
+    if (isClamped) return Buffer.from(clampedAnswer(asked, answer));
+    if (isKnown(asked, answer)) return empty;
+    this.#isOver = true;
+    this.#host.clamp();
+    return null;
+  }
+
+  #answered(tag: number, body: Buffer, message: Buffer): Buffer {
     if (tag === backendTag.BackendKeyData) {
       const pid = readBackendKey(body);
       if (pid !== null) this.#host.keyed(pid, Buffer.from(body.subarray(pidBytes)));
@@ -104,6 +154,7 @@ export class SessionOpening {
     if (offered === null) return message;
     const judged = judgeOffer(this.#plan.binding, offered, this.#plan.dropChannelBinding);
     if ('refusal' in judged) {
+      this.#isOver = true;
       this.#host.refuse(judged.refusal);
       return empty;
     }

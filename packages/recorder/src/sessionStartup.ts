@@ -49,6 +49,10 @@ const refusedEncryption = Buffer.from('N');
 const acceptedEncryption = Buffer.from('S');
 const sslRequest = Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]);
 
+/** Length, code and pid; a key of 1 to 256 bytes follows (`ProcessCancelRequestPacket`). */
+const cancelHeadBytes = 12;
+const cancelBytesMax = cancelHeadBytes + 256;
+
 type Encryption = 'ssl_request' | 'gssenc_request';
 type LegState = 'plain' | 'securing' | 'tls';
 
@@ -98,6 +102,8 @@ export class SessionStartup {
   /** The server's answer to SSLRequest. */
   fromServer(chunk: Buffer): void {
     const asking = this.#asking;
+    // A server speaks in TLS only after it was spoken to: these bytes are somebody else's.
+    if (this.isSecuringServer) this.#refuse('upstream_unintelligible');
     if (asking === null) return;
     this.#asking = null;
     const answer = chunk[0] as number;
@@ -113,6 +119,17 @@ export class SessionStartup {
       this.#host.splice('bad_framing', 'the server answered an encryption request with neither N nor S');
       this.#host.sendToClient(chunk);
     }
+  }
+
+  /** The server's leg begins anew, with this packet; what the client said behind its own is still to come. */
+  again(packet: Buffer, residue: Buffer): void {
+    this.#gate.push(residue);
+    if (this.#server === 'tls') {
+      this.#server = 'plain';
+      this.#isDone = false;
+      this.#packet = packet;
+      this.#ask('packet');
+    } else this.#begin(packet);
   }
 
   clientSecured(): void {
@@ -209,6 +226,10 @@ export class SessionStartup {
         this.#encryption(startup.kind, packet);
         break;
       case 'cancel_request':
+        if (packet.length <= cancelHeadBytes || packet.length > cancelBytesMax) {
+          this.#refuse('startup_length');
+          break;
+        }
         if (this.#needsTls(packet, this.#host.cancelsTlsSession(packet))) break;
         this.#isDone = true;
         this.#host.cancel(packet);
@@ -220,10 +241,15 @@ export class SessionStartup {
       case 'unsupported':
         if (this.#needsTls(packet, false)) break;
         // The server answers a version it does not speak better than we could.
-        this.#isDone = true;
-        this.#host.begin(packet, startup.kind === 'startup' && asksForReplication(startup.parameters));
+        this.#begin(packet);
         break;
     }
+  }
+
+  #begin(packet: Buffer): void {
+    const startup = readStartup(packet);
+    this.#isDone = true;
+    this.#host.begin(packet, startup.kind === 'startup' && asksForReplication(startup.parameters));
   }
 
   /** @returns true while the packet waits for the server's leg to speak TLS */

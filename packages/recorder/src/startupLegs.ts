@@ -5,6 +5,7 @@
 import { type Binding, bindingOf } from './channelBinding.ts';
 import type { SecuredEntry } from './journalFormat.ts';
 import type { Leg } from './leg.ts';
+import type { OpeningFacts } from './openingLegs.ts';
 import type { RawReason } from './pumpPair.ts';
 import { isLocal } from './rawLanes.ts';
 import type { RefusalReason } from './refusal.ts';
@@ -41,6 +42,9 @@ export class StartupLegs implements StartupHost {
   readonly #timer: NodeJS.Timeout;
   readonly #tls: TlsMaterial;
   #isClientSecured = false;
+  /** The client's StartupMessage. */
+  #packet: Buffer | null = null;
+  #isClamped = false;
   /** DER of its certificate, once its leg speaks TLS. */
   #server: Uint8Array | null = null;
   /** Bytes of the client, behind the last packet as well. */
@@ -79,6 +83,20 @@ export class StartupLegs implements StartupHost {
     this.#startup.fromServer(chunk);
   }
 
+  /** The server's leg begins anew with this packet; `residue` came behind the client's own. */
+  again(packet: Buffer, residue: Buffer): void {
+    this.#isClamped = true;
+    this.#server = null;
+    this.bytes += residue.length;
+    this.#startup.again(packet, residue);
+  }
+
+  /** Of the session that begins with `packet`. */
+  openingFacts(packet: Buffer): OpeningFacts {
+    this.#packet ??= packet;
+    return { packet: this.#packet, isClamped: this.#isClamped, binding: this.binding };
+  }
+
   /** Bytes that came behind the last packet; they belong to the session that follows. */
   residue(): Buffer {
     const residue = this.#startup.residue();
@@ -93,10 +111,6 @@ export class StartupLegs implements StartupHost {
 
   get isSecuringServer(): boolean {
     return this.#startup.isSecuringServer;
-  }
-
-  get isServerSecured(): boolean {
-    return this.#server !== null;
   }
 
   /** What SCRAM's channel binding would be over. */

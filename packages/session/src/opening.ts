@@ -28,6 +28,7 @@ export interface OpeningState {
   readonly tlsClient?: TlsFacts | null;
   readonly tlsServer?: TlsFacts | null;
   readonly cancels?: string | null;
+  readonly clamped?: boolean;
 }
 
 /**
@@ -67,6 +68,8 @@ export class Opening {
   tlsServer: TlsFacts | null = null;
   /** Of a cancel request: the session it is for, or `unknown`. */
   cancels: string | null = null;
+  /** The recorder asked the server for less than the client did. */
+  clamped = false;
 
   constructor(openedAt: Instant) {
     this.openedAt = openedAt;
@@ -84,6 +87,8 @@ export class Opening {
     const given = packet.parameters;
     const of = (name: string): string =>
       Object.hasOwn(given, name) ? (given[name] ?? '').slice(0, nameMax) : '';
+    // A second one is the recorder's own, in place of the client's.
+    this.clamped = this.protocol !== '';
     this.protocol = packet.protocol;
     this.user = of('user');
     this.database = of('database') || this.user;
@@ -144,6 +149,7 @@ export class Opening {
       ...(this.tlsClient !== null && { tls_client: this.tlsClient }),
       ...(this.tlsServer !== null && { tls_server: this.tlsServer }),
       ...(this.cancels !== null && { cancels: this.cancels }),
+      ...(this.clamped && { clamped: true as const }),
       ready,
     };
     tape.put(draft, this.openedAt.wallUs, this.openedAt.monoNs);
@@ -151,10 +157,10 @@ export class Opening {
 
   state(): OpeningState {
     const { openedAt, protocol, user, database, applicationName, auth } = this;
-    const { serverVersion, pid, replication, told, fatal, tlsClient, tlsServer, cancels } = this;
+    const { serverVersion, pid, replication, told, fatal, tlsClient, tlsServer, cancels, clamped } = this;
     return {
       ...{ openedAt, protocol, user, database, applicationName, auth },
-      ...{ serverVersion, pid, replication, told, fatal, tlsClient, tlsServer, cancels },
+      ...{ serverVersion, pid, replication, told, fatal, tlsClient, tlsServer, cancels, clamped },
     };
   }
 

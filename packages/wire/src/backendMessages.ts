@@ -119,6 +119,20 @@ export function readNegotiate(body: Uint8Array): Negotiation | null {
   return { protocol: `${version >>> 16}.${version & 0xffff}`, unrecognized };
 }
 
+/** The whole message. */
+export function encodeNegotiate({ protocol, unrecognized }: Negotiation): Uint8Array {
+  const [major = 0, minor = 0] = protocol.split('.').map(Number);
+  const list = new TextEncoder().encode(unrecognized.map((name) => `${name}\0`).join(''));
+  const message = new Uint8Array(13 + list.length);
+  const view = new DataView(message.buffer);
+  view.setUint8(0, backendTag.NegotiateProtocolVersion);
+  view.setInt32(1, 12 + list.length);
+  view.setInt32(5, (major << 16) | minor);
+  view.setInt32(9, unrecognized.length);
+  message.set(list, 13);
+  return message;
+}
+
 export interface ColumnDescription {
   readonly name: string;
   readonly oid: number;
