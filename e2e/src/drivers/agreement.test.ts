@@ -97,6 +97,11 @@ describe('tape against log', () => {
     ],
     ['no error', replaced(3, statement(5, 'SELECT 1/$1', { params: [param('0')] })), log],
     ['half of a Query', tape.filter(({ n }) => n !== 4), log],
+    [
+      'another function',
+      [statement(2, 'x', { sql: null, function_oid: 957, protocol: 'function' })],
+      line('duration: 0.1 ms  fastpath function call: "lo_open" (OID 952)'),
+    ],
     ['an empty log', tape, ''],
   ] as const)('finds it: %s', (_, records, text) => {
     expect(findings(records, text)).not.toEqual([]);

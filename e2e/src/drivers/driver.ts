@@ -94,6 +94,48 @@ export const drivers: readonly Driver[] = [
     ],
     command: ['./scenario'],
   },
+  {
+    name: 'pgjdbc',
+    title: 'pgjdbc',
+    pins: { file: 'jars.sha256', pattern: /(postgresql)-([\d.]+)\.jar/g },
+    scram: 'plus',
+    tools: [
+      { version: ['javac', '-version'], from: 'a JDK, 17 or newer' },
+      { version: ['mvn', '--version'], from: 'Maven 3.8 or newer' },
+    ],
+    build: [
+      [
+        'mvn',
+        '--batch-mode',
+        '--quiet',
+        'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy',
+        '-Dartifact=org.postgresql:postgresql:42.7.13',
+        '-DoutputDirectory=.',
+      ],
+      ['sha256sum', '--check', '--quiet', 'jars.sha256'],
+      [
+        'javac',
+        '-encoding',
+        'UTF-8',
+        '-cp',
+        'postgresql-42.7.13.jar',
+        '-d',
+        'classes',
+        'Scenario.java',
+        'Session.java',
+        'Typed.java',
+      ],
+    ],
+    // Short-lived: the optimising compiler and parallel collectors would cost more than they give.
+    command: [
+      'java',
+      '-XX:TieredStopAtLevel=1',
+      '-XX:+UseSerialGC',
+      '-cp',
+      'classes:postgresql-42.7.13.jar',
+      'Scenario',
+    ],
+  },
 ];
 
 /** What every scenario must show, by the transcript's `step`. */

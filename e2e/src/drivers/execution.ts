@@ -1,7 +1,7 @@
 /** One execution as an account of it says: the server's log and the tape are both turned into these. */
 
 export interface Execution {
-  /** SQL as sent; null where no text is known: FunctionCall, or an error raised by the commit itself. */
+  /** SQL as sent; `function <OID>` of a FunctionCall; null where there is none: an error raised by the commit itself. */
   readonly text: string | null;
   /** Several statements of one Query: `text` is then their texts joined, without what stood between them. */
   readonly joined: boolean;
@@ -11,3 +11,5 @@ export interface Execution {
 }
 
 export const noParams: ReadonlyMap<number, string | null> = new Map();
+
+export const functionText = (oid: string | number): string => `function ${oid}`;

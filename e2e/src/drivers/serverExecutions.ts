@@ -1,7 +1,7 @@
 /** The server's own account of what each backend executed, from its JSON log. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Execution, noParams } from './execution.ts';
+import { type Execution, functionText, noParams } from './execution.ts';
 
 /** What a server must be started with: one entry per execution, when it ends, with its parameters. */
 export const jsonLogSettings = {
@@ -67,7 +67,7 @@ export function loggedParams(text: string): Map<number, string | null> {
 }
 
 const ended =
-  /^duration: [\d.]+ ms {2}(?:(?<kind>statement|execute [^:]*): (?<text>.*)|fastpath function call: .*|(?:parse|bind) [^:]*: .*)$/s;
+  /^duration: [\d.]+ ms {2}(?:(?<kind>statement|execute [^:]*): (?<text>.*)|fastpath function call: .* \(OID (?<oid>\d+)\)|(?:parse|bind) [^:]*: .*)$/s;
 const bound = /(?:portal|statement)(?: ".*")? (?:with parameters: |parameter )(\$1.*|\$\d+ = .*)$/s;
 
 /** What one log entry says was executed; null when it tells of something else. */
@@ -75,12 +75,9 @@ export function executionOf(entry: LogEntry): Execution | null {
   if (entry.error_severity === 'LOG') {
     const found = ended.exec(entry.message);
     if (found === null) return null;
-    const text = found.groups?.text;
-    if (text === undefined) {
-      return entry.message.includes('  fastpath ')
-        ? { text: null, joined: false, params: noParams, sqlstate: null }
-        : null;
-    }
+    const { text = null, oid = null } = found.groups ?? {};
+    if (oid !== null) return { text: functionText(oid), joined: false, params: noParams, sqlstate: null };
+    if (text === null) return null;
     const params = /^Parameters: (.*)$/s.exec(entry.detail ?? '')?.[1];
     return {
       text,

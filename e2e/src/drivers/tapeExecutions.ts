@@ -2,7 +2,7 @@
 import type { Parameter } from '@pgtape/evidence';
 import type { TapedSession } from '../serverLog.ts';
 import type { ArchivedRecord } from '../stack.ts';
-import { type Execution, noParams } from './execution.ts';
+import { type Execution, functionText, noParams } from './execution.ts';
 
 /** Every way in which the tape may say more than the server's log, or say it differently. */
 export const namedDifferences = {
@@ -10,6 +10,7 @@ export const namedDifferences = {
   query_is_one_entry: 'the server logs a Query of several statements once, the tape one record a statement',
   empty_execute_is_not_logged: 'the server does not log an Execute of an empty query',
   parameters_not_logged: 'the server logs parameters only of what bound, and one where a value was refused',
+  function_arguments_not_logged: 'the server logs which function a FunctionCall runs, not its arguments',
   text_parameter_as_sent:
     "the log prints a text parameter, and the text inside a binary jsonb, as the type's output, the tape as it was sent",
   untold_type_as_bytes:
@@ -79,8 +80,9 @@ function joined(parts: readonly ArchivedRecord[]): TapedExecution {
 }
 
 function single(record: ArchivedRecord): TapedExecution {
+  const oid = record.function_oid as number | undefined;
   return {
-    text: record.sql as string | null,
+    text: oid === undefined ? (record.sql as string | null) : functionText(oid),
     joined: false,
     params: paramsOf(record),
     sqlstate: sqlstateOf(record),
