@@ -162,7 +162,7 @@ function checkMarks(
   const bounds = new Map<number, [number, number]>();
   for (const draft of records.filter(isStatement).filter(ran)) {
     const done = draft.outcome === 'completed' || draft.outcome === 'suspended';
-    if (!done || draft.continues !== undefined || !/^insert into mark/.test(draft.sql ?? '')) continue;
+    if (!done || draft.continues !== undefined || !/^[;\s]*insert into mark/.test(draft.sql ?? '')) continue;
     // An Execute of a portal that is done is told as completed with nothing done.
     const k = Number(/values \((\d+)\)/.exec(draft.sql ?? '')?.[1] ?? draft.params?.[0]?.v);
     const [low, high] = bounds.get(k) ?? [0, 0];

@@ -61,6 +61,38 @@ const cases = [
     ],
   },
   {
+    name: "an error that is no statement's own fails an open block, and is told at its end",
+    script: [
+      q('begin; insert 1', 'BEGIN,INSERT 0 1', 'T'),
+      '> !C 5800\n> S\n< E 08P01\n< Z E',
+      q('rollback', 'ROLLBACK', 'I'),
+    ],
+    records: [
+      '2 completed query 1/2 [begin] <BEGIN> I-',
+      '3 completed query 2/2 [insert 1] <INSERT 0 1> exact -T',
+      '4 completed query [rollback] <ROLLBACK> exact EI',
+      '5 tx rolled_back explicit 2-4 08P01',
+    ],
+  },
+  {
+    name: "an error that is no statement's own, undone with its savepoint",
+    script: [
+      q('begin; savepoint a; insert 1', 'BEGIN,SAVEPOINT,INSERT 0 1', 'T'),
+      '> !C 5800\n> S\n< E 08P01\n< Z E',
+      q('rollback to a', 'ROLLBACK', 'T'),
+      q('commit', 'COMMIT', 'I'),
+    ],
+    records: [
+      '2 completed query 1/3 [begin] <BEGIN> I-',
+      '3 completed query 2/3 [savepoint a] <SAVEPOINT> --',
+      '4 completed query 3/3 [insert 1] <INSERT 0 1> exact -T',
+      '5 completed query [rollback to a] <ROLLBACK> exact ET',
+      '6 tx rolled_back explicit 4-4 to=a 08P01',
+      '7 completed query [commit] <COMMIT> exact TI',
+      '8 tx committed explicit 2-3 5-7',
+    ],
+  },
+  {
     name: 'COMMIT amid a pipeline commits what precedes it [D5]',
     script: [
       '> P -|insert 1\n> B -|-\n> E -\n> P -|commit\n> B -|-\n> E -\n> P -|insert 2\n> B -|-\n> E -\n> S',
