@@ -1,4 +1,5 @@
 /** TLS on either leg, in front of a real PostgreSQL: what of SCRAM's channel binding works, and what is said where it cannot. */
+import { createHash } from 'node:crypto';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect as connectPlain, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -248,6 +249,42 @@ describe.each([{ rewrapAccepted: true }, { rewrapAccepted: false }])(
     });
   },
 );
+
+describe.each<{ name: string; setting: Setting }>([
+  { name: 'TLS on both legs', setting: { serve: own } },
+  { name: 'TLS to the client only', setting: { serve: own, mode: 'disable' } },
+])('$name', ({ setting }) => {
+  it('20 MB in and out come as they were sent', async () => {
+    const relay = await start(setting);
+    await using(relay, { ssl: trusting }, async (client) => {
+      const text = 'zeile 🐘 '.repeat(2_000_000);
+      const { rows } = await client.query('select md5($1::text) as sum, $1::text as back', [text]);
+      expect(rows[0].sum).toBe(createHash('md5').update(text).digest('hex'));
+      expect(rows[0].back === text).toBe(true);
+    });
+  });
+
+  it('R7: a client that does not read is not read ahead of', async () => {
+    const relay = await start(setting);
+    await using(relay, { ssl: trusting }, async (client) => {
+      const { stream } = (client as unknown as { connection: { stream: Socket } }).connection;
+      const before = relay.relay.bytesFromServer;
+      const rows = client.query("select repeat('x', 1000000) as x from generate_series(1, 100)");
+      stream.pause();
+      let read = -1;
+      await until(() => {
+        const isStill = read === relay.relay.bytesFromServer && read > before;
+        read = relay.relay.bytesFromServer;
+        return isStill;
+      }, 'the relay stops reading');
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      // What kernel buffers and one buffer of each socket take, of 100 MB.
+      expect(relay.relay.bytesFromServer - before).toBeLessThan(30_000_000);
+      stream.resume();
+      expect((await rows).rowCount).toBe(100);
+    });
+  });
+});
 
 describe('what cannot work is told to the client', () => {
   it.each<{
