@@ -5,12 +5,13 @@
  * taken round by round against pgbouncer's turn of the same round.
  */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { decodeJournalDirectory } from '@pgtape/recorder';
 import { freePort } from '@pgtape/testkit';
 import { type Stack, startStack } from './stack.ts';
 
@@ -202,6 +203,36 @@ async function workerCounts(stack: Stack): Promise<{ cpuUs: number; statements: 
   return { cpuUs: metric('worker_cpu_seconds_total') * 1e6, statements: metric('statements_total') };
 }
 
+/** Statements of the run whose journal is kept: it has to fit the journal's first file, later ones are trimmed. */
+const keptStatements = 40_000;
+const decodeRuns = 7;
+
+/** Journals a short run and keeps a copy of the reel: what the evidence thread costs apart from waiting, disks and sockets. */
+async function keepJournal(stack: Stack): Promise<string> {
+  const perClient = Math.floor(keptStatements / Number(flags.clients));
+  const load = ['-n', '-S', '-M', String(flags.mode), '-c', String(flags.clients), '-t', String(perClient)];
+  await pgbench(stack, stack.ports.recorder, load);
+  const files = readdirSync(stack.journalDir, { recursive: true, encoding: 'utf8' });
+  const first = files.find((name) => name.endsWith('/00000001.journal'));
+  if (first === undefined) throw new Error(`no first file of a journal in ${stack.journalDir}`);
+  const kept = mkdtempSync(join(tmpdir(), 'pgtape-kept-'));
+  const reelDir = join(kept, basename(dirname(first)));
+  cpSync(join(stack.journalDir, dirname(first)), reelDir, { recursive: true });
+  return reelDir;
+}
+
+/** The kept journal decoded again and again on this thread, from frames to sealed, compressed OTLP: once cold, then hot. */
+function pipelineCost(reelDir: string): string {
+  const runs = Array.from({ length: decodeRuns }, () => decodeJournalDirectory(reelDir));
+  const costs = runs.map(({ cpuUs, statements }) => cpuUs / statements);
+  const [first = 0, ...hot] = costs;
+  const { statements = 0 } = runs[0] ?? {};
+  return (
+    `frames to compressed OTLP, the pipeline alone: ${median(hot).toFixed(2)} us of CPU per statement ` +
+    `(median of ${hot.map((us) => us.toFixed(1)).join(' ')}; cold ${first.toFixed(1)}; ${statements} statements)`
+  );
+}
+
 async function main(): Promise<void> {
   if (flags.help) {
     process.stdout.write(
@@ -222,6 +253,7 @@ async function main(): Promise<void> {
     ];
     const samples = new Map<string, Sample[]>();
     const rounds = Number(flags.rounds);
+    const reelDir = await keepJournal(stack);
     for (const target of targets) await sample(stack, target);
     const warm = await workerCounts(stack);
     for (let round = 0; round < rounds; round += 1) {
@@ -236,8 +268,10 @@ async function main(): Promise<void> {
     process.stdout.write(
       `pgbench -S -M ${flags.mode} -c ${flags.clients}, ${rounds} interleaved rounds of ${flags.seconds} s, TCP on both legs\n` +
         `${table(samples)}\n${ratios(samples)}\n` +
-        `decode thread: ${((end.cpuUs - warm.cpuUs) / statements).toFixed(2)} us of CPU per statement over ${statements} statements, frames to compressed OTLP\n`,
+        `evidence thread: ${((end.cpuUs - warm.cpuUs) / statements).toFixed(2)} us of CPU per statement over ${statements} statements, ` +
+        `reading behind the writer, outbox, snapshots and sending included\n${pipelineCost(reelDir)}\n`,
     );
+    rmSync(dirname(reelDir), { recursive: true, force: true });
   } finally {
     bouncer?.process.kill('SIGTERM');
     if (bouncer !== null) rmSync(bouncer.dir, { recursive: true, force: true });

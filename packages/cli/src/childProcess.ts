@@ -4,8 +4,8 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { isRunning } from '@pgtape/process';
 import { CommandError, exitCode } from './exitCode.ts';
-import { isRunning } from './processStatus.ts';
 
 /** What a child says once it serves. */
 export interface ReadyMessage {

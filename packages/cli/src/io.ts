@@ -1,6 +1,7 @@
 /** What a command may touch of its process: streams, keys, environment, signals. Tests pass their own. */
+
+import { hangupIgnored } from './hangup.ts';
 import { keyboard, type Press } from './keyboard.ts';
-import { hangupIgnored } from './processStatus.ts';
 
 export interface Output {
   /** False when the reader is slow: wait for `drained` before the next write. */

@@ -6,12 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { isRunning } from '@pgtape/process';
 import { freePort } from '@pgtape/testkit';
 import pg from 'pg';
 import { writeBigArchive } from './archive.testing.ts';
 import { exitCode } from './exitCode.ts';
 import { type FakeIo, runFake } from './fakeIo.testing.ts';
-import { isRunning } from './processStatus.ts';
 import { upLayout } from './upLayout.ts';
 import { upHolder } from './upLock.ts';
 

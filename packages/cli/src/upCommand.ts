@@ -4,13 +4,13 @@ import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSy
 import { createServer } from 'node:net';
 import { dirname, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isRunning } from '@pgtape/process';
 import type { EmbeddedPostgres } from '@pgtape/testkit';
 import { Command, InvalidArgumentError } from 'commander';
 import { lastLines, type RunningChild, startChild } from './childProcess.ts';
 import { CommandError, exitCode, throwIfStopped } from './exitCode.ts';
 import type { Io } from './io.ts';
 import { paintFor } from './paint.ts';
-import { isRunning } from './processStatus.ts';
 import { Progress } from './progress.ts';
 import {
   type ChildLayout,

@@ -9,8 +9,8 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { isSameProcess, startOf } from '@pgtape/process';
 import { CommandError, exitCode } from './exitCode.ts';
-import { bornOf, isRunning } from './processStatus.ts';
 
 export interface UpHolder {
   readonly pid: number;
@@ -32,7 +32,7 @@ export interface UpLock {
 const takeoverMsMax = 10_000;
 
 function isAlive(holder: UpHolder): boolean {
-  return isRunning(holder.pid) && (holder.born === '' || bornOf(holder.pid) === holder.born);
+  return isSameProcess(holder.pid, holder.born);
 }
 
 function readHolder(file: string): UpHolder | null {
@@ -97,7 +97,7 @@ function takeOver(file: string, own: string): void {
 export function takeUpLock(file: string): UpLock {
   const own = `${file}.${process.pid}`;
   const write = (connection: string | null): void => {
-    const holder: UpHolder = { pid: process.pid, born: bornOf(process.pid), connection };
+    const holder: UpHolder = { pid: process.pid, born: startOf(process.pid), connection };
     writeFileSync(own, `${JSON.stringify(holder)}\n`, { mode: 0o600 });
   };
   write(null);

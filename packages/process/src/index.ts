@@ -11,5 +11,14 @@ export {
 export { type LogSink, logger } from './log.ts';
 export { Metrics } from './metrics.ts';
 export type { Environment } from './overlay.ts';
+export {
+  bootId,
+  isRunning,
+  isSameProcess,
+  lifeOf,
+  ourIdentity,
+  ProcessIdentity,
+  startOf,
+} from './processIdentity.ts';
 export { readSecretFile } from './secretFile.ts';
 export { startTelemetry, type Telemetry } from './telemetry.ts';

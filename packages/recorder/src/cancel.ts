@@ -1,7 +1,7 @@
 /**
  * Owns what is particular about a CancelRequest: its key never reaches the journal, and it waits for nobody.
  */
-import type { Socket } from 'node:net';
+import type { Leg } from './leg.ts';
 import type { RelayTurn } from './relayTurn.ts';
 
 /** Length, code and pid; the key follows (4 bytes, up to 256 since protocol 3.2). */
@@ -17,7 +17,7 @@ export function withoutCancelKey(packet: Buffer): Buffer {
  * be closed, because libpq waits for exactly that. A journal that cannot be written does not hold it up
  * (research: protocol 1.7).
  */
-export function forwardCancel(packet: Buffer, upstream: Socket, turn: RelayTurn): void {
+export function forwardCancel(packet: Buffer, upstream: Leg, turn: RelayTurn): void {
   turn.run();
   upstream.write(packet);
 }

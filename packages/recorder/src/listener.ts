@@ -4,6 +4,7 @@
  */
 import { createServer, type Server, type Socket } from 'node:net';
 import { RecorderError } from './recorderError.ts';
+import { keepAliveMs } from './upstream.ts';
 
 export interface Listener {
   readonly host: string;
@@ -12,8 +13,6 @@ export interface Listener {
   close(): void;
 }
 
-/** A client that has silently gone is noticed: nothing else would, the server sees only the recorder. */
-const keepAliveMs = 60_000;
 const backlogConnections = 1024;
 
 function explain(error: NodeJS.ErrnoException, host: string, port: number): RecorderError {

@@ -7,6 +7,7 @@ import type { CutSink, FrameCutter } from '@pgtape/wire';
 import { entryKind, side as sideNumber } from './journalFormat.ts';
 import type { JournalWriter } from './journalWriter.ts';
 import type { Forwarder, RelayTurn } from './relayTurn.ts';
+import { WriteThrough } from './writeThrough.ts';
 
 /** Why a source is not read; it is read again when none is left. */
 export const hold = {
@@ -61,6 +62,7 @@ export class Pump implements Forwarder {
   #borrowed = false;
   /** The last view of the source's read buffer. */
   #view: Buffer = empty;
+  readonly #through: WriteThrough;
   #isScheduled = false;
   #ending = false;
   #held = 0;
@@ -73,6 +75,7 @@ export class Pump implements Forwarder {
     this.#turn = parts.turn;
     this.#onBroken = parts.onBroken;
     this.#target.on('drain', this.#release);
+    this.#through = new WriteThrough(parts.target, this.#release);
   }
 
   /** True while a chunk in the source's read buffer waits: another read would overwrite it. */
@@ -155,8 +158,13 @@ export class Pump implements Forwarder {
     const wasBorrowed = this.#borrowed;
     this.#first = null;
     this.#borrowed = false;
-    if (more === null) target.write(first);
-    else {
+    if (more === null) {
+      if (this.#through.isReady) {
+        if (!this.#through.write(first)) this.hold(hold.target);
+        return;
+      }
+      target.write(first);
+    } else {
       this.#more = null;
       target.cork();
       target.write(first);

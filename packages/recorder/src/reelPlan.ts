@@ -4,17 +4,20 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
+import { bootId } from '@pgtape/process';
 import type { RecorderConfig } from './config.ts';
 import type { ReelEntry } from './journalFormat.ts';
 import type { JournalRoom } from './journalRoom.ts';
 import type { Spool } from './spool.ts';
-import { bootId } from './spoolLock.ts';
 import type { WorkerPlan } from './workerPlan.ts';
 
 /** Hash of what decides how much of a session is recorded; rules will be part of it once there are any. */
 function policyDigest(config: RecorderConfig): string {
   const { sqlBytesMax, paramBytesMax, inspectBytesMax } = config.limits;
-  const policy = { sqlBytesMax, paramBytesMax, inspectBytesMax, trustUpstream: config.trustUpstream };
+  const policy = {
+    ...{ sqlBytesMax, paramBytesMax, inspectBytesMax, trustUpstream: config.trustUpstream },
+    ...(config.rawLanes.length === 0 ? {} : { rawLanes: config.rawLanes }),
+  };
   return createHash('sha256').update(JSON.stringify(policy)).digest('hex');
 }
 

@@ -1,71 +1,64 @@
 /**
- * Owns one client connection: its two sockets, from the first byte until both are closed. Startup,
- * authentication and the pumps are parts of it; it decides only when which of them is in charge, and what the
- * close entry says.
+ * Owns one client connection: its two legs, from the first byte until both are closed. Startup, opening and
+ * the pumps are parts of it; it decides only when which of them is in charge, and what the close entry says.
  */
 import type { Socket } from 'node:net';
-import { AuthGate, type AuthStep } from './authGate.ts';
 import { forwardCancel, withoutCancelKey } from './cancel.ts';
 import { Farewell } from './farewell.ts';
 import { readInPlace } from './inPlace.ts';
+import { Leg } from './leg.ts';
+import { OpeningLegs, type OpeningSession } from './openingLegs.ts';
 import { hold } from './pump.ts';
 import { PumpPair, type RawReason } from './pumpPair.ts';
 import { type RefusalReason, refusalFrame } from './refusal.ts';
 import type { RelayContext } from './relayContext.ts';
-import { SessionStartup, type StartupHost } from './sessionStartup.ts';
+import { type StartingSession, StartupLegs } from './startupLegs.ts';
 import { TerminateWatch } from './terminateWatch.ts';
 import { connectUpstream, socketPath } from './upstream.ts';
 
 /** Replication is exempt from `sessionsMax`, but it asks for that before it has shown who it is: it gets so many more. */
 const exemptSessions = 64;
 
-export class RelaySession implements StartupHost {
-  readonly trustUpstream: boolean;
+export class RelaySession implements StartingSession, OpeningSession {
   readonly #context: RelayContext;
-  readonly #client: Socket;
+  readonly client: Leg;
   readonly #onClosed: (session: RelaySession) => void;
-  readonly #startup: SessionStartup;
+  readonly #startup: StartupLegs;
   readonly #terminate = new TerminateWatch();
   readonly #farewell = new Farewell();
-  readonly #startupTimer: NodeJS.Timeout;
   /** Number in the reel; 0 before the first byte. */
-  #number = 0;
-  #upstream: Socket | null = null;
+  number = 0;
+  #upstream: Leg | null = null;
   #isConnected = false;
   #pumps: PumpPair | null = null;
-  #auth: AuthGate | null = null;
-  #residue: Buffer | null = null;
+  #opening: OpeningLegs | null = null;
   #isCancel = false;
   /** Replication: never held up by the backlog, never limited. */
   #isExempt = false;
   /** Refused or over: nothing that still arrives matters. */
-  #isDeaf = false;
+  isDeaf = false;
   #isEnding = false;
   #isFinished = false;
   #isCounted = false;
   /** The server has not answered as a server of PostgreSQL: nothing of the client may reach it. */
   #isMuted = false;
   #deadline: NodeJS.Timeout | null = null;
-  #untypedBytes = 0;
 
   constructor(accepted: Socket, context: RelayContext, onClosed: (session: RelaySession) => void) {
-    const client = context.rewrapAccepted
-      ? readInPlace(accepted, (bytes, buffer) => this.#readClient(bytes, buffer))
-      : accepted;
-    this.#client = client;
     this.#context = context;
     this.#onClosed = onClosed;
-    this.trustUpstream = context.trustUpstream;
-    this.#startup = new SessionStartup(this);
-    this.#startupTimer = setTimeout(() => this.refuse('startup_timeout'), context.startupMs);
-    client.on('data', (chunk: Buffer) => this.#fromClient(chunk));
-    client.on('end', () => this.#clientEnded());
-    client.on('error', (error) => this.#clientFailed(error));
-    client.on('close', () => this.#clientClosed());
+    this.client = new Leg((onRead) => (context.rewrapAccepted ? readInPlace(accepted, onRead) : accepted), {
+      onRead: (bytes, buffer) => this.#readClient(bytes, buffer),
+      onChunk: (chunk) => this.#fromClient(chunk),
+      onEnd: () => this.#clientEnded(),
+      onError: (error) => this.#clientFailed(error),
+      onClosed: () => this.#clientClosed(),
+    });
+    this.#startup = new StartupLegs(this, context);
   }
 
   get bytesFromClient(): number {
-    return this.#untypedBytes + (this.#pumps?.toServer.bytes ?? 0);
+    return this.#startup.bytes + (this.#pumps?.toServer.bytes ?? 0);
   }
 
   get bytesFromServer(): number {
@@ -85,55 +78,50 @@ export class RelaySession implements StartupHost {
     this.#context.turn.run();
     this.#farewell.decide(this.#terminate.isSeen ? 'terminated' : 'recorder_stopped');
     this.#finish();
-    this.#client.destroy();
+    this.client.destroy();
     this.#upstream?.destroy();
   }
 
   // What the startup asks for.
 
-  record(packet: Buffer): void {
-    this.#context.journal.startup(this.#number, packet);
-    this.#context.turn.arm();
-  }
-
   sendToClient(bytes: Buffer): void {
     if (this.#pumps !== null) this.#pumps.toClient.take(bytes, false);
     else {
       this.#context.turn.after(() => {
-        if (!this.#isDeaf) this.#client.write(bytes);
+        if (!this.isDeaf) this.client.write(bytes);
       });
     }
-  }
-
-  sendToServer(bytes: Buffer): void {
-    this.#context.turn.after(() => {
-      if (!this.#isDeaf) this.#connect().write(bytes);
-    });
   }
 
   begin(packet: Buffer, exempt: boolean): void {
     const context = this.#context;
     const max = exempt ? context.sessionsMax + exemptSessions : context.sessionsMax;
-    if (context.sessionsOpen >= max) {
+    if (!this.#isCounted && context.sessionsOpen >= max) {
       this.refuse('sessions_max');
       return;
     }
     this.#isExempt = exempt;
     this.#countOpen();
-    this.record(packet);
-    this.sendToServer(packet);
+    this.#startup.record(packet);
+    this.#startup.sendToServer(packet);
     // Until the pumps are there nobody bounds what the client sends.
-    this.#client.pause();
+    this.client.socket.pause();
     context.turn.after(() => {
-      if (this.#isDeaf) return;
-      const { toServer } = this.#startPumps();
-      if (!this.trustUpstream) {
-        this.#auth = new AuthGate();
-        this.#residue = this.#startup.residue();
-        toServer.hold(hold.authentication);
-      } else this.#forwardResidue(this.#startup.residue());
-      if (!toServer.isHeld) this.#client.resume();
+      if (this.isDeaf) return;
+      const pumps = this.#startPumps();
+      this.#opening = new OpeningLegs(this, context, pumps, this.#startup.openingFacts(packet));
+      this.#opening.begin(this.#startup.residue());
+      if (!pumps.toServer.isHeld) this.client.socket.resume();
     });
+  }
+
+  askAgain(packet: Buffer, residue: Buffer): void {
+    this.#upstream?.abandon();
+    this.#upstream = null;
+    this.#isConnected = false;
+    this.#opening = null;
+    this.#pumps = null;
+    this.#startup.again(packet, residue);
   }
 
   cancel(packet: Buffer): void {
@@ -143,10 +131,12 @@ export class RelaySession implements StartupHost {
     }
     this.#isCancel = true;
     this.#context.cancelsOpen += 1;
-    clearTimeout(this.#startupTimer);
+    this.#startup.stopTimer();
     this.#destroyIn(this.#context.cancelMs);
-    this.#context.journal.startup(this.#number, withoutCancelKey(packet));
-    forwardCancel(packet, this.#connect(), this.#context.turn);
+    const target = this.#context.cancelTargets.find(packet)?.number ?? null;
+    this.#context.journal.startup(this.number, withoutCancelKey(packet));
+    this.#context.journal.cancelled(this.number, { target });
+    forwardCancel(packet, this.server(), this.#context.turn);
   }
 
   splice(reason: RawReason, detail: string): void {
@@ -160,35 +150,36 @@ export class RelaySession implements StartupHost {
   #destroyIn(ms: number): void {
     this.#deadline = setTimeout(() => {
       this.#farewell.decide('error', this.#isCancel ? 'cancel_timeout' : 'startup_timeout');
-      this.#isDeaf = true;
-      this.#client.destroy();
+      this.isDeaf = true;
+      this.client.destroy();
       this.#upstream?.destroy();
     }, ms);
   }
 
   refuse(reason: RefusalReason, detail?: string): void {
-    if (this.#isDeaf) return;
+    if (this.isDeaf) return;
     this.#context.gauges.countRefused(reason);
     this.#farewell.decide(reason === 'upstream_unreachable' ? 'error' : 'refused', reason);
     this.#context.turn.after(() => {
       const frame = refusalFrame(reason, detail);
-      if (frame === null) this.#client.destroy();
-      else this.#client.end(frame);
-      this.#farewell.linger(this.#client);
+      const { socket } = this.client;
+      if (frame === null) socket.destroy();
+      else socket.end(frame);
+      this.#farewell.linger(socket);
     });
-    this.#isDeaf = true;
+    this.isDeaf = true;
     this.#upstream?.destroy();
     // What still comes is read and dropped: unread bytes would turn our close into a reset that overtakes the
     // error.
     this.#pumps?.toServer.release(~0);
-    this.#client.resume();
+    this.client.socket.resume();
   }
 
   // The client's side.
 
   #readClient(bytes: number, buffer: Buffer): boolean {
     const pump = this.#pumps?.toServer;
-    if (pump === undefined || this.#isDeaf || this.#isMuted) {
+    if (pump === undefined || this.#opening !== null || this.isDeaf || this.#isMuted) {
       this.#fromClient(Buffer.from(buffer.subarray(0, bytes)));
       return true;
     }
@@ -199,23 +190,37 @@ export class RelaySession implements StartupHost {
   }
 
   #fromClient(chunk: Buffer): void {
-    if (this.#isDeaf || this.#isCancel || this.#isMuted) return;
-    if (this.#pumps !== null) {
-      this.#terminate.see(chunk);
-      this.#pumps.toServer.take(chunk, false);
+    if (this.isDeaf || this.#isCancel || this.#isMuted) return;
+    if (this.#opening !== null) {
+      this.#opening.fromClient(chunk);
       return;
     }
-    if (this.#number === 0) this.#open();
-    this.#untypedBytes += chunk.length;
+    if (this.#pumps !== null) {
+      this.toServer(chunk);
+      return;
+    }
+    if (this.number === 0) {
+      this.#open();
+      if (this.#context.rawLanes.has(this.client.socket.remoteAddress)) {
+        this.#startup.enterLane(chunk);
+        return;
+      }
+    }
     this.#startup.fromClient(chunk);
+  }
+
+  toServer(bytes: Buffer): void {
+    this.#terminate.see(bytes);
+    this.#pumps?.toServer.take(bytes, false);
   }
 
   /** At the first byte, so that probes that only connect leave no session on the tape. */
   #open(): void {
     const { upstream } = this.#context;
-    this.#number = this.#context.nextSession();
-    this.#context.journal.open(this.#number, {
-      client: { address: this.#client.remoteAddress ?? '', port: this.#client.remotePort ?? 0 },
+    this.number = this.#context.nextSession();
+    const { remoteAddress, remotePort } = this.client.socket;
+    this.#context.journal.open(this.number, {
+      client: { address: remoteAddress ?? '', port: remotePort ?? 0 },
       server: { address: socketPath(upstream) ?? upstream.host, port: upstream.port },
       tls: false,
     });
@@ -224,49 +229,56 @@ export class RelaySession implements StartupHost {
 
   #clientEnded(): void {
     if (this.#pumps !== null) {
+      this.#opening?.clientEnded();
       this.#farewell.decide(this.#terminate.isSeen ? 'terminated' : 'client_closed');
       this.#pumps.toServer.end();
-    } else if (!this.#isCancel && !this.#isDeaf) {
+    } else if (!this.#isCancel && !this.isDeaf) {
       this.#farewell.decide('client_closed');
-      this.#isDeaf = true;
-      this.#client.end();
+      this.isDeaf = true;
+      this.client.socket.end();
       this.#upstream?.destroy();
     }
   }
 
   #clientFailed(error: NodeJS.ErrnoException): void {
     if (this.#terminate.isSeen) this.#farewell.decide('terminated');
-    else this.#farewell.decide('error', `client_${error.code ?? 'error'}`);
+    else this.#farewell.decide('error', this.#startup.clientFailure ?? `client_${error.code ?? 'error'}`);
     this.#context.turn.run();
   }
 
   #clientClosed(): void {
+    const failure = this.#startup.clientFailure;
+    if (failure !== null) this.#farewell.decide('error', failure);
     const upstream = this.#upstream;
-    if (upstream !== null && !upstream.destroyed) {
-      upstream.destroySoon();
-      this.#farewell.linger(upstream);
+    if (upstream !== null && !upstream.isGone) {
+      upstream.socket.destroySoon();
+      this.#farewell.linger(upstream.socket);
     }
     this.#closed();
   }
 
   // The server's side.
 
-  #connect(): Socket {
-    this.#upstream ??= connectUpstream(this.#context.upstream, {
-      onConnected: () => {
-        this.#isConnected = true;
+  server(): Leg {
+    this.#upstream ??= new Leg(
+      (onRead) =>
+        connectUpstream(this.#context.upstream, onRead, () => {
+          this.#isConnected = true;
+        }),
+      {
+        onRead: (bytes, buffer) => this.#fromServer(bytes, buffer),
+        onChunk: (chunk) => this.#fromServerSecured(chunk),
+        onEnd: () => this.#serverEnded(),
+        onError: (error) => this.#serverFailed(error),
+        onClosed: () => this.#closed(),
       },
-      onRead: (bytes, buffer) => this.#fromServer(bytes, buffer),
-      onEnd: () => this.#serverEnded(),
-      onError: (error) => this.#serverFailed(error),
-      onClosed: () => this.#closed(),
-    });
+    );
     return this.#upstream;
   }
 
   #fromServer(bytes: number, buffer: Buffer): boolean {
     const pump = this.#pumps?.toClient;
-    if (pump === undefined || this.#auth !== null) {
+    if (pump === undefined || this.#opening !== null) {
       this.#fromServerEarly(Buffer.from(buffer.subarray(0, bytes)));
       return true;
     }
@@ -275,41 +287,33 @@ export class RelaySession implements StartupHost {
     return true;
   }
 
+  /** Inside TLS. */
+  #fromServerSecured(chunk: Buffer): void {
+    if (this.#pumps !== null && this.#opening === null) this.#pumps.toClient.take(chunk, false);
+    else this.#fromServerEarly(chunk);
+  }
+
   #fromServerEarly(chunk: Buffer): void {
-    if (this.#isDeaf) return;
-    if (this.#auth !== null) this.#authenticate(this.#auth.push(chunk));
-    else if (this.#isCancel) this.#client.write(chunk);
+    if (this.isDeaf) return;
+    if (this.#opening !== null) {
+      if (!this.#opening.fromServer(chunk)) this.#opening = null;
+    } else if (this.#isCancel) this.client.write(chunk);
     else this.#startup.fromServer(chunk);
   }
 
-  #authenticate(step: AuthStep): void {
-    if (step.forward.length > 0) this.#pumps?.toClient.take(step.forward, false);
-    if (step.phase === 'trusting') this.refuse('upstream_trusts');
-    else if (step.phase === 'broken') this.refuse('upstream_unintelligible');
-    else if (step.phase !== 'waiting') this.#answered(step.phase);
-  }
-
-  /** The server has asked for proof, or will not let anybody in: the client may speak. */
-  #answered(phase: AuthStep['phase']): void {
-    if (phase === 'passed' || phase === 'unframed') this.#auth = null;
-    if (this.#residue !== null) {
-      const residue = this.#residue;
-      this.#residue = null;
-      this.#forwardResidue(residue);
-      this.#pumps?.toServer.release(hold.authentication);
-    }
-  }
-
   #serverEnded(): void {
-    if (this.#isDeaf) return;
+    if (this.isDeaf) return;
     this.#farewell.decide(this.#terminate.isSeen ? 'terminated' : 'server_closed');
-    const rest = this.#auth?.drain();
-    if (rest !== undefined && rest.length > 0) this.#pumps?.toClient.take(rest, false);
+    this.#opening?.serverEnded();
     this.#endClient();
   }
 
   #serverFailed(error: NodeJS.ErrnoException): void {
-    if (this.#isDeaf) return;
+    if (this.isDeaf) return;
+    if (this.#startup.isSecuringServer) {
+      this.refuse('upstream_tls_failed', error.code ?? error.message);
+      return;
+    }
     if (!this.#isConnected && !this.#isCancel) {
       const { host, port } = this.#context.upstream;
       this.refuse('upstream_unreachable', `${host}:${port}: ${error.code ?? error.message}`);
@@ -324,12 +328,12 @@ export class RelaySession implements StartupHost {
    * What was received still reaches the client, then it is told the end; one that does not close is closed.
    */
   #endClient(): void {
-    const client = this.#client;
+    const client = this.client.socket;
     if (client.destroyed || this.#isEnding) return;
     this.#isEnding = true;
     // Its own end has to be noticed. Of a server that is gone for good, so has whatever else it sends.
     this.#pumps?.toServer.release(hold.backlog | hold.authentication);
-    if (this.#upstream?.destroyed === true) this.#pumps?.toServer.release(hold.target);
+    if (this.#upstream?.isGone === true) this.#pumps?.toServer.release(hold.target);
     this.#farewell.lingerWhenSent(client);
     if (this.#pumps !== null) this.#pumps.toClient.end();
     else if (this.#isCancel) client.end();
@@ -339,20 +343,13 @@ export class RelaySession implements StartupHost {
   // Both.
 
   #startPumps(): PumpPair {
-    clearTimeout(this.#startupTimer);
+    this.#startup.stopTimer();
     const { turn, isBacklogged } = this.#context;
-    const pumps = new PumpPair(this.#number, this.#client, this.#upstream as Socket, this.#context);
+    const pumps = new PumpPair(this.number, this.client.socket, this.server().socket, this.#context);
     this.#pumps = pumps;
     if (isBacklogged) this.hold(hold.backlog);
     if (turn.isFailing) this.hold(hold.journal);
     return pumps;
-  }
-
-  #forwardResidue(residue: Buffer): void {
-    if (residue.length === 0) return;
-    this.#untypedBytes -= residue.length;
-    this.#terminate.see(residue);
-    this.#pumps?.toServer.take(residue, false);
   }
 
   /**
@@ -360,38 +357,40 @@ export class RelaySession implements StartupHost {
    */
   #overrun(): boolean {
     this.#farewell.decide('error', 'read_overrun');
-    this.#isDeaf = true;
-    this.#client.destroy();
+    this.isDeaf = true;
+    this.client.destroy();
     this.#upstream?.destroy();
     return false;
   }
 
   #countOpen(): void {
+    if (this.#isCounted) return;
     this.#isCounted = true;
     this.#context.sessionsOpen += 1;
   }
 
   #closed(): void {
-    const isUpstreamClosed = this.#upstream === null || this.#upstream.destroyed;
-    if (this.#client.destroyed && isUpstreamClosed) this.#finish();
-    else if (isUpstreamClosed && !this.#isDeaf) this.#endClient();
+    const isUpstreamClosed = this.#upstream?.isGone ?? true;
+    if (this.client.isGone && isUpstreamClosed) this.#finish();
+    else if (isUpstreamClosed && !this.isDeaf) this.#endClient();
   }
 
   #finish(): void {
     if (this.#isFinished) return;
     this.#isFinished = true;
-    this.#isDeaf = true;
-    clearTimeout(this.#startupTimer);
+    this.isDeaf = true;
+    this.#startup.stopTimer();
     if (this.#deadline !== null) clearTimeout(this.#deadline);
     if (this.#isCancel) this.#context.cancelsOpen -= 1;
+    this.#context.cancelTargets.remove(this.number);
     this.#farewell.clear();
     const { journal, turn, gauges } = this.#context;
     if (this.#isCounted) this.#context.sessionsOpen -= 1;
     gauges.bytesFromClients += this.bytesFromClient;
     gauges.bytesFromServer += this.bytesFromServer;
-    if (this.#number === 0) gauges.silentConnections += 1;
+    if (this.number === 0) gauges.silentConnections += 1;
     else {
-      journal.close(this.#number, this.#farewell.entry(this.bytesFromClient, this.bytesFromServer));
+      journal.close(this.number, this.#farewell.entry(this.bytesFromClient, this.bytesFromServer));
       turn.arm();
     }
     this.#onClosed(this);

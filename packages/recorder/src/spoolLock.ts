@@ -3,32 +3,10 @@
  * whose holder cannot be seen (another container's process) is stale when it has not been touched for a
  * while.
  */
-import {
-  linkSync,
-  readFileSync,
-  readlinkSync,
-  renameSync,
-  rmSync,
-  statSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs';
-import { hostname } from 'node:os';
+import { linkSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { lifeOf, ourIdentity, ProcessIdentity } from '@pgtape/process';
 import { RecorderError } from './recorderError.ts';
-
-interface Holder {
-  readonly pid: number;
-  /**
-   * Clock ticks since boot, field 22 of /proc/PID/stat: tells a reused pid from the holder. '' where there is
-   * no /proc.
-   */
-  readonly started: string;
-  readonly boot: string;
-  /** PID namespace; the pid says nothing in another one. */
-  readonly namespace: string;
-  readonly host: string;
-}
 
 export interface SpoolLock {
   /** Says that the holder lives; at least every `staleMs / 2`. @returns false when somebody else holds the lock now */
@@ -47,60 +25,13 @@ function readOr(fallback: string, read: () => string): string {
   }
 }
 
-/** Id of this boot of the machine; '' where the system does not tell. */
-export function bootId(): string {
-  return readOr('', () => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim());
-}
-
-/** Fields of /proc/PID/stat behind the program's name, which may hold blanks and parentheses. */
-function statFields(pid: number): string[] {
-  const stat = readOr('', () => readFileSync(`/proc/${pid}/stat`, 'utf8'));
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-}
-
-function startedAt(pid: number): string {
-  return statFields(pid)[19] ?? '';
-}
-
-/** Ended, and only not yet waited for. */
-function isZombie(pid: number): boolean {
-  return /^[ZXx]/.test(statFields(pid)[0] ?? '');
-}
-
-function self(): Holder {
-  return {
-    pid: process.pid,
-    started: startedAt(process.pid),
-    boot: bootId(),
-    namespace: readOr('', () => readlinkSync('/proc/self/ns/pid')),
-    host: hostname(),
-  };
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
-/** `unknown`: its process cannot be looked up from here. */
+/** `unknown`: its process cannot be looked up from here, or the file is no lock. */
 function judge(text: string): 'dead' | 'alive' | 'unknown' {
-  let holder: Holder;
   try {
-    holder = JSON.parse(text) as Holder;
+    return lifeOf(ProcessIdentity.parse(JSON.parse(text)), ourIdentity());
   } catch {
     return 'unknown';
   }
-  const me = self();
-  if (holder.host !== me.host) return 'unknown';
-  // Two machines may have one name (cloned images, pods): a shared spool is watched before it is taken.
-  if (holder.boot !== me.boot) return 'unknown';
-  if (holder.namespace !== me.namespace) return 'unknown';
-  if (!isAlive(holder.pid) || isZombie(holder.pid)) return 'dead';
-  return startedAt(holder.pid) === holder.started ? 'alive' : 'dead';
 }
 
 async function isUntouched(file: string): Promise<boolean> {
@@ -147,7 +78,7 @@ function locked(file: string, text: string): RecorderError {
 /** @throws RecorderError `SPOOL_LOCKED` */
 export async function lockSpool(file: string): Promise<SpoolLock> {
   const own = `${file}.${process.pid}.${performance.now()}`;
-  const text = JSON.stringify(self());
+  const text = JSON.stringify(ourIdentity());
   writeFileSync(own, text, { mode: 0o600 });
   try {
     for (let attempt = 0; attempt < 3; attempt += 1) {

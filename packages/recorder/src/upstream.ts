@@ -11,35 +11,34 @@ export interface UpstreamAddress {
 
 /** Pages that were never read into take no memory, so an idle session does not pay for this. */
 export const readBufferBytes = 64 * 1024;
+/** A peer that has silently gone is noticed. */
+export const keepAliveMs = 60_000;
 
 /** `.s.PGSQL.5432`: libpq's name of the socket in its directory. */
 export function socketPath(address: UpstreamAddress): string | null {
   return address.host.startsWith('/') ? join(address.host, `.s.PGSQL.${address.port}`) : null;
 }
 
-export interface UpstreamEvents {
-  onConnected(): void;
-  /** Bytes lie in `buffer[0, bytes)` until the next read; false stops reading. */
-  onRead(bytes: number, buffer: Buffer): boolean;
-  /** Its end was read. */
-  onEnd(): void;
-  onError(error: NodeJS.ErrnoException): void;
-  onClosed(): void;
-}
-
 /**
- * Connects; half-open, without Nagle's delay. A connection that does not come about ends in onError and
- * onClosed.
+ * Connects; half-open, without Nagle's delay, with TCP's own probes of an idle connection. One that does not
+ * come about ends in 'error' and 'close'.
+ * @param onRead bytes lie in `buffer[0, bytes)` until the next read; false stops reading
  */
-export function connectUpstream(address: UpstreamAddress, events: UpstreamEvents): Socket {
+export function connectUpstream(
+  address: UpstreamAddress,
+  onRead: (bytes: number, buffer: Buffer) => boolean,
+  onConnected: () => void,
+): Socket {
   const path = socketPath(address);
   const socket = connect({
     ...(path === null ? { host: address.host, port: address.port } : { path }),
     allowHalfOpen: true,
     noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: keepAliveMs,
     onread: {
       buffer: Buffer.allocUnsafeSlow(readBufferBytes),
-      callback: (bytes, buffer) => events.onRead(bytes, buffer as Buffer),
+      callback: (bytes, buffer) => onRead(bytes, buffer as Buffer),
     },
   });
   const late = setTimeout(() => {
@@ -47,13 +46,8 @@ export function connectUpstream(address: UpstreamAddress, events: UpstreamEvents
   }, address.connectTimeoutMs);
   socket.once('connect', () => {
     clearTimeout(late);
-    events.onConnected();
+    onConnected();
   });
-  socket.on('end', () => events.onEnd());
-  socket.on('error', (error) => events.onError(error));
-  socket.once('close', () => {
-    clearTimeout(late);
-    events.onClosed();
-  });
+  socket.once('close', () => clearTimeout(late));
   return socket;
 }

@@ -1,3 +1,4 @@
+export { type ChunkedHop, type ChunkedHopOptions, startChunkedHop } from './chunkedHop.ts';
 export {
   type EmbeddedPostgres,
   type EmbeddedPostgresOptions,
@@ -13,3 +14,4 @@ export {
   preparePostgresHome,
 } from './postgresHome.ts';
 export { message, RawClient, type RawConnection, type RawFrame } from './rawClient.ts';
+export { type CertificateRequest, makeCertificate, type TestCertificate } from './testCertificate.ts';

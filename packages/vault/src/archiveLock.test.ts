@@ -1,9 +1,8 @@
-import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { takeLock } from './archiveLock.ts';
-import { type Holder, lifeOf, ourselves, readHolder, readStat } from './lockHolder.ts';
+import { type Holder, ourselves, readHolder } from './lockHolder.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'pgtape-lock-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
@@ -122,41 +121,5 @@ describe('takeLock', () => {
   it('says when the directory cannot be written', async () => {
     const failed = takeLock(join(newDir(), 'absent'), logged().log, timing);
     await expect(failed).rejects.toMatchObject({ code: 'ARCHIVE_UNUSABLE' });
-  });
-});
-
-describe('lifeOf', () => {
-  it.each([
-    { name: 'ourselves', holder: us, life: 'alive' },
-    { name: 'pid 1, not ours to signal', holder: { ...us, pid: 1, started: '' }, life: 'alive' },
-    { name: 'nobody', holder: { ...us, pid: nobody }, life: 'dead' },
-    { name: 'another host', holder: { ...us, host: 'elsewhere' }, life: 'unknown' },
-  ])('$name: $life', ({ holder, life }) => {
-    expect(lifeOf(holder, us)).toBe(life);
-  });
-
-  it('counts a zombie as dead, though its pid can be signalled', async () => {
-    // The shell makes a child and becomes a process that never waits for it.
-    const parent = spawn('sh', ['-c', 'sleep 0.1 & echo $!; exec sleep 60'], {
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    try {
-      const pid = Number(String(await new Promise((resolve) => parent.stdout.once('data', resolve))));
-      const started = readStat(readFileSync(`/proc/${pid}/stat`, 'utf8')).started;
-      const holder = { ...us, pid, started };
-      expect(lifeOf(holder, us)).toBe('alive');
-      await until(() => readStat(readFileSync(`/proc/${pid}/stat`, 'utf8')).state === 'Z');
-      expect(process.kill(pid, 0)).toBe(true);
-      expect(lifeOf(holder, us)).toBe('dead');
-      expect(lifeOf({ ...holder, started: '' }, us)).toBe('dead');
-    } finally {
-      parent.kill('SIGKILL');
-    }
-  });
-
-  it('reads a process’s state and start whatever it is called', () => {
-    const fields = `X ${Array.from({ length: 30 }, (_, i) => i + 4).join(' ')}`;
-    expect(readStat(`12 (a) Z (b) ${fields}`)).toEqual({ state: 'X', started: '22' });
-    expect(readStat('')).toEqual({ state: '', started: '' });
   });
 });

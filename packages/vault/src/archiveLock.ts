@@ -6,8 +6,9 @@
 import { randomBytes } from 'node:crypto';
 import { link, readFile, rename, stat, unlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { lifeOf } from '@pgtape/process';
 import { errnoOf } from '@pgtape/store';
-import { type Holder, lifeOf, ourselves, readHolder } from './lockHolder.ts';
+import { type Holder, ourselves, readHolder } from './lockHolder.ts';
 import { VaultError } from './vaultError.ts';
 
 const NAME = '.vault.lock';
