@@ -12,6 +12,10 @@ export interface StackOptions {
   /** Tracing backend the vault forwards to. */
   readonly forward?: string;
   readonly segmentSeconds?: number;
+  /** PEM; the server speaks TLS. */
+  readonly tls?: { readonly certificate: string; readonly key: string; readonly clientCa?: string };
+  /** Further keys of the recorder's configuration, by section. */
+  readonly recorder?: Readonly<Record<string, unknown>>;
   readonly trustUpstream?: boolean;
   /** Replaces the embedded server by one already running. */
   readonly postgres?: EmbeddedPostgres;
@@ -72,6 +76,10 @@ export function archivedRecords(root: string): ArchivedRecord[] {
   });
 }
 
+function section(options: StackOptions, name: 'listen' | 'upstream'): object {
+  return (options.recorder?.[name] as object | undefined) ?? {};
+}
+
 function writeConfigs(dir: string, ports: Ports, upstreamPort: number, options: StackOptions): void {
   const vault = {
     otlp: { host: '127.0.0.1', port: ports.otlp },
@@ -81,8 +89,9 @@ function writeConfigs(dir: string, ports: Ports, upstreamPort: number, options: 
   };
   const recorder = {
     name: 'e2e',
-    listen: { host: '127.0.0.1', port: ports.recorder },
-    upstream: { host: '127.0.0.1', port: upstreamPort },
+    ...options.recorder,
+    listen: { host: '127.0.0.1', port: ports.recorder, ...section(options, 'listen') },
+    upstream: { host: '127.0.0.1', port: upstreamPort, ...section(options, 'upstream') },
     trustUpstream: options.trustUpstream ?? false,
     spool: { dir: join(dir, 'spool') },
     journal: { dir: join('/dev/shm', dir.replaceAll('/', '_')) },
@@ -106,6 +115,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       password,
       ...(options.settings === undefined ? {} : { settings: options.settings }),
       ...(options.hba === undefined ? {} : { hba: options.hba }),
+      ...(options.tls === undefined ? {} : { tls: options.tls }),
     }));
   const ports: Ports = {
     recorder: await freePort(),

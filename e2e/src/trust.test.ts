@@ -54,7 +54,7 @@ describe('R6: the recorder does not turn loopback trust into an open door', () =
     }
   }, 60_000);
 
-  it('lets in where trustUpstream says so, and the tape says that nothing was asked', async () => {
+  it('lets in where trustUpstream says so, and the tape says that it trusted', async () => {
     const stack = await startStack({ hba: trustLine, trustUpstream: true });
     try {
       const sum = await withClient({ connectionString: stack.url }, async (client) => {
@@ -64,7 +64,7 @@ describe('R6: the recorder does not turn loopback trust into an open door', () =
       expect(sum).toBe(2);
       await stack.settle();
       expect(stack.records().find(({ kind }) => kind === 'opened')).toMatchObject({
-        auth: 'none',
+        auth: 'trust',
         ready: true,
       });
       expect(stack.records().find(({ kind }) => kind === 'reel_opened')).toMatchObject({

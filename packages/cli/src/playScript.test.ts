@@ -205,6 +205,34 @@ describe('the script of a tape', () => {
     duration_ns: 1e9,
   };
 
+  it.each([
+    {
+      name: 'TLS and the certificate of the client',
+      more: {
+        tls: true,
+        auth: 'SCRAM-SHA-256-PLUS',
+        tls_client: {
+          version: 'TLSv1.3',
+          cipher: 'TLS_AES_256_GCM_SHA384',
+          certificate: { subject: 'CN=ada', issuer: 'CN=people', serial: '4abc' },
+        },
+      },
+      shown: 'psql, SCRAM-SHA-256-PLUS, TLSv1.3, certificate CN=ada, pid 4711',
+    },
+    {
+      name: 'whose session a cancel request is for',
+      more: { protocol: 'cancel', cancels: session },
+      shown: `psql, scram-sha-256, no TLS, pid 4711, asks to cancel ${session}`,
+    },
+    {
+      name: 'a cancel request for nobody',
+      more: { protocol: 'cancel', cancels: 'unknown' },
+      shown: 'psql, scram-sha-256, no TLS, pid 4711, asks to cancel a session that is not open here',
+    },
+  ])('tells of $name', ({ more, shown }) => {
+    expect(textOf([drafts.opened(session, 0, more)])).toContain(`--   ${shown}\n`);
+  });
+
   it('shows a running statement once, before its outcome, in its own time', () => {
     const done = drafts.statement(session, 4, 1000, 'select pg_sleep(3)', {
       duration_ns: 3e9,

@@ -87,6 +87,10 @@ function whyUnknown(record: StatementRecord, paint: Paint): string {
   return record.sql_unknown === undefined ? '' : `${paint.dim(`  text unknown: ${record.sql_unknown}`)}\n`;
 }
 
+function cancelled(session: string): string {
+  return session === 'unknown' ? 'a session that is not open here' : session;
+}
+
 function openedText(record: OpenedRecord, paint: Paint): string {
   const from =
     record.client.port === 0 ? record.client.address : `${record.client.address}:${record.client.port}`;
@@ -94,8 +98,12 @@ function openedText(record: OpenedRecord, paint: Paint): string {
   const how = [
     record.application_name === '' ? 'no application name' : record.application_name,
     record.auth,
-    record.tls ? 'TLS' : 'no TLS',
+    record.tls_client?.version ?? (record.tls ? 'TLS' : 'no TLS'),
+    ...(record.tls_client?.certificate === undefined
+      ? []
+      : [`certificate ${record.tls_client.certificate.subject}`]),
     `pid ${record.pid}`,
+    ...(record.cancels === undefined ? [] : [`asks to cancel ${cancelled(record.cancels)}`]),
     ...(record.ready ? [] : ['never became ready']),
   ];
   return `${paint.cyan(`-- ${wallText(record.start)}  ${printable(who)}`)}\n${paint.cyan(`--   ${printable(how.join(', '))}`)}\n`;

@@ -44,6 +44,7 @@ export {
   SqlUnknown,
   Statement,
   Stretch,
+  TlsFacts,
   Transaction,
   TxStatus,
 } from './record.ts';

@@ -7,7 +7,7 @@ import { putAscii, putBlock, putCount } from './asciiBytes.ts';
 import { FORMAT_VERSION, LINE_BYTES_MAX } from './fields.ts';
 import { errorJson, optionalText, textJson } from './jsonText.ts';
 import { fitDraft } from './lineLimit.ts';
-import type { DraftOf, DraftRecord, ServerError } from './record.ts';
+import type { DraftOf, DraftRecord, ServerError, TlsFacts } from './record.ts';
 import { putStatement } from './statementLine.ts';
 import { runningFields } from './statementText.ts';
 
@@ -126,7 +126,25 @@ function openedFields(d: DraftOf<'opened'>): string {
     `,"application_name":${textJson(d.application_name)},"auth":${textJson(d.auth)}` +
     `,"server_version":${textJson(d.server_version)},"pid":${d.pid}` +
     optionalText(',"replication":', d.replication) +
+    optionalTls(',"tls_client":', d.tls_client) +
+    optionalTls(',"tls_server":', d.tls_server) +
+    optionalText(',"cancels":', d.cancels) +
+    (d.clamped ? ',"clamped":true' : '') +
     `,"ready":${d.ready}}`
+  );
+}
+
+function optionalTls(name: string, tls: TlsFacts | undefined): string {
+  if (tls === undefined) return '';
+  const { certificate } = tls;
+  const shown =
+    certificate === undefined
+      ? ''
+      : `,"certificate":{"subject":${textJson(certificate.subject)},"issuer":${textJson(certificate.issuer)}` +
+        `,"serial":${textJson(certificate.serial)}${optionalText(',"san":', certificate.san)}}`;
+  return (
+    `${name}{"version":${textJson(tls.version)},"cipher":${textJson(tls.cipher)}` +
+    `${optionalText(',"server_name":', tls.server_name)}${optionalText(',"alpn":', tls.alpn)}${shown}}`
   );
 }
 

@@ -3,7 +3,7 @@
  * is written.
  */
 import { hash } from 'node:crypto';
-import type { DraftOf, DraftRecord, Parameter, ServerError } from './record.ts';
+import type { DraftOf, DraftRecord, Parameter, ServerError, TlsFacts } from './record.ts';
 
 /** Bytes left of each text, tried in this order: first of `sql` alone, then of every text. */
 const levels = [65_536, 4_096, 256] as const;
@@ -52,10 +52,17 @@ function cutTexts(draft: DraftRecord, level: number): DraftRecord {
         ...cutTop(draft, level),
         client: cutTop(draft.client, level),
         server: cutTop(draft.server, level),
+        ...(draft.tls_client && { tls_client: cutTls(draft.tls_client, level) }),
+        ...(draft.tls_server && { tls_server: cutTls(draft.tls_server, level) }),
       };
     default:
       return cutTop(draft, level);
   }
+}
+
+function cutTls(tls: TlsFacts, level: number): TlsFacts {
+  const { certificate } = tls;
+  return { ...cutTop(tls, level), ...(certificate && { certificate: cutTop(certificate, level) }) };
 }
 
 function cutStatement(draft: DraftOf<'statement'>, level: number): DraftOf<'statement'> {

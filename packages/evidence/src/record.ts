@@ -90,6 +90,7 @@ export const GapReason = z
     'decode_lost',
     'bad_framing',
     'tls_no_certificate',
+    'raw_lane',
     'journal_full',
     'spool_full',
     'recorder_crashed',
@@ -137,6 +138,23 @@ export const Heartbeat = z
   })
   .describe('Totals and what is open, every 30 s.');
 
+const Certificate = z
+  .strictObject({
+    subject: z.string(),
+    issuer: z.string(),
+    serial: z.string().describe('Hex.'),
+    san: z.string().optional().describe('Subject alternative names.'),
+  })
+  .describe('What the other side showed, in the words of RFC 2253; texts bounded.');
+
+export const TlsFacts = z.strictObject({
+  version: z.string().describe('`TLSv1.3`.'),
+  cipher: z.string(),
+  server_name: z.string().optional().describe('SNI.'),
+  alpn: z.string().optional(),
+  certificate: Certificate.optional(),
+});
+
 export const Opened = z
   .strictObject({
     ...lineHead,
@@ -157,11 +175,29 @@ export const Opened = z
     auth: z
       .string()
       .describe(
-        'Names of authentication requests as seen, e.g. `scram-sha-256`; `none` when no challenge was asked.',
+        'Authentication requests as seen: `password`, `md5`, `gss`, `sspi`, of SASL the mechanism that was chosen ' +
+          '(`SCRAM-SHA-256`, `SCRAM-SHA-256-PLUS`, `OAUTHBEARER`), `sasl` when none was; `trust` when the server let the ' +
+          'client in without asking (`trust`, `peer`, `ident` or `cert` in pg_hba.conf); `none` when it did neither.',
       ),
     server_version: z.string(),
     pid: count.describe("Of the server's backend, from BackendKeyData; 0 when it never came."),
     replication: z.string().optional().describe('Set when the startup packet asked for replication.'),
+    tls_client: TlsFacts.optional().describe("TLS of the client's leg; the certificate is the client's."),
+    tls_server: TlsFacts.optional().describe("TLS of the server's leg; the certificate is the server's."),
+    cancels: z
+      .union([SessionId, z.literal('unknown')])
+      .optional()
+      .describe(
+        'Of a CancelRequest (`protocol` is `cancel`): the session it is for, known by pid and key; `unknown` when none of ' +
+          'the open ones has them.',
+      ),
+    clamped: z
+      .literal(true)
+      .optional()
+      .describe(
+        'The server would have spoken a newer protocol than the recorder can decode: it was asked again, for at most 3.2 ' +
+          'without options, and the client was told so (NegotiateProtocolVersion).',
+      ),
     ready: z.boolean().describe('False when the session ended before its first ReadyForQuery.'),
   })
   .describe('A session became ready, or ended before it could.');
@@ -341,6 +377,7 @@ export type RecordLine = z.infer<typeof RecordLine>;
 export type Parameter = z.infer<typeof Parameter>;
 export type ServerError = z.infer<typeof ServerError>;
 export type TxStatus = z.infer<typeof TxStatus>;
+export type TlsFacts = z.infer<typeof TlsFacts>;
 export type Cut = z.infer<typeof Cut>;
 export type GapReason = z.infer<typeof GapReason>;
 export type SqlUnknown = z.infer<typeof SqlUnknown>;

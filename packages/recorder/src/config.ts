@@ -3,6 +3,7 @@
  * environment.
  */
 import { z } from 'zod';
+import { isLane } from './rawLanes.ts';
 
 const mebibyte = 1024 * 1024;
 const port = z.int().min(0).max(65_535);
@@ -10,6 +11,52 @@ const port = z.int().min(0).max(65_535);
 const Listen = z.strictObject({
   host: z.string().min(1).default('127.0.0.1').describe('Address clients connect to.'),
   port: port.default(5433).describe('Its port; 0 takes a free one.'),
+  tls: z
+    .strictObject({
+      certFile: z
+        .string()
+        .min(1)
+        .describe(
+          "PEM file of the certificate served to clients: the server's own, then channel binding works.",
+        ),
+      keyFile: z.string().min(1).describe('PEM file of its private key.'),
+      clientCaFile: z
+        .string()
+        .min(1)
+        .optional()
+        .describe('PEM file of authorities; set, clients are asked for a certificate, which is recorded.'),
+    })
+    .optional()
+    .describe('TLS towards clients. The files are read again, within seconds, when they change.'),
+});
+
+const UpstreamTls = z.strictObject({
+  mode: z
+    .enum(['mirror', 'disable', 'require', 'verify-ca', 'verify-full'])
+    .default('mirror')
+    .describe(
+      '`mirror`: TLS to the server where the client asks for it and the server agrees; `disable`: never; the others as ' +
+        'sslmode of libpq, for every client.',
+    ),
+  caFile: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      "PEM file of authorities the server's certificate is checked against; absent, Node's own list.",
+    ),
+  serverName: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("Name the server's certificate must have and that is sent as SNI; absent, `upstream.host`."),
+  dropChannelBinding: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Leave SCRAM-SHA-256-PLUS out of what the server offers where the client has no TLS but the server has: libpq ' +
+        'takes it for an attack otherwise. It weakens what the server asked for.',
+    ),
 });
 
 const Upstream = z.strictObject({
@@ -26,6 +73,7 @@ const Upstream = z.strictObject({
     .positive()
     .default(10_000)
     .describe('Longest wait for a connection to the server.'),
+  tls: UpstreamTls.prefault({}),
 });
 
 const Relay = z.strictObject({
@@ -153,6 +201,10 @@ const Log = z.strictObject({
     .describe('Least level written to stderr.'),
 });
 
+const cidr = z
+  .string()
+  .refine(isLane, { error: 'an address or network such as 10.1.2.0/24 or fd00::/8 is expected' });
+
 /** The recorder's configuration file. */
 export const RecorderConfig = z.strictObject({
   name: z
@@ -170,6 +222,13 @@ export const RecorderConfig = z.strictObject({
     .describe(
       'Accept a server that lets clients in without a challenge. Behind a recorder in the same host such ' +
         'a server trusts everybody.',
+    ),
+  rawLanes: z
+    .array(cidr)
+    .default([])
+    .describe(
+      'Networks of clients that are relayed unread: those that log in with a certificate of their own. Their sessions are ' +
+        'recorded with bytes only (gap `raw_lane`). Refused where the server is local, unless `trustUpstream`.',
     ),
   spool: Spool,
   journal: Journal.prefault({}),

@@ -13,12 +13,15 @@ import {
 import type { SessionLimits } from '@pgtape/session';
 import { HeldBytes } from './heldBytes.ts';
 import {
+  type CancelledEntry,
   type CloseEntry,
   entryHeaderBytes,
   entryKind,
   type GapEntry,
+  type MechanismEntry,
   type OpenEntry,
   type ReelEntry,
+  type SecuredEntry,
   side,
 } from './journalFormat.ts';
 import { SessionDecoder, type SessionDecoderSnapshot, type SessionSurroundings } from './sessionDecoder.ts';
@@ -211,6 +214,19 @@ export class ReelDecoder implements SessionSurroundings {
     else if (kind === entryKind.close) this.#close(number, entry as CloseEntry);
     else if (kind === entryKind.gap) this.#gapEntry(number, entry as GapEntry);
     else if (kind === entryKind.end) this.#end();
+    else this.#ofOpening(kind, this.#sessions.get(number), entry);
+  }
+
+  #ofOpening(kind: number, session: SessionDecoder | undefined, entry: unknown): void {
+    if (kind === entryKind.secured) {
+      const { leg, tls } = entry as SecuredEntry;
+      session?.secured(leg, tls);
+    } else if (kind === entryKind.mechanism) {
+      session?.mechanism((entry as MechanismEntry).chosen);
+    } else if (kind === entryKind.cancelled) {
+      const { target } = entry as CancelledEntry;
+      session?.cancels(target === null ? 'unknown' : this.#sessionId(target));
+    }
   }
 
   /** Every file opens with the same `reel` entry; the first of them begins the reel. */

@@ -222,6 +222,14 @@ export class Exchange {
     return this.frames.slice(this.#taken).map(brief);
   }
 
+  /** Waits until nothing has come for so many milliseconds. */
+  async quiet(ms: number): Promise<void> {
+    for (let before = -1; before !== this.frames.length; ) {
+      before = this.frames.length;
+      await new Promise((resolve) => setTimeout(resolve, ms));
+    }
+  }
+
   /** Everything heard since the startup, made comparable. */
   get heard(): Buffer {
     return Buffer.concat([...this.frames.map(masked), this.#rest]);

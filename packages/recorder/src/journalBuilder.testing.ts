@@ -3,12 +3,15 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FrameCutter } from '@pgtape/wire';
 import {
+  type CancelledEntry,
   type CloseEntry,
   entryHeaderBytes,
   entryKind,
   fileHeaderBytes,
   type GapEntry,
+  type MechanismEntry,
   type ReelEntry,
+  type SecuredEntry,
   turnHeaderBytes,
 } from './journalFormat.ts';
 import { JournalWriter } from './journalWriter.ts';
@@ -161,6 +164,18 @@ export class JournalBuilder {
   close(session: number, why: CloseEntry['why'] = 'terminated'): void {
     this.#writer.close(session, { why, bytesFromClient: 100, bytesFromServer: 200 });
     this.#cutters.delete(session);
+  }
+
+  secured(session: number, entry: SecuredEntry): void {
+    this.#writer.secured(session, entry);
+  }
+
+  mechanism(session: number, entry: MechanismEntry): void {
+    this.#writer.mechanism(session, entry);
+  }
+
+  cancelled(session: number, entry: CancelledEntry): void {
+    this.#writer.cancelled(session, entry);
   }
 
   gap(session: number, entry: GapEntry): void {

@@ -12,6 +12,8 @@
  * A turn that is short or fails its CRC at the end of the last file is the torn end of a killed process: nothing of it was
  * forwarded. Anywhere else it is damage (gap `journal_damaged`).
  */
+import type { TlsFacts } from '@pgtape/evidence';
+
 export const journalMagic = 'pgtapej1';
 export const fileHeaderBytes = 16;
 export const turnHeaderBytes = 16;
@@ -42,6 +44,12 @@ export const entryKind = {
   gap: 13,
   /** JSON `{ why: 'stopped' }`: the reel ended in order. */
   end: 14,
+  /** JSON `SecuredEntry`: a leg speaks TLS from here on. */
+  secured: 15,
+  /** JSON `MechanismEntry`: of SASL, a name only. */
+  mechanism: 16,
+  /** JSON `CancelledEntry`: whom the session's CancelRequest is for. */
+  cancelled: 17,
 } as const;
 
 export interface ReelEntry {
@@ -73,6 +81,21 @@ export interface OpenEntry {
   readonly client: Peer;
   readonly server: Peer;
   readonly tls: boolean;
+}
+
+export interface SecuredEntry {
+  readonly leg: 'client' | 'server';
+  readonly tls: TlsFacts;
+}
+
+export interface MechanismEntry {
+  /** The one that the client chose of those it was offered. */
+  readonly chosen: string;
+}
+
+export interface CancelledEntry {
+  /** Number of the session whose pid and key the request carried; null: none that is open here. */
+  readonly target: number | null;
 }
 
 export interface CloseEntry {

@@ -4,11 +4,14 @@
  */
 import { type JournalDisk, JournalFile, journalDisk, journalFileBytesMax } from './journalFile.ts';
 import {
+  type CancelledEntry,
   type CloseEntry,
   entryKind,
   type GapEntry,
+  type MechanismEntry,
   type OpenEntry,
   type ReelEntry,
+  type SecuredEntry,
 } from './journalFormat.ts';
 import { TurnBuffer } from './turnBuffer.ts';
 
@@ -69,6 +72,18 @@ export class JournalWriter {
 
   startup(session: number, packet: Uint8Array): void {
     this.turn.entry(entryKind.startup, 0, session, packet);
+  }
+
+  secured(session: number, entry: SecuredEntry): void {
+    this.turn.entry(entryKind.secured, 0, session, json(entry));
+  }
+
+  mechanism(session: number, entry: MechanismEntry): void {
+    this.turn.entry(entryKind.mechanism, 0, session, json(entry));
+  }
+
+  cancelled(session: number, entry: CancelledEntry): void {
+    this.turn.entry(entryKind.cancelled, 0, session, json(entry));
   }
 
   close(session: number, entry: CloseEntry): void {

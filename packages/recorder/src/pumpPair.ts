@@ -5,7 +5,7 @@ import { hold, journalSink, Pump } from './pump.ts';
 import type { RelayContext } from './relayContext.ts';
 
 /** Why a session's bytes are relayed without being recorded; the same word in gap, record and metric. */
-export type RawReason = 'tls_no_certificate' | 'bad_framing';
+export type RawReason = 'tls_no_certificate' | 'raw_lane' | 'bad_framing';
 
 export class PumpPair {
   readonly toServer: Pump;

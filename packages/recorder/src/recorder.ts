@@ -11,12 +11,15 @@ import type { ReelEntry } from './journalFormat.ts';
 import { type JournalRoom, journalRoom } from './journalRoom.ts';
 import { JournalWriter } from './journalWriter.ts';
 import { type Listener, listen } from './listener.ts';
+import { RawLanes } from './rawLanes.ts';
 import { RecorderError } from './recorderError.ts';
 import { recorderMetrics } from './recorderMetrics.ts';
 import type { RecorderStats } from './recorderStats.ts';
 import { newReel, workerPlan } from './reelPlan.ts';
 import { Relay } from './relay.ts';
 import { bytesIn, freeBytes, openSpool, type Spool } from './spool.ts';
+import { TlsFiles } from './tlsFiles.ts';
+import { socketPath } from './upstream.ts';
 import { type StartWorker, startDecodeWorker, WorkerKeeper } from './workerKeeper.ts';
 import type { WorkerPlan } from './workerPlan.ts';
 
@@ -51,6 +54,8 @@ export interface RunningRecorder {
 }
 
 const tickMs = 1000;
+/** Between two looks at the certificates' files. */
+const ticksPerPoll = 5;
 
 /** Everything that runs, so that both the orderly end and a failed start can take it down. */
 class Composition implements RunningRecorder {
@@ -68,10 +73,12 @@ class Composition implements RunningRecorder {
   /** Measured again once dead reels no longer take any of it. */
   #isRoomFinal = false;
   readonly #relay: Relay;
+  readonly #tls: TlsFiles;
   #listener: Listener | null = null;
   #worker: WorkerKeeper | null = null;
   #health: HealthServer | null = null;
   #ticker: NodeJS.Timeout | null = null;
+  #ticks = 0;
   #isSpoolLost = false;
   #closing: Promise<{ unsentSegments: number }> | null = null;
 
@@ -89,6 +96,9 @@ class Composition implements RunningRecorder {
     this.reel = reel.reel;
     this.recorder = spool.recorder;
     this.journalDir = join(spool.journalDir, reel.reel);
+    this.#tls = new TlsFiles(config.listen, config.upstream, {
+      onTrouble: (event, detail) => this.#log.warn({ event }, detail),
+    });
     this.#room = journalRoom(spool.journalFreeBytes, config.journal.maxBytes);
     this.#plan = workerPlan(config, spool, reel.reel, shared, this.#room);
     this.#journal = this.#openJournal(reel, monoMs, deps.journalDisk);
@@ -96,6 +106,10 @@ class Composition implements RunningRecorder {
     this.#relay = new Relay({
       journal: this.#journal,
       upstream: config.upstream,
+      tls: () => this.#tls.material,
+      upstreamTls: upstreamPlan(config),
+      rawLanes: new RawLanes(config.rawLanes),
+      dropChannelBinding: config.upstream.tls.dropChannelBinding,
       trustUpstream: config.trustUpstream,
       inspectBytesMax: config.limits.inspectBytesMax,
       startupMs: config.limits.startupSeconds * 1000,
@@ -157,6 +171,7 @@ class Composition implements RunningRecorder {
       backlogBytes: (this.#progress[0] as number) - (this.#progress[1] as number),
       paused: gauges.isPaused,
       pausedSeconds: this.#relay.pausedSeconds,
+      tlsFailures: this.#tls.failures,
       refused: Object.fromEntries(gauges.refused),
       gaps: Object.fromEntries(gauges.gaps),
       residentBytes: process.memoryUsage.rss(),
@@ -273,6 +288,8 @@ class Composition implements RunningRecorder {
     this.#worker?.askStats();
     this.#progress[2] = this.#relay.turn.isFailing ? 1 : 0;
     this.#measureRoom();
+    this.#ticks += 1;
+    if (this.#ticks % ticksPerPoll === 0) this.#tls.poll();
     if (this.#journal.replaceRemoved()) {
       this.#log.warn({ event: 'journal_removed' }, `${this.journalDir} was removed: it is made anew`);
     }
@@ -283,6 +300,12 @@ class Composition implements RunningRecorder {
     }
     this.#relay.checkBacklog();
   }
+}
+
+/** Inside one machine's unix socket PostgreSQL never speaks TLS. */
+function upstreamPlan({ upstream }: RecorderConfig): 'mirror' | 'plain' | 'tls' {
+  if (socketPath(upstream) !== null || upstream.tls.mode === 'disable') return 'plain';
+  return upstream.tls.mode === 'mirror' ? 'mirror' : 'tls';
 }
 
 function threadCpuUs(): number {

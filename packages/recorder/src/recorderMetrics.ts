@@ -31,6 +31,11 @@ const totals: readonly Reading[] = [
   ],
   ['silent_connections_total', 'Connections that came and went without a byte.', (s) => s.silentConnections],
   ['journal_bytes_total', 'Bytes written to the journal.', (s) => s.journaledBytes],
+  [
+    'tls_files_failures_total',
+    'Times the certificates could not be used; the log says why.',
+    (s) => s.tlsFailures,
+  ],
   ['paused_seconds_total', 'Time clients were not read.', (s) => s.pausedSeconds],
   ['records_total', 'Records made.', (s) => s.worker?.records ?? 0],
   ['statements_total', 'Statements recorded.', (s) => s.worker?.statements ?? 0],

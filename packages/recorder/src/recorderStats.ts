@@ -11,6 +11,8 @@ export interface RecorderStats {
   readonly journaledBytes: number;
   readonly sealedBytes: number;
   readonly backlogBytes: number;
+  /** Sets of certificates that could not be used. */
+  readonly tlsFailures: number;
   readonly paused: boolean;
   readonly pausedSeconds: number;
   /** By reason; see refusal.ts. */

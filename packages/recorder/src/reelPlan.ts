@@ -14,7 +14,10 @@ import type { WorkerPlan } from './workerPlan.ts';
 /** Hash of what decides how much of a session is recorded; rules will be part of it once there are any. */
 function policyDigest(config: RecorderConfig): string {
   const { sqlBytesMax, paramBytesMax, inspectBytesMax } = config.limits;
-  const policy = { sqlBytesMax, paramBytesMax, inspectBytesMax, trustUpstream: config.trustUpstream };
+  const policy = {
+    ...{ sqlBytesMax, paramBytesMax, inspectBytesMax, trustUpstream: config.trustUpstream },
+    ...(config.rawLanes.length === 0 ? {} : { rawLanes: config.rawLanes }),
+  };
   return createHash('sha256').update(JSON.stringify(policy)).digest('hex');
 }
 

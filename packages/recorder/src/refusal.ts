@@ -10,6 +10,13 @@ export type RefusalReason =
   | 'upstream_unreachable'
   | 'upstream_unintelligible'
   | 'tls_no_certificate'
+  | 'tls_without_alpn'
+  | 'tls_client_certificate'
+  | 'upstream_without_tls'
+  | 'upstream_tls_failed'
+  | 'channel_binding_plaintext'
+  | 'channel_binding_certificate'
+  | 'raw_lane_unchecked'
   | 'direct_tls'
   | 'stuffing'
   | 'startup_repeated'
@@ -52,8 +59,44 @@ const sentences: Readonly<Record<RefusalReason, Sentence | null>> = {
     message:
       'pgtape: the database speaks TLS, but this recorder has no certificate and cannot record inside TLS',
     hint:
-      'Connect with sslmode=disable, or point the recorder at a listener of the database without TLS, ' +
-      'such as its unix socket.',
+      'Give the recorder the certificate and key of the database (listen.tls), connect with sslmode=disable, or point ' +
+      'the recorder at a listener of the database without TLS, such as its unix socket.',
+  },
+  tls_without_alpn: null,
+  tls_client_certificate: {
+    sqlstate: '28000',
+    message: 'pgtape: the recorder does not trust the certificate this client has shown',
+    hint: 'Use one signed by an authority in listen.tls.clientCaFile of the recorder, or none.',
+  },
+  upstream_without_tls: {
+    sqlstate: '08004',
+    message: 'pgtape: the recorder may reach the database in TLS only, and the database does not speak it',
+    hint: 'Set "ssl = on" in postgresql.conf, or upstream.tls.mode of the recorder to "mirror" or "disable".',
+  },
+  upstream_tls_failed: {
+    sqlstate: '08001',
+    message: 'pgtape: the recorder could not open TLS with the database',
+    hint: 'Check upstream.tls (mode, caFile, serverName) of the recorder and the certificate of the database.',
+  },
+  channel_binding_plaintext: {
+    sqlstate: '28000',
+    message: 'pgtape: the database asks for SCRAM over TLS, and this connection has none',
+    hint:
+      'Connect with sslmode=require and give the recorder the certificate and key of the database (listen.tls), or set ' +
+      'upstream.tls.dropChannelBinding of the recorder.',
+  },
+  channel_binding_certificate: {
+    sqlstate: '28000',
+    message: 'pgtape: channel binding cannot hold: the recorder serves another certificate than the database',
+    hint: 'Give the recorder the certificate and key of the database (listen.tls), or connect with channel_binding=disable.',
+  },
+  raw_lane_unchecked: {
+    sqlstate: '28000',
+    message:
+      'pgtape: this address is relayed unread, and the recorder cannot check there that the database asks for proof',
+    hint:
+      'The database is local to the recorder, where "trust" would let anybody in. Take the address out of rawLanes, or start ' +
+      'the recorder with --trust-upstream.',
   },
   direct_tls: null,
   stuffing: {
@@ -62,8 +105,8 @@ const sentences: Readonly<Record<RefusalReason, Sentence | null>> = {
     hint: 'This is a broken client or an attack on the connection.',
   },
   startup_repeated: {
-    sqlstate: '08P01',
-    message: 'pgtape: received the same encryption request twice',
+    sqlstate: '0A000',
+    message: 'pgtape: received an encryption request twice, or inside TLS',
   },
   startup_malformed: {
     sqlstate: '08P01',

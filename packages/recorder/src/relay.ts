@@ -4,17 +4,25 @@
  * over.
  */
 import type { Socket } from 'node:net';
+import { CancelTargets } from './cancelTargets.ts';
 import { Gauges } from './gauges.ts';
 import type { JournalWriter } from './journalWriter.ts';
 import { hold } from './pump.ts';
+import type { RawLanes } from './rawLanes.ts';
 import type { RelayContext } from './relayContext.ts';
 import { RelaySession } from './relaySession.ts';
 import { RelayTurn } from './relayTurn.ts';
+import type { StartupPlan } from './sessionStartup.ts';
+import type { TlsMaterial } from './tlsFiles.ts';
 import type { UpstreamAddress } from './upstream.ts';
 
 export interface RelayOptions {
   readonly journal: JournalWriter;
   readonly upstream: UpstreamAddress;
+  readonly tls: () => TlsMaterial;
+  readonly upstreamTls: StartupPlan['upstream'];
+  readonly dropChannelBinding: boolean;
+  readonly rawLanes: RawLanes;
   readonly trustUpstream: boolean;
   readonly inspectBytesMax: number;
   readonly startupMs: number;
@@ -42,6 +50,10 @@ const cancelMs = 10_000;
 
 export class Relay implements RelayContext {
   readonly upstream: UpstreamAddress;
+  readonly upstreamTls: StartupPlan['upstream'];
+  readonly dropChannelBinding: boolean;
+  readonly rawLanes: RawLanes;
+  readonly cancelTargets = new CancelTargets();
   readonly trustUpstream: boolean;
   readonly inspectBytesMax: number;
   readonly startupMs: number;
@@ -58,6 +70,7 @@ export class Relay implements RelayContext {
   isCrowded = false;
   readonly #options: RelayOptions;
   readonly #sessions = new Set<RelaySession>();
+  readonly #told = new Set<string>();
   readonly #onSessionClosed = (session: RelaySession): void => {
     this.#sessions.delete(session);
     this.isCrowded = this.#sessions.size > crowdedSessions;
@@ -66,6 +79,9 @@ export class Relay implements RelayContext {
   constructor(options: RelayOptions) {
     this.#options = options;
     this.upstream = options.upstream;
+    this.upstreamTls = options.upstreamTls;
+    this.dropChannelBinding = options.dropChannelBinding;
+    this.rawLanes = options.rawLanes;
     this.trustUpstream = options.trustUpstream;
     this.inspectBytesMax = options.inspectBytesMax;
     this.startupMs = options.startupMs;
@@ -83,6 +99,10 @@ export class Relay implements RelayContext {
       },
       onFlushed: () => this.checkBacklog(),
     });
+  }
+
+  get tls(): TlsMaterial {
+    return this.#options.tls();
   }
 
   get bytesFromClients(): number {
@@ -104,6 +124,12 @@ export class Relay implements RelayContext {
   nextSession(): number {
     this.gauges.sessionsTotal += 1;
     return this.gauges.sessionsTotal;
+  }
+
+  tellOnce(event: string, detail: string): void {
+    if (this.#told.has(event)) return;
+    this.#told.add(event);
+    this.#options.onTrouble(event, detail);
   }
 
   accept(client: Socket): void {

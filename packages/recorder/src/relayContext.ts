@@ -1,11 +1,23 @@
 /** What every session of one recorder shares; sessions know each other only through it. */
+import type { CancelTargets } from './cancelTargets.ts';
 import type { Gauges } from './gauges.ts';
 import type { JournalWriter } from './journalWriter.ts';
+import type { RawLanes } from './rawLanes.ts';
 import type { RelayTurn } from './relayTurn.ts';
+import type { StartupPlan } from './sessionStartup.ts';
+import type { TlsMaterial } from './tlsFiles.ts';
 import type { UpstreamAddress } from './upstream.ts';
 
 export interface RelayContext {
   readonly upstream: UpstreamAddress;
+  /** A connection looks once: both of its legs use what it saw. */
+  readonly tls: TlsMaterial;
+  readonly upstreamTls: StartupPlan['upstream'];
+  readonly dropChannelBinding: boolean;
+  readonly cancelTargets: CancelTargets;
+  /** For the log, once for all sessions. */
+  tellOnce(event: string, detail: string): void;
+  readonly rawLanes: RawLanes;
   readonly trustUpstream: boolean;
   readonly inspectBytesMax: number;
   readonly startupMs: number;

@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createSecureContext } from 'node:tls';
 import { crc32 } from 'node:zlib';
 import type { JournalDisk } from './journalFile.ts';
 import {
@@ -17,6 +18,7 @@ import {
 } from './journalFormat.ts';
 import { JournalWriter } from './journalWriter.ts';
 import { listen } from './listener.ts';
+import { RawLanes } from './rawLanes.ts';
 import { Relay, type RelayOptions } from './relay.ts';
 
 export interface JournalEntry {
@@ -126,6 +128,8 @@ export interface TestRelayOptions extends Partial<RelayOptions> {
   readonly disk?: JournalDisk;
 }
 
+const noTls = { context: createSecureContext({}), verify: 'none' as const, serverName: 'localhost' };
+
 export async function startRelay(options: TestRelayOptions): Promise<TestRelay> {
   const root = mkdtempSync(join(tmpdir(), 'pgtape-relay-'));
   const dir = join(root, testReel.reel);
@@ -145,6 +149,10 @@ export async function startRelay(options: TestRelayOptions): Promise<TestRelay> 
   const relay = new Relay({
     journal,
     upstream: { host: '127.0.0.1', port: serverPort, connectTimeoutMs: 2000 },
+    tls: () => ({ served: null, upstream: noTls }),
+    upstreamTls: 'mirror',
+    dropChannelBinding: false,
+    rawLanes: new RawLanes([]),
     trustUpstream: true,
     inspectBytesMax: 1_048_576,
     startupMs: 5000,

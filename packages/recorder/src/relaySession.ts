@@ -7,11 +7,11 @@ import { forwardCancel, withoutCancelKey } from './cancel.ts';
 import { Farewell } from './farewell.ts';
 import { readInPlace } from './inPlace.ts';
 import { Leg } from './leg.ts';
+import { OpeningLegs, type OpeningSession } from './openingLegs.ts';
 import { hold } from './pump.ts';
 import { PumpPair, type RawReason } from './pumpPair.ts';
 import { type RefusalReason, refusalFrame } from './refusal.ts';
 import type { RelayContext } from './relayContext.ts';
-import { type OpeningHost, SessionOpening } from './sessionOpening.ts';
 import { type StartingSession, StartupLegs } from './startupLegs.ts';
 import { TerminateWatch } from './terminateWatch.ts';
 import { connectUpstream, socketPath } from './upstream.ts';
@@ -19,7 +19,7 @@ import { connectUpstream, socketPath } from './upstream.ts';
 /** Replication is exempt from `sessionsMax`, but it asks for that before it has shown who it is: it gets so many more. */
 const exemptSessions = 64;
 
-export class RelaySession implements StartingSession, OpeningHost {
+export class RelaySession implements StartingSession, OpeningSession {
   readonly #context: RelayContext;
   readonly client: Leg;
   readonly #onClosed: (session: RelaySession) => void;
@@ -31,8 +31,7 @@ export class RelaySession implements StartingSession, OpeningHost {
   #upstream: Leg | null = null;
   #isConnected = false;
   #pumps: PumpPair | null = null;
-  #opening: SessionOpening | null = null;
-  #residue: Buffer | null = null;
+  #opening: OpeningLegs | null = null;
   #isCancel = false;
   /** Replication: never held up by the backlog, never limited. */
   #isExempt = false;
@@ -97,7 +96,7 @@ export class RelaySession implements StartingSession, OpeningHost {
   begin(packet: Buffer, exempt: boolean): void {
     const context = this.#context;
     const max = exempt ? context.sessionsMax + exemptSessions : context.sessionsMax;
-    if (context.sessionsOpen >= max) {
+    if (!this.#isCounted && context.sessionsOpen >= max) {
       this.refuse('sessions_max');
       return;
     }
@@ -109,14 +108,20 @@ export class RelaySession implements StartingSession, OpeningHost {
     this.client.socket.pause();
     context.turn.after(() => {
       if (this.isDeaf) return;
-      const { toServer } = this.#startPumps();
-      if (!context.trustUpstream) {
-        this.#opening = new SessionOpening(this);
-        this.#residue = this.#startup.residue();
-        toServer.hold(hold.authentication);
-      } else this.#forwardResidue(this.#startup.residue());
-      if (!toServer.isHeld) this.client.socket.resume();
+      const pumps = this.#startPumps();
+      this.#opening = new OpeningLegs(this, context, pumps, this.#startup.openingFacts(packet));
+      this.#opening.begin(this.#startup.residue());
+      if (!pumps.toServer.isHeld) this.client.socket.resume();
     });
+  }
+
+  askAgain(packet: Buffer, residue: Buffer): void {
+    this.#upstream?.abandon();
+    this.#upstream = null;
+    this.#isConnected = false;
+    this.#opening = null;
+    this.#pumps = null;
+    this.#startup.again(packet, residue);
   }
 
   cancel(packet: Buffer): void {
@@ -128,7 +133,9 @@ export class RelaySession implements StartingSession, OpeningHost {
     this.#context.cancelsOpen += 1;
     this.#startup.stopTimer();
     this.#destroyIn(this.#context.cancelMs);
+    const target = this.#context.cancelTargets.find(packet)?.number ?? null;
     this.#context.journal.startup(this.number, withoutCancelKey(packet));
+    this.#context.journal.cancelled(this.number, { target });
     forwardCancel(packet, this.server(), this.#context.turn);
   }
 
@@ -172,7 +179,7 @@ export class RelaySession implements StartingSession, OpeningHost {
 
   #readClient(bytes: number, buffer: Buffer): boolean {
     const pump = this.#pumps?.toServer;
-    if (pump === undefined || this.isDeaf || this.#isMuted) {
+    if (pump === undefined || this.#opening !== null || this.isDeaf || this.#isMuted) {
       this.#fromClient(Buffer.from(buffer.subarray(0, bytes)));
       return true;
     }
@@ -184,13 +191,27 @@ export class RelaySession implements StartingSession, OpeningHost {
 
   #fromClient(chunk: Buffer): void {
     if (this.isDeaf || this.#isCancel || this.#isMuted) return;
-    if (this.#pumps !== null) {
-      this.#terminate.see(chunk);
-      this.#pumps.toServer.take(chunk, false);
+    if (this.#opening !== null) {
+      this.#opening.fromClient(chunk);
       return;
     }
-    if (this.number === 0) this.#open();
+    if (this.#pumps !== null) {
+      this.toServer(chunk);
+      return;
+    }
+    if (this.number === 0) {
+      this.#open();
+      if (this.#context.rawLanes.has(this.client.socket.remoteAddress)) {
+        this.#startup.enterLane(chunk);
+        return;
+      }
+    }
     this.#startup.fromClient(chunk);
+  }
+
+  toServer(bytes: Buffer): void {
+    this.#terminate.see(bytes);
+    this.#pumps?.toServer.take(bytes, false);
   }
 
   /** At the first byte, so that probes that only connect leave no session on the tape. */
@@ -208,6 +229,7 @@ export class RelaySession implements StartingSession, OpeningHost {
 
   #clientEnded(): void {
     if (this.#pumps !== null) {
+      this.#opening?.clientEnded();
       this.#farewell.decide(this.#terminate.isSeen ? 'terminated' : 'client_closed');
       this.#pumps.toServer.end();
     } else if (!this.#isCancel && !this.isDeaf) {
@@ -220,11 +242,13 @@ export class RelaySession implements StartingSession, OpeningHost {
 
   #clientFailed(error: NodeJS.ErrnoException): void {
     if (this.#terminate.isSeen) this.#farewell.decide('terminated');
-    else this.#farewell.decide('error', `client_${error.code ?? 'error'}`);
+    else this.#farewell.decide('error', this.#startup.clientFailure ?? `client_${error.code ?? 'error'}`);
     this.#context.turn.run();
   }
 
   #clientClosed(): void {
+    const failure = this.#startup.clientFailure;
+    if (failure !== null) this.#farewell.decide('error', failure);
     const upstream = this.#upstream;
     if (upstream !== null && !upstream.isGone) {
       upstream.socket.destroySoon();
@@ -243,7 +267,7 @@ export class RelaySession implements StartingSession, OpeningHost {
         }),
       {
         onRead: (bytes, buffer) => this.#fromServer(bytes, buffer),
-        onChunk: (chunk) => this.#fromServerEarly(chunk),
+        onChunk: (chunk) => this.#fromServerSecured(chunk),
         onEnd: () => this.#serverEnded(),
         onError: (error) => this.#serverFailed(error),
         onClosed: () => this.#closed(),
@@ -263,6 +287,12 @@ export class RelaySession implements StartingSession, OpeningHost {
     return true;
   }
 
+  /** Inside TLS. */
+  #fromServerSecured(chunk: Buffer): void {
+    if (this.#pumps !== null && this.#opening === null) this.#pumps.toClient.take(chunk, false);
+    else this.#fromServerEarly(chunk);
+  }
+
   #fromServerEarly(chunk: Buffer): void {
     if (this.isDeaf) return;
     if (this.#opening !== null) {
@@ -271,30 +301,19 @@ export class RelaySession implements StartingSession, OpeningHost {
     else this.#startup.fromServer(chunk);
   }
 
-  // What the opening asks for.
-
-  toClient(bytes: Buffer): void {
-    this.#pumps?.toClient.take(bytes, false);
-  }
-
-  letSpeak(): void {
-    if (this.#residue === null) return;
-    const residue = this.#residue;
-    this.#residue = null;
-    this.#forwardResidue(residue);
-    this.#pumps?.toServer.release(hold.authentication);
-  }
-
   #serverEnded(): void {
     if (this.isDeaf) return;
     this.#farewell.decide(this.#terminate.isSeen ? 'terminated' : 'server_closed');
-    const rest = this.#opening?.drain();
-    if (rest !== undefined && rest.length > 0) this.#pumps?.toClient.take(rest, false);
+    this.#opening?.serverEnded();
     this.#endClient();
   }
 
   #serverFailed(error: NodeJS.ErrnoException): void {
     if (this.isDeaf) return;
+    if (this.#startup.isSecuringServer) {
+      this.refuse('upstream_tls_failed', error.code ?? error.message);
+      return;
+    }
     if (!this.#isConnected && !this.#isCancel) {
       const { host, port } = this.#context.upstream;
       this.refuse('upstream_unreachable', `${host}:${port}: ${error.code ?? error.message}`);
@@ -333,12 +352,6 @@ export class RelaySession implements StartingSession, OpeningHost {
     return pumps;
   }
 
-  #forwardResidue(residue: Buffer): void {
-    if (residue.length === 0) return;
-    this.#terminate.see(residue);
-    this.#pumps?.toServer.take(residue, false);
-  }
-
   /**
    * Two reads within one turn into the one buffer: the first was overwritten, so it must not be forwarded.
    */
@@ -351,6 +364,7 @@ export class RelaySession implements StartingSession, OpeningHost {
   }
 
   #countOpen(): void {
+    if (this.#isCounted) return;
     this.#isCounted = true;
     this.#context.sessionsOpen += 1;
   }
@@ -368,6 +382,7 @@ export class RelaySession implements StartingSession, OpeningHost {
     this.#startup.stopTimer();
     if (this.#deadline !== null) clearTimeout(this.#deadline);
     if (this.#isCancel) this.#context.cancelsOpen -= 1;
+    this.#context.cancelTargets.remove(this.number);
     this.#farewell.clear();
     const { journal, turn, gauges } = this.#context;
     if (this.#isCounted) this.#context.sessionsOpen -= 1;

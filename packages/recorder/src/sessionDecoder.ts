@@ -2,7 +2,7 @@
  * Owns one session while it is decoded: its two frame readers, its machine, and what is saved of them. Whatever throws inside ends
  * the decoding of this session alone (R8). Knows no journal.
  */
-import type { DraftRecord, GapReason, Instant } from '@pgtape/evidence';
+import type { DraftRecord, GapReason, Instant, TlsFacts } from '@pgtape/evidence';
 import {
   type SessionEnd,
   type SessionIdentity,
@@ -111,6 +111,21 @@ export class SessionDecoder {
     } catch (error) {
       this.#failed(error);
     }
+  }
+
+  secured(leg: 'client' | 'server', tls: TlsFacts): void {
+    this.#saved = null;
+    this.#machine.secured(leg, tls);
+  }
+
+  mechanism(name: string): void {
+    this.#saved = null;
+    this.#machine.mechanism(name);
+  }
+
+  cancels(session: string): void {
+    this.#saved = null;
+    this.#machine.cancels(session);
   }
 
   frontend(bytes: Uint8Array, start: number, end: number): void {

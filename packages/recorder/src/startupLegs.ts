@@ -2,11 +2,19 @@
  * Owns what the startup of a connection does to its two legs: what is sent waits for the journal (R1), and
  * it has a time limit. Which packet may come when is SessionStartup's; what a session is, RelaySession's.
  */
+import { type Binding, bindingOf } from './channelBinding.ts';
+import type { SecuredEntry } from './journalFormat.ts';
 import type { Leg } from './leg.ts';
+import type { OpeningFacts } from './openingLegs.ts';
 import type { RawReason } from './pumpPair.ts';
+import { isLocal } from './rawLanes.ts';
 import type { RefusalReason } from './refusal.ts';
 import type { RelayContext } from './relayContext.ts';
-import { SessionStartup, type StartupHost } from './sessionStartup.ts';
+import { SessionStartup, type StartupHost, type StartupPlan } from './sessionStartup.ts';
+import type { TlsMaterial } from './tlsFiles.ts';
+import { acceptTls, clientProblem, connectTls, tlsFacts } from './tlsLegs.ts';
+
+const empty = Buffer.alloc(0);
 
 /** The session whose startup this is. */
 export interface StartingSession {
@@ -17,6 +25,7 @@ export interface StartingSession {
   readonly client: Leg;
   /** Connects first where that has not happened. */
   server(): Leg;
+  toServer(bytes: Buffer): void;
   /** Before the pumps are there, or with them. */
   sendToClient(bytes: Buffer): void;
   begin(packet: Buffer, exempt: boolean): void;
@@ -26,18 +35,30 @@ export interface StartingSession {
 }
 
 export class StartupLegs implements StartupHost {
-  readonly trustUpstream: boolean;
+  readonly plan: StartupPlan;
   readonly #session: StartingSession;
   readonly #context: RelayContext;
   readonly #startup: SessionStartup;
   readonly #timer: NodeJS.Timeout;
+  readonly #tls: TlsMaterial;
+  #isClientSecured = false;
+  /** The client's StartupMessage. */
+  #packet: Buffer | null = null;
+  #isClamped = false;
+  /** DER of its certificate, once its leg speaks TLS. */
+  #server: Uint8Array | null = null;
   /** Bytes of the client, behind the last packet as well. */
   bytes = 0;
 
   constructor(session: StartingSession, context: RelayContext) {
     this.#session = session;
     this.#context = context;
-    this.trustUpstream = context.trustUpstream;
+    this.#tls = context.tls;
+    this.plan = {
+      hasCertificate: this.#tls.served !== null,
+      upstream: context.upstreamTls,
+      trustUpstream: context.trustUpstream,
+    };
     this.#startup = new SessionStartup(this);
     this.#timer = setTimeout(() => session.refuse('startup_timeout'), context.startupMs);
   }
@@ -47,8 +68,33 @@ export class StartupLegs implements StartupHost {
     this.#startup.fromClient(chunk);
   }
 
+  /** In place of `fromClient`, for clients that are relayed unread; R6 holds by where the server is. */
+  enterLane(chunk: Buffer): void {
+    const { upstream, trustUpstream } = this.#context;
+    if (!trustUpstream && isLocal(upstream.host)) {
+      this.#session.refuse('raw_lane_unchecked');
+      return;
+    }
+    this.#session.splice('raw_lane', 'clients of this address are relayed unread, as configured');
+    this.#session.toServer(chunk);
+  }
+
   fromServer(chunk: Buffer): void {
     this.#startup.fromServer(chunk);
+  }
+
+  /** The server's leg begins anew with this packet; `residue` came behind the client's own. */
+  again(packet: Buffer, residue: Buffer): void {
+    this.#isClamped = true;
+    this.#server = null;
+    this.bytes += residue.length;
+    this.#startup.again(packet, residue);
+  }
+
+  /** Of the session that begins with `packet`. */
+  openingFacts(packet: Buffer): OpeningFacts {
+    this.#packet ??= packet;
+    return { packet: this.#packet, isClamped: this.#isClamped, binding: this.binding };
   }
 
   /** Bytes that came behind the last packet; they belong to the session that follows. */
@@ -56,6 +102,21 @@ export class StartupLegs implements StartupHost {
     const residue = this.#startup.residue();
     this.bytes -= residue.length;
     return residue;
+  }
+
+  /** Why the client's connection has closed, where it did so in the middle of its handshake. */
+  get clientFailure(): 'client_tls_failed' | null {
+    return this.#startup.isSecuringClient ? 'client_tls_failed' : null;
+  }
+
+  get isSecuringServer(): boolean {
+    return this.#startup.isSecuringServer;
+  }
+
+  /** What SCRAM's channel binding would be over. */
+  get binding(): Binding {
+    const served = this.#isClientSecured ? (this.#tls.served?.leaf ?? null) : null;
+    return bindingOf({ served, server: this.#server });
   }
 
   /** It took no longer than it may. */
@@ -79,6 +140,54 @@ export class StartupLegs implements StartupHost {
     this.#context.turn.after(() => {
       if (!session.isDeaf) session.server().write(bytes);
     });
+  }
+
+  secureClient(unread: Buffer, direct: boolean): void {
+    const session = this.#session;
+    const { served } = this.#tls;
+    this.#context.turn.after(() => {
+      if (session.isDeaf || served === null) return;
+      const socket = session.client.secure((plain) => acceptTls(plain, served), unread);
+      socket.once('secure', () => {
+        const problem = clientProblem(socket, served, direct);
+        this.#isClientSecured = true;
+        if (problem !== null) session.refuse(problem);
+        else this.#secured({ leg: 'client', tls: tlsFacts(socket) });
+      });
+    });
+  }
+
+  secureServer(): void {
+    const session = this.#session;
+    const { upstream } = this.#tls;
+    this.#context.turn.after(() => {
+      if (session.isDeaf) return;
+      const socket = session.server().secure((plain) => connectTls(plain, upstream), empty);
+      socket.once('secureConnect', () => {
+        this.#server = socket.getPeerX509Certificate()?.raw ?? empty;
+        this.#secured({ leg: 'server', tls: tlsFacts(socket, upstream.serverName) });
+      });
+    });
+  }
+
+  #secured(entry: SecuredEntry): void {
+    if (this.#session.isDeaf) return;
+    this.#context.journal.secured(this.#session.number, entry);
+    this.#context.turn.arm();
+    if (entry.leg === 'client') this.#startup.clientSecured();
+    else this.#startup.serverSecured();
+  }
+
+  pauseClient(): void {
+    this.#session.client.socket.pause();
+  }
+
+  resumeClient(): void {
+    this.#session.client.socket.resume();
+  }
+
+  cancelsTlsSession(packet: Buffer): boolean {
+    return this.#context.cancelTargets.find(packet)?.isServerSecured ?? false;
   }
 
   begin(packet: Buffer, exempt: boolean): void {

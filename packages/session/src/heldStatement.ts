@@ -66,13 +66,18 @@ function decide(state: SessionState, held: HeldStatement, after: TxStatus | null
   if (held.unsure) fate.markUnsure();
   if (held.internal) fate.markInternal();
   if (outcome === 'failed' || outcome === 'cancelled') {
-    fate.fail(commits(held.verb) ? (held.draft.error ?? null) : null);
+    fate.fail(raisedByCommit(held) ? (held.draft.error ?? null) : null);
     return;
   }
   if (outcome !== 'completed') return;
   const decision = fate.completed(held.effect, held.verb, n, after);
   if (decision !== null) tape.transaction(decision, at);
   if (isPreparedEnd(held)) tellPrepared(state, held, at);
+}
+
+/** A COMMIT that ran and failed; one that could not be parsed or bound never came to commit. */
+function raisedByCommit({ verb, draft }: HeldStatement): boolean {
+  return commits(verb) && (draft.stage === 'query' || draft.stage === 'execute');
 }
 
 /** True for a statement whose success ends a transaction for good or for later. */

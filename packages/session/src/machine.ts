@@ -2,7 +2,7 @@
  * One session, from messages to records. Owns the order of things and the promise that no input makes it
  * throw; what messages mean is in the files it calls. Reads no clock and no socket.
  */
-import { type DraftOf, elapsedNs, type GapReason, type Instant } from '@pgtape/evidence';
+import { type DraftOf, elapsedNs, type GapReason, type Instant, type TlsFacts } from '@pgtape/evidence';
 import { frontendTag } from '@pgtape/wire';
 import { backendCounted, backendMessage } from './backendMessages.ts';
 import { copyData, frontendMessage } from './frontendMessages.ts';
@@ -38,6 +38,21 @@ export class SessionMachine {
   /** An untyped packet of the client, as forwarded. */
   startup(packet: Uint8Array, at: Instant): void {
     this.#guarded(at, () => this.#state.opening.packet(packet));
+  }
+
+  /** A leg speaks TLS from here on. */
+  secured(leg: 'client' | 'server', tls: TlsFacts): void {
+    this.#state.opening.secured(leg, tls);
+  }
+
+  /** The SASL mechanism the client has chosen of those it was offered. */
+  mechanism(name: string): void {
+    this.#state.opening.mechanism(name);
+  }
+
+  /** The session this one, a cancel request, is for; `unknown`: none that was open. */
+  cancels(session: string): void {
+    this.#state.opening.cancels = session;
   }
 
   /**

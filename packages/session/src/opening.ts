@@ -1,5 +1,5 @@
 /** What a session said of itself before it was ready: its `opened` record. Knows no statements. */
-import type { DraftOf, Instant, ServerError } from '@pgtape/evidence';
+import type { DraftOf, Instant, ServerError, TlsFacts } from '@pgtape/evidence';
 import { readNegotiate, readParameterStatus, readStartup } from '@pgtape/wire';
 import { type Tape, wallOf } from './tape.ts';
 
@@ -24,11 +24,15 @@ export interface OpeningState {
   readonly replication: string | null;
   readonly told: boolean;
   readonly fatal: ServerError | null;
+  /** Absent in snapshots of an older version, as the next two. */
+  readonly tlsClient?: TlsFacts | null;
+  readonly tlsServer?: TlsFacts | null;
+  readonly cancels?: string | null;
+  readonly clamped?: boolean;
 }
 
 /**
- * Authentication requests by code; SASL's mechanism is not in the journal. Continuations have no name of
- * their own.
+ * Authentication requests by code; SASL's mechanism comes by itself. Continuations have no name of their own.
  */
 const authNames: Readonly<Record<number, string>> = {
   2: 'kerberos_v5',
@@ -39,6 +43,8 @@ const authNames: Readonly<Record<number, string>> = {
   9: 'sspi',
   10: 'sasl',
 };
+const ok = 0;
+const sasl = 'sasl';
 /** Values of `replication` that ask for none. */
 const noReplication = new Set(['', 'false', 'off', 'no', '0', 'f', 'n']);
 /** Longest name kept of what the startup packet and the server say. */
@@ -58,6 +64,12 @@ export class Opening {
   told = false;
   /** The FATAL error that ended the session. */
   fatal: ServerError | null = null;
+  tlsClient: TlsFacts | null = null;
+  tlsServer: TlsFacts | null = null;
+  /** Of a cancel request: the session it is for, or `unknown`. */
+  cancels: string | null = null;
+  /** The recorder asked the server for less than the client did. */
+  clamped = false;
 
   constructor(openedAt: Instant) {
     this.openedAt = openedAt;
@@ -75,6 +87,8 @@ export class Opening {
     const given = packet.parameters;
     const of = (name: string): string =>
       Object.hasOwn(given, name) ? (given[name] ?? '').slice(0, nameMax) : '';
+    // A second one is the recorder's own, in place of the client's.
+    this.clamped = this.protocol !== '';
     this.protocol = packet.protocol;
     this.user = of('user');
     this.database = of('database') || this.user;
@@ -84,9 +98,22 @@ export class Opening {
   }
 
   authentication(code: number): void {
+    if (code === ok && this.auth === 'none') this.auth = 'trust';
     const name = Object.hasOwn(authNames, code) ? authNames[code] : undefined;
     if (name === undefined) return;
     this.auth = this.auth === 'none' ? name : `${this.auth}+${name}`.slice(0, nameMax);
+  }
+
+  /** The SASL mechanism the client has chosen. */
+  mechanism(name: string): void {
+    const list = this.auth.split('+');
+    const at = list.lastIndexOf(sasl);
+    if (at >= 0) this.auth = list.with(at, name).join('+').slice(0, nameMax);
+  }
+
+  secured(leg: 'client' | 'server', tls: TlsFacts): void {
+    if (leg === 'client') this.tlsClient = tls;
+    else this.tlsServer = tls;
   }
 
   negotiated(body: Uint8Array): void {
@@ -110,7 +137,7 @@ export class Opening {
       start: wallOf(this.openedAt.wallUs),
       client: { address: identity.client.address, port: identity.client.port },
       server: { address: identity.server.address, port: identity.server.port },
-      tls: identity.tls,
+      tls: identity.tls || this.tlsClient !== null,
       protocol: this.protocol,
       user: this.user,
       database: this.database,
@@ -119,6 +146,10 @@ export class Opening {
       server_version: this.serverVersion,
       pid: this.pid,
       ...(this.replication !== null && { replication: this.replication }),
+      ...(this.tlsClient !== null && { tls_client: this.tlsClient }),
+      ...(this.tlsServer !== null && { tls_server: this.tlsServer }),
+      ...(this.cancels !== null && { cancels: this.cancels }),
+      ...(this.clamped && { clamped: true as const }),
       ready,
     };
     tape.put(draft, this.openedAt.wallUs, this.openedAt.monoNs);
@@ -126,10 +157,10 @@ export class Opening {
 
   state(): OpeningState {
     const { openedAt, protocol, user, database, applicationName, auth } = this;
-    const { serverVersion, pid, replication, told, fatal } = this;
+    const { serverVersion, pid, replication, told, fatal, tlsClient, tlsServer, cancels, clamped } = this;
     return {
       ...{ openedAt, protocol, user, database, applicationName, auth },
-      ...{ serverVersion, pid, replication, told, fatal },
+      ...{ serverVersion, pid, replication, told, fatal, tlsClient, tlsServer, cancels, clamped },
     };
   }
 

@@ -49,13 +49,14 @@ describe('records', () => {
   });
 
   it.each([
-    { name: 'no challenge', codes: [0], auth: 'none' },
+    { name: 'no challenge', codes: [0], auth: 'trust' },
+    { name: 'nothing of authentication', codes: [], auth: 'none' },
     { name: 'password', codes: [3, 0], auth: 'password' },
     { name: 'md5', codes: [5, 0], auth: 'md5' },
     { name: 'gss', codes: [7, 8, 8, 0], auth: 'gss' },
     { name: 'sspi', codes: [9, 8, 0], auth: 'sspi' },
     { name: 'sasl', codes: [10, 11, 12, 0], auth: 'sasl' },
-    { name: 'unknown code', codes: [99, 0], auth: 'none' },
+    { name: 'unknown code', codes: [99, 0], auth: 'trust' },
   ])('opened: auth $name', ({ codes, auth }) => {
     const stage = apply(new Stage(), ...codes.map((code) => `< R ${code}`), '< Z I');
     expect(stage.records[0]).toMatchObject({ auth, ready: true });

@@ -77,10 +77,10 @@ export class TransactionFate {
     this.#apart = false;
   }
 
-  /** A statement failed; `error` when it was the commit itself. */
+  /** A statement failed; `error` when it was the commit itself, or is no statement's own. */
   fail(error: ServerError | null): void {
     this.#failed = true;
-    if (error !== null) this.#commitError = error;
+    this.#commitError ??= error;
   }
 
   markInternal(): void {
@@ -121,33 +121,37 @@ export class TransactionFate {
 
   /** ReadyForQuery. Only an idle status decides; a block that ended without a tag failed at its commit. */
   ready(status: TxStatus): Decision | null {
-    const error = this.#commitError;
-    this.#commitError = null;
     if (status !== 'I') {
       if (!this.empty && !this.#explicit) this.#carried = true;
       return null;
     }
-    if (this.empty && error === null) {
+    if (this.empty && this.#commitError === null) {
       this.#reset(false);
       return null;
     }
     let outcome: Outcome = this.#explicit || this.#carried ? 'unknown' : 'committed';
     if (this.#failed) outcome = this.#internal && !this.#explicit ? 'unknown' : 'rolled_back';
     if (this.#unsure) outcome = 'unknown';
-    const decision = this.#end(outcome, false);
-    return error === null ? decision : { ...decision, error };
+    return this.#end(outcome, false);
   }
 
   /** The session ended; `committing` when something that commits was on its way. */
   ended(committing: boolean): Decision | null {
-    if (this.empty) return null;
+    if (this.empty && this.#commitError === null) return null;
     return this.#end(committing || this.#unsure || this.#internal ? 'unknown' : 'rolled_back', false);
   }
 
   #end(outcome: Outcome, chain: boolean): Decision {
-    const decision = { outcome, implicit: !this.#explicit, ranges: this.#ranges };
+    const decision = this.#told({ outcome, implicit: !this.#explicit, ranges: this.#ranges });
     this.#reset(chain);
     return decision;
+  }
+
+  /** With the error that waits to be told. */
+  #told(decision: Decision): Decision {
+    const error = this.#commitError;
+    this.#commitError = null;
+    return error === null ? decision : { ...decision, error };
   }
 
   #reset(explicit: boolean): void {
@@ -199,7 +203,7 @@ export class TransactionFate {
     this.add(n);
     return undone.length === 0
       ? null
-      : { outcome: 'rolled_back', implicit: !this.#explicit, ranges: undone, savepoint: name };
+      : this.#told({ outcome: 'rolled_back', implicit: !this.#explicit, ranges: undone, savepoint: name });
   }
 
   #savepoint(verb: TransactionVerb | null, n: number): void {

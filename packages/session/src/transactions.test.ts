@@ -40,6 +40,59 @@ const cases = [
     ],
   },
   {
+    name: 'a COMMIT that cannot be parsed raised no error of a commit',
+    script: ['> P q|select 1\n> S\n< 1\n< Z I\n> P q|commit\n> B -|q\n> E -\n> S\n< E 42P05\n< Z I'],
+    records: [
+      '2 failed parse [commit] 42P05 I-',
+      '3 skipped execute [commit] -I',
+      '4 tx rolled_back implicit 2-3',
+    ],
+  },
+  {
+    name: "an error that is no statement's own is told though the session ends before ReadyForQuery",
+    script: [
+      '> P -|insert 1\n> B -|-\n> E -\n> !C 5800\n< 1\n< 2\n< C INSERT 0 1\n< E 08P01\nclose terminated',
+    ],
+    records: [
+      '2 completed execute [insert 1] <INSERT 0 1> I-',
+      '3 tx rolled_back implicit 2-2 08P01',
+      '4 stretch 1 from 1: 1 statements, 0 failed',
+      '5 closed terminated',
+    ],
+  },
+  {
+    name: "an error that is no statement's own fails an open block, and is told at its end",
+    script: [
+      q('begin; insert 1', 'BEGIN,INSERT 0 1', 'T'),
+      '> !C 5800\n> S\n< E 08P01\n< Z E',
+      q('rollback', 'ROLLBACK', 'I'),
+    ],
+    records: [
+      '2 completed query 1/2 [begin] <BEGIN> I-',
+      '3 completed query 2/2 [insert 1] <INSERT 0 1> exact -T',
+      '4 completed query [rollback] <ROLLBACK> exact EI',
+      '5 tx rolled_back explicit 2-4 08P01',
+    ],
+  },
+  {
+    name: "an error that is no statement's own, undone with its savepoint",
+    script: [
+      q('begin; savepoint a; insert 1', 'BEGIN,SAVEPOINT,INSERT 0 1', 'T'),
+      '> !C 5800\n> S\n< E 08P01\n< Z E',
+      q('rollback to a', 'ROLLBACK', 'T'),
+      q('commit', 'COMMIT', 'I'),
+    ],
+    records: [
+      '2 completed query 1/3 [begin] <BEGIN> I-',
+      '3 completed query 2/3 [savepoint a] <SAVEPOINT> --',
+      '4 completed query 3/3 [insert 1] <INSERT 0 1> exact -T',
+      '5 completed query [rollback to a] <ROLLBACK> exact ET',
+      '6 tx rolled_back explicit 4-4 to=a 08P01',
+      '7 completed query [commit] <COMMIT> exact TI',
+      '8 tx committed explicit 2-3 5-7',
+    ],
+  },
+  {
     name: 'COMMIT amid a pipeline commits what precedes it [D5]',
     script: [
       '> P -|insert 1\n> B -|-\n> E -\n> P -|commit\n> B -|-\n> E -\n> P -|insert 2\n> B -|-\n> E -\n> S',

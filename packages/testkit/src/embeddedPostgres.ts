@@ -31,6 +31,8 @@ export interface EmbeddedPostgresOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** Lines put before the default scram rule of pg_hba.conf, rewritten at each start. */
   readonly hba?: readonly string[];
+  /** PEM; the server then speaks TLS. With `clientCa` it asks clients for a certificate of that authority. */
+  readonly tls?: { readonly certificate: string; readonly key: string; readonly clientCa?: string };
   readonly onProgress?: (step: string) => void;
 }
 
@@ -200,6 +202,23 @@ async function stopServer(child: ChildProcess): Promise<void> {
   clearTimeout(late);
 }
 
+/** The server refuses a key that others may read, and one of another owner. @returns settings */
+function writeTls(home: PostgresHome, tls: EmbeddedPostgresOptions['tls']): Record<string, string> {
+  if (tls === undefined) return {};
+  const write = (name: string, text: string): string => {
+    const file = join(home.control, name);
+    writeFileSync(file, text, { mode: 0o600 });
+    if (home.runAs !== null) chownSync(file, home.runAs.uid, home.runAs.gid);
+    return file;
+  };
+  return {
+    ssl: 'on',
+    ssl_cert_file: write('server.crt', tls.certificate),
+    ssl_key_file: write('server.key', tls.key),
+    ...(tls.clientCa === undefined ? {} : { ssl_ca_file: write('clients.crt', tls.clientCa) }),
+  };
+}
+
 function writeHba(home: PostgresHome, lines: readonly string[]): string {
   const rules = [
     ...lines,
@@ -233,6 +252,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     unix_socket_directories: '',
     hba_file: hbaFile,
     port: String(port),
+    ...writeTls(home, options.tls),
     ...options.settings,
   };
   progress('starting PostgreSQL');

@@ -14,3 +14,4 @@ export {
   preparePostgresHome,
 } from './postgresHome.ts';
 export { message, RawClient, type RawConnection, type RawFrame } from './rawClient.ts';
+export { type CertificateRequest, makeCertificate, type TestCertificate } from './testCertificate.ts';

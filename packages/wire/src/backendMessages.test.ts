@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { Parser } from 'pg-protocol/dist/parser';
 import {
   commandRows,
+  encodeSaslMechanisms,
   readAuthentication,
   readBackendKey,
   readCommandComplete,
@@ -12,6 +13,7 @@ import {
   readParameterStatus,
   readReadyForQuery,
   readRowDescription,
+  readSaslMechanisms,
 } from './backendMessages.ts';
 import { readError } from './errorResponse.ts';
 import { bytesOf, frame, int16, int32 } from './framing.testing.ts';
@@ -64,6 +66,12 @@ const messages: readonly {
     is: { binary: true, formats: [1, 1] },
   },
   {
+    name: 'AuthenticationSASL',
+    read: readSaslMechanisms,
+    body: bytesOf(int32(10), 'SCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0'),
+    is: ['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256'],
+  },
+  {
     name: 'NegotiateProtocolVersion',
     read: readNegotiate,
     body: bytesOf(int32((3 << 16) | 2), int32(2), '_pq_.a\0_pq_.b\0'),
@@ -78,6 +86,15 @@ const messages: readonly {
 ];
 
 describe('backend messages', () => {
+  it.each([[[]], [['SCRAM-SHA-256']], [['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256']]])(
+    'AuthenticationSASL of %j, written and read',
+    (names) => {
+      const message = encodeSaslMechanisms(names);
+      expect([message[0], readSaslMechanisms(message.subarray(5))]).toEqual([0x52, names]);
+      expect(new DataView(message.buffer).getInt32(1)).toBe(message.length - 1);
+    },
+  );
+
   it.each(messages)('reads $name', ({ read, body, is }) => {
     expect(read(body)).toEqual(is);
   });
@@ -100,6 +117,19 @@ describe('backend messages', () => {
       is: 10,
     },
     { name: 'no authentication code', read: readAuthentication, body: bytesOf([0, 0, 0]), is: null },
+    { name: 'another authentication request', read: readSaslMechanisms, body: bytesOf(int32(3)), is: null },
+    {
+      name: 'a mechanism whose name is none',
+      read: readSaslMechanisms,
+      body: bytesOf(int32(10), 'scram sha\0\0'),
+      is: null,
+    },
+    {
+      name: 'mechanisms without an end',
+      read: readSaslMechanisms,
+      body: bytesOf(int32(10), 'SCRAM-SHA-256\0'),
+      is: null,
+    },
     { name: 'an unknown transaction status', read: readReadyForQuery, body: bytesOf('X'), is: null },
     {
       name: 'unrecognized options that are not there',

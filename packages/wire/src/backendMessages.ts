@@ -4,6 +4,7 @@
  * first four bytes are looked at.
  */
 import { Cursor } from './cursor.ts';
+import { backendTag } from './tag.ts';
 
 /** CommandComplete's tag, e.g. `INSERT 0 1`. */
 export function readCommandComplete(body: Uint8Array): string | null {
@@ -59,6 +60,36 @@ export function readAuthentication(body: Uint8Array): number | null {
   return cursor.failed ? null : code;
 }
 
+const saslCode = 10;
+/** RFC 4422, 3.1. */
+const mechanismName = /^[A-Z0-9_-]{1,20}$/;
+
+/** Mechanisms of an AuthenticationSASL; null for any other request, and where one of the names is none. */
+export function readSaslMechanisms(body: Uint8Array): string[] | null {
+  const cursor = new Cursor(body);
+  if (cursor.int32() !== saslCode) return null;
+  const names: string[] = [];
+  while (!cursor.failed) {
+    const name = cursor.cstring();
+    if (name === '') return cursor.finished ? names : null;
+    if (!mechanismName.test(name)) return null;
+    names.push(name);
+  }
+  return null;
+}
+
+/** The whole message. */
+export function encodeSaslMechanisms(names: readonly string[]): Uint8Array {
+  const list = new TextEncoder().encode(`${names.map((name) => `${name}\0`).join('')}\0`);
+  const message = new Uint8Array(9 + list.length);
+  const view = new DataView(message.buffer);
+  view.setUint8(0, backendTag.Authentication);
+  view.setInt32(1, 8 + list.length);
+  view.setInt32(5, saslCode);
+  message.set(list, 9);
+  return message;
+}
+
 /** Transaction status: idle, in a transaction, in a failed transaction. */
 export function readReadyForQuery(body: Uint8Array): 'I' | 'T' | 'E' | null {
   if (body.length !== 1) return null;
@@ -86,6 +117,20 @@ export function readNegotiate(body: Uint8Array): Negotiation | null {
   for (let left = cursor.uint32(); left > 0 && !cursor.failed; left -= 1) unrecognized.push(cursor.cstring());
   if (!cursor.finished) return null;
   return { protocol: `${version >>> 16}.${version & 0xffff}`, unrecognized };
+}
+
+/** The whole message. */
+export function encodeNegotiate({ protocol, unrecognized }: Negotiation): Uint8Array {
+  const [major = 0, minor = 0] = protocol.split('.').map(Number);
+  const list = new TextEncoder().encode(unrecognized.map((name) => `${name}\0`).join(''));
+  const message = new Uint8Array(13 + list.length);
+  const view = new DataView(message.buffer);
+  view.setUint8(0, backendTag.NegotiateProtocolVersion);
+  view.setInt32(1, 12 + list.length);
+  view.setInt32(5, (major << 16) | minor);
+  view.setInt32(9, unrecognized.length);
+  message.set(list, 13);
+  return message;
 }
 
 export interface ColumnDescription {

@@ -2,6 +2,8 @@ export {
   type ColumnDescription,
   type CopyResponse,
   commandRows,
+  encodeNegotiate,
+  encodeSaslMechanisms,
   type Negotiation,
   type Notification,
   type ParameterStatus,
@@ -15,6 +17,7 @@ export {
   readParameterStatus,
   readReadyForQuery,
   readRowDescription,
+  readSaslMechanisms,
 } from './backendMessages.ts';
 export { Cursor } from './cursor.ts';
 export { type ErrorFields, type ErrorToEncode, encodeError, readError } from './errorResponse.ts';
@@ -37,7 +40,7 @@ export {
   type TargetMessage,
 } from './frontendMessages.ts';
 export { type DecodedParameter, decodeParameter } from './parameter.ts';
-export { readStartup, type StartupPacket, startupPacketBytes } from './startup.ts';
+export { encodeStartup, readStartup, type StartupPacket, startupPacketBytes } from './startup.ts';
 export { backendName, backendTag, frontendName, frontendTag, type Side } from './tag.ts';
 export { trace } from './trace.ts';
 export { typeName } from './types/catalog.ts';

@@ -174,7 +174,7 @@ describe('decodeParameter: what is no value', () => {
     { name: 'no type', oid: 0, bytes: 'abcd' },
     { name: 'an extension’s type', oid: 16_999, bytes: 'abcd' },
     { name: 'money', oid: 790, bytes: '0000000000000064' },
-    { name: 'tsquery', oid: 3615, bytes: '00000000' },
+    { name: 'an ACL item', oid: 1033, bytes: '00000000' },
     { name: 'a record with an unknown column', oid: 2249, bytes: '000000010000ffff0000000161' },
     {
       name: 'an array of money',
@@ -329,6 +329,26 @@ describe('decodeParameter: any bytes (R8)', () => {
       return { oid, bytes: copy };
     });
   const arbitrary = fc.record({ oid: fc.constantFrom(...oids), bytes: fc.uint8Array({ maxLength: 64 }) });
+
+  // Types that a shorter value may be of as well.
+  const anyLength =
+    /^(bytea|char|name|text|varchar|bpchar|json|jsonb|xml|jsonpath|refcursor|macaddr8|unknown|cstring)$/;
+
+  it.each(printedValues)(
+    '%s %s: cut short anywhere it is no value, and what follows is not looked at',
+    (type, hex) => {
+      const whole = fromHex(hex);
+      for (let length = 0; length < whole.length; length += 1) {
+        const short = whole.subarray(0, length);
+        const decoded = binary(type, short);
+        expect(decoded).toEqual(binary(type, Uint8Array.from(short)));
+        if (!anyLength.test(type))
+          expect(decoded).toEqual({ v: Buffer.from(short).toString('hex'), enc: 'failed', cut: false });
+        const long = Uint8Array.from([...whole, ...whole]).subarray(0, whole.length + length + 1);
+        if (!anyLength.test(type)) expect(binary(type, long).enc).toBe('failed');
+      }
+    },
+  );
 
   it('never throws, never reads past the value, keeps to the bound', () => {
     fc.assert(

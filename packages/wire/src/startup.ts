@@ -73,6 +73,18 @@ export function readStartup(packet: Uint8Array): StartupPacket {
   return { kind: 'startup', protocol: `${major}.${minor}`, major, minor, parameters };
 }
 
+/** A StartupMessage of protocol 3. */
+export function encodeStartup(minor: number, parameters: readonly (readonly [string, string])[]): Uint8Array {
+  const text = parameters.map(([name, value]) => `${name}\0${value}\0`).join('');
+  const body = new TextEncoder().encode(`${text}\0`);
+  const packet = new Uint8Array(fixedBytes + body.length);
+  const view = new DataView(packet.buffer);
+  view.setInt32(0, packet.length);
+  view.setInt32(4, (supportedMajor << 16) | minor);
+  packet.set(body, fixedBytes);
+  return packet;
+}
+
 /** Pairs of strings; the byte after the last pair must be zero and the packet's last. */
 function readParameters(cursor: Cursor): Record<string, string> | null {
   const parameters = new Map<string, string>();

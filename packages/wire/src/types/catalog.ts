@@ -10,7 +10,7 @@ import { box, circle, line, lseg, path, point, polygon } from './geometry.ts';
 import { cidr, inet, macaddr, macaddr8 } from './network.ts';
 import { numeric } from './numeric.ts';
 import * as scalar from './scalar.ts';
-import { tsvector } from './textSearch.ts';
+import { tsquery, tsvector } from './textSearch.ts';
 import type { ValueDecoder } from './valueDecoder.ts';
 
 /** OID, name, OID of its array (0: none), decoder. */
@@ -25,6 +25,7 @@ const {
   int4,
   int8,
   lsn,
+  name,
   snapshot,
   text,
   tid,
@@ -38,7 +39,7 @@ const rows: readonly Row[] = [
   [16, 'bool', 1000, bool],
   [17, 'bytea', 1001, bytea],
   [18, 'char', 1002, char],
-  [19, 'name', 1003, text],
+  [19, 'name', 1003, name],
   [20, 'int8', 1016, int8],
   [21, 'int2', 1005, int2],
   [22, 'int2vector', 1006, vectorDecoder(21)],
@@ -50,6 +51,10 @@ const rows: readonly Row[] = [
   [28, 'xid', 1011, uint4],
   [29, 'cid', 1012, uint4],
   [30, 'oidvector', 1013, vectorDecoder(26)],
+  [71, 'pg_type', 210, record],
+  [75, 'pg_attribute', 270, record],
+  [81, 'pg_proc', 272, record],
+  [83, 'pg_class', 273, record],
   [114, 'json', 199, text],
   [142, 'xml', 143, text],
   [194, 'pg_node_tree', 0, opaque],
@@ -77,6 +82,7 @@ const rows: readonly Row[] = [
   [1114, 'timestamp', 1115, timestamp],
   [1184, 'timestamptz', 1185, timestamptz],
   [1186, 'interval', 1187, interval],
+  [1248, 'pg_database', 0, record],
   [1266, 'timetz', 1270, timetz],
   [1560, 'bit', 1561, bits],
   [1562, 'varbit', 1563, bits],
@@ -90,11 +96,15 @@ const rows: readonly Row[] = [
   [2249, 'record', 2287, record],
   [2275, 'cstring', 1263, text],
   [2278, 'void', 0, scalar.nothing],
+  [2842, 'pg_authid', 0, record],
+  [2843, 'pg_auth_members', 0, record],
   [2950, 'uuid', 2951, uuid],
   [2970, 'txid_snapshot', 2949, snapshot],
   [3220, 'pg_lsn', 3221, lsn],
+  [3361, 'pg_ndistinct', 0, opaque],
+  [3402, 'pg_dependencies', 0, opaque],
   [3614, 'tsvector', 3643, tsvector],
-  [3615, 'tsquery', 3645, opaque],
+  [3615, 'tsquery', 3645, tsquery],
   [3642, 'gtsvector', 3644, opaque],
   [3734, 'regconfig', 3735, uint4],
   [3769, 'regdictionary', 3770, uint4],
@@ -105,6 +115,7 @@ const rows: readonly Row[] = [
   [3910, 'tstzrange', 3911, rangeDecoder(1184)],
   [3912, 'daterange', 3913, rangeDecoder(1082)],
   [3926, 'int8range', 3927, rangeDecoder(20)],
+  [4066, 'pg_shseclabel', 0, record],
   [4072, 'jsonpath', 4073, versionedText],
   [4089, 'regnamespace', 4090, uint4],
   [4096, 'regrole', 4097, uint4],
@@ -115,8 +126,12 @@ const rows: readonly Row[] = [
   [4534, 'tstzmultirange', 6153, multirangeDecoder(3910)],
   [4535, 'datemultirange', 6155, multirangeDecoder(3912)],
   [4536, 'int8multirange', 6157, multirangeDecoder(3926)],
+  [4600, 'pg_brin_bloom_summary', 0, opaque],
+  [4601, 'pg_brin_minmax_multi_summary', 0, opaque],
+  [5017, 'pg_mcv_list', 0, opaque],
   [5038, 'pg_snapshot', 5039, snapshot],
   [5069, 'xid8', 271, uint8],
+  [6101, 'pg_subscription', 0, record],
 ];
 
 /** `box` is the one type whose arrays do not separate by commas. */

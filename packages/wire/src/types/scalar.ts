@@ -41,6 +41,13 @@ export function text(cursor: Cursor, context: DecodeContext): string {
   return utf8(bytes, position, characterBoundary(bytes, position, position + context.textBytesMax));
 }
 
+/** `NAMEDATALEN`, terminator included. */
+const nameBytesEnd = 64;
+
+/** `namerecv`. */
+export const name: ValueDecoder = (cursor, context) =>
+  cursor.rest < nameBytesEnd ? text(cursor, context) : refuse(cursor);
+
 /** `jsonb_recv`, `jsonpath_recv`: a version byte before the text. */
 export const versionedText: ValueDecoder = (cursor, context) =>
   cursor.uint8() === 1 ? text(cursor, context) : refuse(cursor);
@@ -111,17 +118,24 @@ export const bits: ValueDecoder = (cursor, context) => {
   return digits.slice(0, wanted);
 };
 
-/** `pg_snapshot_recv`: xmin, xmax and the transactions in progress between them. */
+/** `pg_snapshot_recv`: xmin, xmax and, rising, the transactions in progress between them. */
 export const snapshot: ValueDecoder = (cursor, context) => {
   let left = cursor.int32();
-  const xmin = uint8(cursor, context);
-  let list = `${xmin}:${uint8(cursor, context)}:`;
-  if (left < 0 || left * 8 !== cursor.rest) return refuse(cursor);
-  for (let separator = ''; left > 0; left -= 1) {
-    list += `${separator}${uint8(cursor, context)}`;
-    separator = ',';
+  const [xmin, xmax] = [uint8(cursor, context), uint8(cursor, context)];
+  let last = BigInt(xmin);
+  const end = BigInt(xmax);
+  if (left < 0 || left * 8 !== cursor.rest || last === 0n || end < last) return refuse(cursor);
+  let list = '';
+  let before = '';
+  for (; left > 0; left -= 1) {
+    const xid = uint8(cursor, context);
+    const value = BigInt(xid);
+    if (value < last || value >= end) return refuse(cursor);
+    if (xid !== before) list += `${list === '' ? '' : ','}${xid}`;
+    last = value;
+    before = xid;
   }
-  return list;
+  return `${xmin}:${xmax}:${list}`;
 };
 
 /** `void_recv` reads nothing. */

@@ -27,7 +27,8 @@ export interface DecodeContext {
 
 /** Gives up on a value that may well be valid. */
 export function giveUp(cursor: Cursor, context: DecodeContext): string {
-  context.unknown = true;
+  // What ended too early is no value of any type.
+  if (!cursor.failed) context.unknown = true;
   cursor.fail();
   return '';
 }

@@ -1,0 +1,198 @@
+/**
+ * For the model check: what the tape must say, from what the server said and what it kept. Knows the wire's replies and the table of
+ * marks, not the machine under test.
+ */
+import type { DraftRecord } from '@pgtape/evidence';
+import { brief, type Frame } from './exchange.testing.ts';
+
+type StatementDraft = Extract<DraftRecord, { kind: 'statement' }>;
+
+/** One outcome as the wire shows it. */
+interface Outcome {
+  /** `C.INSERT_0_1`, `I`, `s`, `V`, `E.42601`. */
+  readonly what: string;
+  readonly rows: number;
+  /** COPY OUT's messages. */
+  readonly copied: number;
+  /** First column of its last row. */
+  readonly value: string;
+  /** What the first ReadyForQuery behind it says. */
+  status: string;
+}
+
+/** All that ends an execution, in the order of the wire. */
+export function wireOutcomes(frames: readonly Frame[]): Outcome[] {
+  const outcomes: Outcome[] = [];
+  let rows = 0;
+  let copied = 0;
+  let value = '';
+  let told = 0;
+  for (const frame of frames) {
+    const { tag, body } = frame;
+    if (tag === 'D') {
+      rows += 1;
+      value = body.readInt16BE(0) === 0 ? '' : body.toString('utf8', 6, 6 + Math.max(0, body.readInt32BE(2)));
+    } else if (tag === 'd') copied += 1;
+    else if (tag === 'Z') {
+      for (; told < outcomes.length; told += 1) (outcomes[told] as Outcome).status = body.toString();
+    } else if ('CIsVE'.includes(tag)) {
+      outcomes.push({ what: brief(frame), rows, copied, value, status: '' });
+      rows = 0;
+      copied = 0;
+      value = '';
+    }
+  }
+  return outcomes;
+}
+
+function whatOf(draft: StatementDraft): string {
+  switch (draft.outcome) {
+    case 'completed':
+      return draft.protocol === 'function' ? 'V' : `C.${(draft.tag ?? '').replaceAll(' ', '_')}`;
+    case 'empty':
+      return 'I';
+    case 'suspended':
+      return 's';
+    default:
+      return `E.${draft.error?.sqlstate}`;
+  }
+}
+
+const isStatement = (draft: DraftRecord): draft is StatementDraft => draft.kind === 'statement';
+const ran = (draft: StatementDraft): boolean => draft.outcome !== 'skipped' && draft.outcome !== 'lost';
+
+/** Everything the record knows of what ran. */
+const textOf = (draft: StatementDraft): string =>
+  `${draft.sql ?? ''} ${draft.params?.map(({ v }) => `k${v ?? ''}`).join(' ') ?? ''}`;
+
+/** Its error is told twice: as its own, and as that of the transaction it did not commit. */
+const isFailedCommit = ({ stage, error, sql }: StatementDraft, sqlstate: string): boolean =>
+  (stage === 'query' || stage === 'execute') && error?.sqlstate === sqlstate && /^commit/.test(sql ?? '');
+
+/** What the decoder may not know, by the words of its gap; anything else is a fault. */
+const undecidable =
+  /^a (COPY failed before messages|message after a failed COPY) .*may or may not have been read$/;
+
+/** Fate of every statement by its ordinal. @throws Error when one is decided twice or not at all */
+function fatesOf(records: readonly DraftRecord[]): Map<number, string> {
+  const fates = new Map<number, string>();
+  const ordinals = new Set(records.filter(isStatement).map(({ n }) => n));
+  const tell = (n: number, fate: string): void => {
+    if (fates.has(n)) throw new Error(`record ${n} was decided twice`);
+    fates.set(n, fate);
+  };
+  for (const draft of records) {
+    if (isStatement(draft) && draft.fate !== undefined) tell(draft.n, draft.fate);
+    if (draft.kind !== 'transaction') continue;
+    for (const [first, last] of draft.ranges)
+      for (let n = first; n <= last; n += 1) if (ordinals.has(n)) tell(n, draft.outcome);
+  }
+  for (const n of ordinals) if (!fates.has(n)) throw new Error(`record ${n} was never decided`);
+  return fates;
+}
+
+function checkOrder(records: readonly DraftRecord[]): void {
+  const ordinals = records.map((draft) => ('n' in draft ? draft.n : 0));
+  if (ordinals.some((n, place) => n !== place + 1)) throw new Error(`ordinals are ${ordinals.join(' ')}`);
+  if (records[0]?.kind !== 'opened') throw new Error('the first record is not opened');
+  if (records.filter(({ kind }) => kind === 'closed').length !== 1 || records.at(-1)?.kind !== 'closed')
+    throw new Error('the last record is not closed');
+}
+
+function checkOne(seen: Outcome, draft: StatementDraft): string | null {
+  if (seen.rows !== draft.returned_rows) return `${draft.returned_rows} rows are told of ${seen.rows}`;
+  if (seen.copied > 0 && draft.copy?.direction === 'out' && draft.copy.messages !== seen.copied)
+    return `${draft.copy.messages} COPY messages are told of ${seen.copied}`;
+  if (draft.tx_after !== null && draft.tx_after !== seen.status)
+    return `tx_after is ${draft.tx_after}, ReadyForQuery said ${seen.status}`;
+  const text = textOf(draft);
+  if (/^k\d+$/.test(seen.value) && /\bk\d+\b/.test(text) && !new RegExp(`\\b${seen.value}\\b`).test(text))
+    return `its row says ${seen.value}, its text ${text}`;
+  return null;
+}
+
+/**
+ * Every outcome on the wire is one record's, in order; an error that is none of a statement's own is a transaction's, or the end's.
+ * @param lost decoding ended amid the session: what came before must hold
+ */
+function checkOutcomes(seen: readonly Outcome[], records: readonly DraftRecord[], lost: boolean): void {
+  const drafts = records.filter(isStatement).filter(ran);
+  const errors: string[] = [];
+  let place = 0;
+  for (const outcome of seen) {
+    const draft = drafts[place];
+    if (draft !== undefined && whatOf(draft) === outcome.what) {
+      const fault = checkOne(outcome, draft);
+      if (fault !== null) throw new Error(`record ${draft.n} (${outcome.what}): ${fault}`);
+      place += 1;
+    } else if (outcome.what.startsWith('E.')) errors.push(outcome.what.slice(2));
+    else if (lost) break;
+    else
+      throw new Error(
+        `the wire says ${outcome.what}, the record ${draft === undefined ? 'nothing' : `${draft.n} ${whatOf(draft)}`}`,
+      );
+  }
+  const rest = drafts.slice(place);
+  if (rest.length > 0)
+    throw new Error(`record ${rest[0]?.n} tells ${whatOf(rest[0] as StatementDraft)}, which never came`);
+  if (lost) return;
+  const told = records.flatMap((draft) => {
+    if (draft.kind === 'transaction' && draft.error !== undefined) return [draft.error.sqlstate];
+    if (draft.kind === 'closed' && draft.error !== undefined)
+      return [`${draft.error.sqlstate}.${draft.error.severity}`];
+    return [];
+  });
+  for (const one of told) {
+    const at = errors.indexOf(one);
+    if (at >= 0) errors.splice(at, 1);
+    else if (!drafts.some((draft) => isFailedCommit(draft, one)))
+      throw new Error(`${one} is told and never came`);
+  }
+  // A failed transaction tells the error that failed it; one more of messages nobody can run in it has no record.
+  const more = errors.filter((one) => !told.includes(one));
+  if (more.length > 0) throw new Error(`no record tells ${more.join(' ')}`);
+}
+
+/** What is durable is what the records call committed. */
+function checkMarks(
+  records: readonly DraftRecord[],
+  fates: Map<number, string>,
+  durable: Map<number, number>,
+): void {
+  const bounds = new Map<number, [number, number]>();
+  for (const draft of records.filter(isStatement).filter(ran)) {
+    const done = draft.outcome === 'completed' || draft.outcome === 'suspended';
+    if (!done || draft.continues !== undefined || !/^[;\s]*insert into mark/.test(draft.sql ?? '')) continue;
+    // An Execute of a portal that is done is told as completed with nothing done.
+    const k = Number(/values \((\d+)\)/.exec(draft.sql ?? '')?.[1] ?? draft.params?.[0]?.v);
+    const [low, high] = bounds.get(k) ?? [0, 0];
+    const fate = fates.get(draft.n);
+    bounds.set(k, [low + (fate === 'committed' ? 1 : 0), high + (fate === 'rolled_back' ? 0 : 1)]);
+  }
+  for (const k of new Set([...bounds.keys(), ...durable.keys()])) {
+    const [low, high] = bounds.get(k) ?? [0, 0];
+    const kept = durable.get(k) ?? 0;
+    if (kept < low || kept > high)
+      throw new Error(`mark ${k} is kept ${kept} times, told ${low} to ${high} times`);
+  }
+}
+
+/** @throws Error that says in what the records differ from what the server did */
+export function checkTape(
+  frames: readonly Frame[],
+  records: readonly DraftRecord[],
+  sentExecutes: number,
+  durable: Map<number, number>,
+): void {
+  checkOrder(records);
+  const gaps = records.filter((draft) => draft.kind === 'gap');
+  const faults = gaps.filter((gap) => gap.kind === 'gap' && !undecidable.test(gap.detail));
+  if (faults.length > 0) throw new Error(`gaps: ${JSON.stringify(faults)}`);
+  const lost = gaps.length > 0;
+  const fates = fatesOf(records);
+  checkOutcomes(wireOutcomes(frames), records, lost);
+  if (lost) return;
+  const executes = records.filter(isStatement).filter(({ stage }) => stage === 'execute').length;
+  if (executes !== sentExecutes) throw new Error(`${executes} Executes are told of ${sentExecutes}`);
+  checkMarks(records, fates, durable);
+}

@@ -1,0 +1,107 @@
+/**
+ * Owns the certificates of both legs while the recorder runs: read from their files, read again when one of
+ * them changed, swapped together. A new set that cannot be used leaves the old one in use. Knows no sockets.
+ */
+import { X509Certificate } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
+import type { RecorderConfig } from './config.ts';
+import type { ServedCertificate, UpstreamTls } from './tlsLegs.ts';
+
+/** What a session uses from its start on. */
+export interface TlsMaterial {
+  /** null: there is no certificate to serve. */
+  readonly served: ServedCertificate | null;
+  readonly upstream: UpstreamTls;
+}
+
+export interface TlsFilesEvents {
+  onTrouble(what: string, detail: string): void;
+}
+
+type Listening = Pick<RecorderConfig['listen'], 'tls'>;
+type Upstream = Pick<RecorderConfig['upstream'], 'host' | 'tls'>;
+
+export class TlsFiles {
+  /** Loads that failed. */
+  failures = 0;
+  readonly #listen: Listening;
+  readonly #upstream: Upstream;
+  readonly #events: TlsFilesEvents;
+  readonly #paths: readonly string[];
+  #stamp = '';
+  #material: TlsMaterial;
+
+  /** Never throws: a recorder runs without a certificate rather than not at all. */
+  constructor(listen: Listening, upstream: Upstream, events: TlsFilesEvents) {
+    this.#listen = listen;
+    this.#upstream = upstream;
+    this.#events = events;
+    const { certFile, keyFile, clientCaFile } = listen.tls ?? {};
+    this.#paths = [certFile, keyFile, clientCaFile, upstream.tls.caFile].filter((path) => path !== undefined);
+    this.#material = { served: null, upstream: this.#upstreamTls() };
+    this.reload();
+  }
+
+  get material(): TlsMaterial {
+    return this.#material;
+  }
+
+  /** Reads the files again where one of them is another than at the last look. */
+  poll(): void {
+    if (this.#paths.length > 0 && this.#look() !== this.#stamp) this.reload();
+  }
+
+  /** Reads the files now. */
+  reload(): void {
+    if (this.#paths.length === 0) return;
+    const isFirst = this.#stamp === '';
+    this.#stamp = this.#look();
+    try {
+      this.#material = { served: this.#served(), upstream: this.#upstreamTls() };
+      if (!isFirst) this.#events.onTrouble('tls_reloaded', 'certificates were read anew');
+    } catch (error) {
+      this.failures += 1;
+      const why = error instanceof Error ? error.message : String(error);
+      const still = this.#material.served === null ? 'there is none to serve' : 'the ones before stay in use';
+      this.#events.onTrouble('tls_files', `certificates cannot be used (${why}): ${still}`);
+    }
+  }
+
+  /** Identity, size and times of each file: a certificate that was replaced differs in one of them. */
+  #look(): string {
+    return this.#paths
+      .map((path) => {
+        const stat = statSync(path, { throwIfNoEntry: false });
+        return stat === undefined ? 'absent' : `${stat.ino}:${stat.size}:${stat.mtimeMs}`;
+      })
+      .join('|');
+  }
+
+  /** @throws where a file cannot be read, or certificate and key do not belong together */
+  #served(): ServedCertificate | null {
+    const { tls } = this.#listen;
+    if (tls === undefined) return null;
+    const cert = readFileSync(tls.certFile);
+    const ca = tls.clientCaFile === undefined ? {} : { ca: readFileSync(tls.clientCaFile) };
+    const context = createSecureContext({ cert, key: readFileSync(tls.keyFile), ...ca });
+    const leaf = new X509Certificate(cert);
+    if (/ed25519|ed448/i.test(leaf.signatureAlgorithm ?? '')) {
+      const detail = `${tls.certFile} is signed with ${leaf.signatureAlgorithm}: SCRAM-SHA-256-PLUS cannot use it`;
+      this.#events.onTrouble('tls_no_channel_binding', detail);
+    }
+    return { context, leaf: leaf.raw, asksClient: tls.clientCaFile !== undefined };
+  }
+
+  #upstreamTls(): UpstreamTls {
+    const { host, tls } = this.#upstream;
+    const { mode, caFile } = tls;
+    // As libpq: a configured authority is used also where the mode does not demand it.
+    const verify =
+      mode === 'verify-full' ? 'full' : mode === 'verify-ca' || caFile !== undefined ? 'ca' : 'none';
+    // Before the first load none is trusted, which is what a file that cannot be read then leaves.
+    const first = this.#stamp === '' ? [] : undefined;
+    const ca = caFile === undefined ? {} : { ca: first ?? readFileSync(caFile) };
+    return { context: createSecureContext(ca), verify, serverName: tls.serverName ?? host };
+  }
+}
