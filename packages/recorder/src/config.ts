@@ -43,7 +43,8 @@ const UpstreamTls = z.strictObject({
     .min(1)
     .optional()
     .describe(
-      "PEM file of authorities the server's certificate is checked against; absent, Node's own list.",
+      "PEM file of authorities the server's certificate is checked against, in every mode where it is set; absent, " +
+        "`verify-ca` and `verify-full` use Node's own list.",
     ),
   serverName: z
     .string()
