@@ -12,6 +12,8 @@
  * A turn that is short or fails its CRC at the end of the last file is the torn end of a killed process: nothing of it was
  * forwarded. Anywhere else it is damage (gap `journal_damaged`).
  */
+import type { LearnedType } from '@pgtape/wire';
+
 export const journalMagic = 'pgtapej1';
 export const fileHeaderBytes = 16;
 export const turnHeaderBytes = 16;
@@ -42,6 +44,8 @@ export const entryKind = {
   gap: 13,
   /** JSON `{ why: 'stopped' }`: the reel ended in order. */
   end: 14,
+  /** JSON `TypesEntry`; of the reel. */
+  types: 15,
 } as const;
 
 export interface ReelEntry {
@@ -86,6 +90,12 @@ export interface GapEntry {
   readonly reason: string;
   readonly detail: string;
   readonly bytes?: number;
+}
+
+/** What a database's catalog said of types that are not built in: known to all that is decoded from here on. */
+export interface TypesEntry {
+  readonly database: string;
+  readonly types: readonly LearnedType[];
 }
 
 export const side = { frontend: 0, backend: 1 } as const;

@@ -9,6 +9,7 @@ import {
   type GapEntry,
   type OpenEntry,
   type ReelEntry,
+  type TypesEntry,
 } from './journalFormat.ts';
 import { TurnBuffer } from './turnBuffer.ts';
 
@@ -77,6 +78,10 @@ export class JournalWriter {
 
   gap(session: number, entry: GapEntry): void {
     this.turn.entry(entryKind.gap, 0, session, json(entry));
+  }
+
+  types(entry: TypesEntry): void {
+    this.turn.entry(entryKind.types, 0, 0, json(entry));
   }
 
   /** Once a second; `wallUs` anchors wall time anew when the clocks have drifted apart by over 2 ms. */
