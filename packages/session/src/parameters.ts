@@ -1,7 +1,7 @@
 /** Bound values as parameters of a record: typed, decoded, within one line's room. Knows no message. */
 import { hash } from 'node:crypto';
 import type { Parameter } from '@pgtape/evidence';
-import { decodeParameter, typeName } from '@pgtape/wire';
+import { decodeParameter, type TypeLookup } from '@pgtape/wire';
 import type { AlteredValue, BoundValues } from './boundValues.ts';
 import type { SessionLimits } from './limits.ts';
 
@@ -18,12 +18,14 @@ const textPerByte = 12;
 /**
  * @param oids type OIDs as Parse told them, 0 where it did not
  * @param described type OIDs as ParameterDescription told them, null when it never came
+ * @param typeOf the types of the session's database
  * @param room bytes of the line that all of them may take; what does not fit is cut
  */
 export function parametersOf(
   bound: BoundValues,
   oids: readonly number[],
   described: readonly number[] | null,
+  typeOf: TypeLookup,
   limits: SessionLimits,
   room: number,
 ): Parameter[] {
@@ -36,7 +38,7 @@ export function parametersOf(
     const oid = oids[number] || described?.[number] || 0;
     const change = altered?.get(number) ?? null;
     const bytesMax = roomy ? limits.paramBytesMax : Math.min(limits.paramBytesMax, left);
-    const made = parameterOf(values[number] ?? null, format === 1, oid, change, bytesMax);
+    const made = parameterOf(values[number] ?? null, format === 1, oid, typeOf, change, bytesMax);
     if (!roomy) left = Math.max(0, left - parameterHeadBytes - lineBytes(made.v));
     list.push(made);
   }
@@ -47,18 +49,19 @@ function parameterOf(
   value: Uint8Array | null,
   binary: boolean,
   oid: number,
+  typeOf: TypeLookup,
   altered: AlteredValue | null,
   bytesMax: number,
 ): Parameter {
   const format = binary ? 'binary' : 'text';
-  const type = typeName(oid);
+  const type = typeOf(oid)?.name ?? 'unknown';
   if (value === null) return { v: null, enc: 'text', format, type, oid, len: -1 };
   if (altered?.redacted) {
     return { v: Buffer.from(value).toString(), enc: 'text', format, type, oid, len: altered.len };
   }
   // A prefix of a binary value does not decode: it is shown as the bytes it is.
   const known = altered === null || !binary || textual.has(oid) ? oid : 0;
-  const told = decodeParameter(known, binary ? 1 : 0, value, bytesMax);
+  const told = decodeParameter(known, binary ? 1 : 0, value, bytesMax, typeOf);
   if (altered !== null) {
     const sha256 = altered.sha256 === undefined ? {} : { sha256: altered.sha256 };
     return { v: told.v, enc: told.enc, format, type, oid, len: altered.len, cut: true, ...sha256 };

@@ -3,6 +3,7 @@
  */
 import type { Instant, TxStatus } from '@pgtape/evidence';
 import type { SqlOptions } from '@pgtape/sql';
+import { builtInType, type TypeLookup } from '@pgtape/wire';
 import type { HeldStatement } from './heldStatement.ts';
 import type { SessionLimits } from './limits.ts';
 import { Names } from './names.ts';
@@ -24,6 +25,8 @@ export class SessionState {
   readonly identity: SessionIdentity;
   readonly limits: SessionLimits;
   readonly tape: Tape;
+  /** Types of the session's database. */
+  readonly typeOf: TypeLookup;
   opening: Opening;
   queue = new TokenQueue();
   /** Number of the table's row that the next backend message is looked up in. */
@@ -60,6 +63,8 @@ export class SessionState {
     this.identity = identity;
     this.limits = limits;
     this.tape = new Tape(identity.session, limits, sink);
+    // Most types are built in: nothing more is looked at for those.
+    this.typeOf = (oid) => builtInType(oid) ?? sink.typeOf?.(this.opening.database, oid);
     this.opening = new Opening(openedAt);
     this.names = new Names(null, limits.statementsMax);
   }

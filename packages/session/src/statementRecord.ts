@@ -114,7 +114,8 @@ function addExtended(state: SessionState, draft: StatementDraft, ended: Ended): 
     const taken = sql === null || sql.length <= longSql ? longSql * 6 : lineBytes(sql);
     const oids = ended.prepared === null ? noOids : ended.prepared.oids;
     const described = ended.prepared === null ? null : ended.prepared.described;
-    draft.params = parametersOf(bound, oids, described, state.limits, Math.max(0, lineTextBytesMax - taken));
+    const room = Math.max(0, lineTextBytesMax - taken);
+    draft.params = parametersOf(bound, oids, described, state.typeOf, state.limits, room);
     if (bound.secret) draft.redacted = withRule(draft.redacted, 'connection_string');
   }
   if (ended.part > 0) draft.part = ended.part;
