@@ -14,7 +14,7 @@ import type { SessionDecoderSnapshot } from './sessionDecoder.ts';
 import { decodeLines, encodeLines, lineBytesMax, SnapshotDamaged, SnapshotTooLong } from './snapshotText.ts';
 import { isMissing, type SpoolDisk, temporarySuffix, writeDurably } from './spoolDisk.ts';
 
-export const snapshotVersion = 2;
+export const snapshotVersion = 3;
 export const snapshotName = 'snapshot.json';
 export const previousSnapshotName = 'snapshot.previous.json';
 
