@@ -47,7 +47,7 @@ export {
   Transaction,
   TxStatus,
 } from './record.ts';
-export { Cut, Notice, Runs, SqlUnknown, Unsure } from './recordParts.ts';
+export { Cut, Notice, Replication, Runs, SqlUnknown, Unsure } from './recordParts.ts';
 export { headerSaltOf, saltsOf, seedBytes } from './salts.ts';
 export { recordJsonSchema, recordReference } from './schemaDocs.ts';
 export { headerLine, type SealFields, sealDigest, sealLine, ZERO_DIGEST } from './seal.ts';

@@ -10,7 +10,7 @@
  */
 import { z } from 'zod';
 import { count, Digest, FORMAT_VERSION, hex, nanoseconds, ReelId, sqlstate } from './fields.ts';
-import { Cut, Notice, Runs, SqlUnknown, Unsure } from './recordParts.ts';
+import { Cut, Notice, Replication, Runs, SqlUnknown, Unsure } from './recordParts.ts';
 
 export const SessionId = z
   .string()
@@ -226,6 +226,7 @@ export const Statement = z
     copy: z
       .strictObject({ direction: z.enum(['in', 'out', 'both']), messages: count, bytes: count })
       .optional(),
+    replication: Replication.optional(),
     error: ServerError.optional(),
     notices: z.array(Notice).optional().describe('The first notices that came while it ran.'),
     notices_more: count.optional().describe('How many more came.'),

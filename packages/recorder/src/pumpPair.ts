@@ -12,10 +12,19 @@ export class PumpPair {
   readonly toClient: Pump;
   readonly #context: RelayContext;
   readonly #session: number;
+  readonly #replication: boolean;
   #isRaw = false;
 
-  constructor(session: number, client: Socket, upstream: Socket, context: RelayContext) {
+  /** @param replication a walsender's: the heads of its CopyData are journaled too */
+  constructor(
+    session: number,
+    client: Socket,
+    upstream: Socket,
+    context: RelayContext,
+    replication: boolean,
+  ) {
     this.#context = context;
+    this.#replication = replication;
     this.#session = session;
     this.toServer = this.#pump('frontend', client, upstream);
     this.toClient = this.#pump('backend', upstream, client);
@@ -46,11 +55,12 @@ export class PumpPair {
 
   #pump(side: Side, source: Socket, target: Socket): Pump {
     const { turn, journal, inspectBytesMax } = this.#context;
+    const sink = journalSink(journal, side, this.#session);
     return new Pump({
       source,
       target,
       turn,
-      cutter: new FrameCutter(side, inspectBytesMax, journalSink(journal, side, this.#session)),
+      cutter: new FrameCutter(side, inspectBytesMax, sink, this.#replication),
       onBroken: () => this.goRaw('bad_framing', `of the ${side} stream`),
     });
   }

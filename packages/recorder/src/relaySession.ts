@@ -341,7 +341,7 @@ export class RelaySession implements StartupHost {
   #startPumps(): PumpPair {
     clearTimeout(this.#startupTimer);
     const { turn, isBacklogged } = this.#context;
-    const pumps = new PumpPair(this.#number, this.#client, this.#upstream as Socket, this.#context);
+    const pumps = new PumpPair(this.#number, this.#client, this.#upstream!, this.#context, this.#isExempt);
     this.#pumps = pumps;
     if (isBacklogged) this.hold(hold.backlog);
     if (turn.isFailing) this.hold(hold.journal);
