@@ -45,7 +45,17 @@ export {
   Transaction,
   TxStatus,
 } from './record.ts';
-export { Cut, Notice, Parameter, Runs, ServerError, SqlUnknown, TlsFacts, Unsure } from './recordParts.ts';
+export {
+  Cut,
+  Notice,
+  Parameter,
+  Replication,
+  Runs,
+  ServerError,
+  SqlUnknown,
+  TlsFacts,
+  Unsure,
+} from './recordParts.ts';
 export { headerSaltOf, saltsOf, seedBytes } from './salts.ts';
 export { recordJsonSchema, recordReference } from './schemaDocs.ts';
 export { headerLine, type SealFields, sealDigest, sealLine, ZERO_DIGEST } from './seal.ts';

@@ -8,7 +8,7 @@ import { FORMAT_VERSION, LINE_BYTES_MAX } from './fields.ts';
 import { errorJson, optionalText, textJson } from './jsonText.ts';
 import { fitDraft } from './lineLimit.ts';
 import type { DraftOf, DraftRecord } from './record.ts';
-import type { Notice, ServerError, TlsFacts } from './recordParts.ts';
+import type { Notice, Replication, ServerError, TlsFacts } from './recordParts.ts';
 import { putStatement } from './statementLine.ts';
 import { noticesJson, runningFields } from './statementText.ts';
 
@@ -29,6 +29,8 @@ const perParameterBytesMax = 256;
 const perRangeBytesMax = 36;
 const perOpenSessionBytesMax = 80;
 const perNoticeBytesMax = 64;
+/** Field names, four positions and two counts. */
+const replicationFixedUnits = 64;
 
 /** What `fitDraft` may add to a record while it shortens it. */
 const fittingBytesMax = 65_536;
@@ -228,6 +230,7 @@ function unitsOf(d: DraftRecord): number {
         lengthOf(d.search_path) +
         lengthOf(d.sql_encoding) +
         lengthOf(d.sql_raw) +
+        (d.replication === undefined ? 0 : replicationUnits(d.replication)) +
         (d.runs === undefined ? 0 : d.runs.name.length + lengthOf(d.runs.sql)) +
         errorUnits(d)
       );
@@ -278,6 +281,12 @@ function listBytesMax(d: DraftRecord): number {
     bytes += perParameterBytesMax + (lengthOf(p.v) + p.type.length) * bytesPerUnitMax;
   }
   return bytes;
+}
+
+function replicationUnits(r: Replication): number {
+  return (
+    r.command.length + lengthOf(r.slot) + lengthOf(r.timeline) + lengthOf(r.plugin) + replicationFixedUnits
+  );
 }
 
 function noticesBytesMax(notices: readonly Notice[]): number {

@@ -85,6 +85,7 @@ function cutStatement(draft: DraftOf<'statement'>, level: number): DraftOf<'stat
     ...cutTop(draft, level),
     ...cutError(draft.error, level),
     ...(draft.params && { params: draft.params.map((param) => cutParameter(param, level)) }),
+    ...(draft.replication && { replication: cutTop(draft.replication, level) }),
     ...(draft.notices && { notices: draft.notices.map((notice) => cutTop(notice, level)) }),
   };
 }

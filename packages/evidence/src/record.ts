@@ -10,7 +10,17 @@
  */
 import { z } from 'zod';
 import { count, Digest, FORMAT_VERSION, hex, nanoseconds, ReelId } from './fields.ts';
-import { Cut, Notice, Parameter, Runs, ServerError, SqlUnknown, TlsFacts, Unsure } from './recordParts.ts';
+import {
+  Cut,
+  Notice,
+  Parameter,
+  Replication,
+  Runs,
+  ServerError,
+  SqlUnknown,
+  TlsFacts,
+  Unsure,
+} from './recordParts.ts';
 
 export const SessionId = z
   .string()
@@ -206,6 +216,7 @@ export const Statement = z
     copy: z
       .strictObject({ direction: z.enum(['in', 'out', 'both']), messages: count, bytes: count })
       .optional(),
+    replication: Replication.optional(),
     error: ServerError.optional(),
     notices: z.array(Notice).optional().describe('The first notices that came while it ran.'),
     notices_more: count.optional().describe('How many more came.'),

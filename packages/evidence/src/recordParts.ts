@@ -108,3 +108,22 @@ export const TlsFacts = z.strictObject({
   certificate: Certificate.optional(),
 });
 export type TlsFacts = z.infer<typeof TlsFacts>;
+
+const lsn = z.string().regex(/^[0-9A-F]{1,8}\/[0-9A-F]{1,8}$/);
+
+export const Replication = z
+  .strictObject({
+    command: z.string().describe('`START_REPLICATION`, `BASE_BACKUP` ...'),
+    slot: z.string().optional(),
+    kind: z.enum(['physical', 'logical']).optional(),
+    from: lsn.optional().describe('WAL position asked for.'),
+    timeline: z.string().optional(),
+    plugin: z.string().optional().describe('Output plugin of a logical slot.'),
+    first: lsn.optional().describe('WAL position of the first XLogData message that came.'),
+    last: lsn.optional().describe('Where the last one ended (physical), or its position (logical).'),
+    flushed: lsn.optional().describe('What the client last said that it had flushed.'),
+    bytes_from_server: count.describe('CopyData bodies each way.'),
+    bytes_from_client: count,
+  })
+  .describe('A walsender command, and what streamed.');
+export type Replication = z.infer<typeof Replication>;

@@ -6,7 +6,7 @@ import { putAscii, putBlock, putCount, putJson, putText } from './asciiBytes.ts'
 import { errorJson, textJson } from './jsonText.ts';
 import type { DraftOf } from './record.ts';
 import type { Parameter } from './recordParts.ts';
-import { noticesJson, surroundings, textFields, unsureText } from './statementText.ts';
+import { noticesJson, replicationJson, surroundings, textFields, unsureText } from './statementText.ts';
 
 type Draft = DraftOf<'statement'>;
 
@@ -156,6 +156,7 @@ function copyAndError(d: Draft): string {
     const { direction, messages, bytes } = d.copy;
     text += `,"copy":{"direction":"${direction}","messages":${messages},"bytes":${bytes}}`;
   }
+  if (d.replication !== undefined) text += replicationJson(d.replication);
   if (d.error !== undefined) text += errorJson(d.error);
   if (d.notices !== undefined) text += noticesJson(d.notices);
   return d.notices_more === undefined ? text : `${text},"notices_more":${d.notices_more}`;
@@ -163,7 +164,11 @@ function copyAndError(d: Draft): string {
 
 function hasRare(d: Draft): boolean {
   return (
-    d.copy !== undefined || d.error !== undefined || d.notices !== undefined || d.notices_more !== undefined
+    d.copy !== undefined ||
+    d.replication !== undefined ||
+    d.error !== undefined ||
+    d.notices !== undefined ||
+    d.notices_more !== undefined
   );
 }
 

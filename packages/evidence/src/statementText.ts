@@ -1,7 +1,7 @@
 /** The rarer fields of `statement` lines, and those of `running` lines, as text. */
 import { cutJson, optionalText, textJson, textsJson } from './jsonText.ts';
 import type { DraftOf } from './record.ts';
-import type { Notice, Runs } from './recordParts.ts';
+import type { Notice, Replication, Runs } from './recordParts.ts';
 
 export function runningFields(line: string, d: DraftOf<'running'>): string {
   let text = `${line},"protocol":"${d.protocol}","sql":${d.sql === null ? 'null' : textJson(d.sql)}`;
@@ -62,4 +62,19 @@ export function noticesJson(notices: readonly Notice[]): string {
       `{"severity":${textJson(severity)},"sqlstate":"${sqlstate}","message":${textJson(message)}}`,
   );
   return `,"notices":[${items.join(',')}]`;
+}
+
+export function replicationJson(r: Replication): string {
+  return (
+    `,"replication":{"command":${textJson(r.command)}` +
+    optionalText(',"slot":', r.slot) +
+    optionalText(',"kind":', r.kind) +
+    optionalText(',"from":', r.from) +
+    optionalText(',"timeline":', r.timeline) +
+    optionalText(',"plugin":', r.plugin) +
+    optionalText(',"first":', r.first) +
+    optionalText(',"last":', r.last) +
+    optionalText(',"flushed":', r.flushed) +
+    `,"bytes_from_server":${r.bytes_from_server},"bytes_from_client":${r.bytes_from_client}}`
+  );
 }

@@ -26,6 +26,7 @@ import {
   side,
   type TypesEntry,
 } from './journalFormat.ts';
+import { reelOpened } from './reelOpened.ts';
 import { SessionDecoder, type SessionDecoderSnapshot, type SessionSurroundings } from './sessionDecoder.ts';
 import { TypeBook, type TypeWanted } from './typeBook.ts';
 
@@ -252,19 +253,7 @@ export class ReelDecoder implements SessionSurroundings {
     this.reel = reel;
     this.#anchor = { wallUs: reel.wallUs, monoNs: 0 };
     this.now = { wallUs: Math.round(reel.wallUs + this.now.monoNs / 1000), monoNs: this.now.monoNs };
-    const { recorder, name, version, upstream, listen, journal, policy } = reel;
-    this.record({
-      ...this.#head(),
-      kind: 'reel_opened',
-      recorder,
-      name,
-      version,
-      upstream,
-      listen,
-      journal,
-      trust_upstream: reel.trustUpstream,
-      policy,
-    });
+    this.record(reelOpened(reel, this.now));
     if (this.#early !== null) this.damaged(this.#early);
   }
 

@@ -32,6 +32,7 @@ function masked(record: RecordLine, names: Map<string, string>): Fields {
   }
   if ('session' in record && record.session !== undefined)
     fields.session = names.get(record.session) ?? record.session;
+  if (record.kind === 'notification') fields.pid = record.pid > 0;
   if (record.kind === 'closed') {
     Object.assign(fields, {
       bytes_from_client: record.bytes_from_client > 0,

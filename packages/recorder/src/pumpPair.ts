@@ -7,18 +7,26 @@ import type { RelayContext } from './relayContext.ts';
 /** Why a session's bytes are relayed without being recorded; the same word in gap, record and metric. */
 export type RawReason = 'tls_no_certificate' | 'raw_lane' | 'bad_framing';
 
+export interface SessionSockets {
+  readonly client: Socket;
+  readonly server: Socket;
+}
+
 export class PumpPair {
   readonly toServer: Pump;
   readonly toClient: Pump;
   readonly #context: RelayContext;
   readonly #session: number;
+  readonly #replication: boolean;
   #isRaw = false;
 
-  constructor(session: number, client: Socket, upstream: Socket, context: RelayContext) {
+  /** @param replication a walsender's: the heads of its CopyData are journaled too */
+  constructor(session: number, sockets: SessionSockets, replication: boolean, context: RelayContext) {
     this.#context = context;
+    this.#replication = replication;
     this.#session = session;
-    this.toServer = this.#pump('frontend', client, upstream);
-    this.toClient = this.#pump('backend', upstream, client);
+    this.toServer = this.#pump('frontend', sockets.client, sockets.server);
+    this.toClient = this.#pump('backend', sockets.server, sockets.client);
   }
 
   /** `isExempt`: the backlog does not hold this session's client up. */
@@ -46,11 +54,12 @@ export class PumpPair {
 
   #pump(side: Side, source: Socket, target: Socket): Pump {
     const { turn, journal, inspectBytesMax } = this.#context;
+    const sink = journalSink(journal, side, this.#session);
     return new Pump({
       source,
       target,
       turn,
-      cutter: new FrameCutter(side, inspectBytesMax, journalSink(journal, side, this.#session)),
+      cutter: new FrameCutter(side, inspectBytesMax, sink, this.#replication),
       onBroken: () => this.goRaw('bad_framing', `of the ${side} stream`),
     });
   }

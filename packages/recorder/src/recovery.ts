@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { type DraftRecord, monoText, wallText } from '@pgtape/evidence';
 import { entryHeaderBytes, entryKind, type ReelEntry } from './journalFormat.ts';
 import { JournalReader } from './journalReader.ts';
+import { reelOpened } from './reelOpened.ts';
 import { damagedSuffix, doneSuffix, type PipelineOptions, ReelPipeline } from './reelPipeline.ts';
 import { type SealedSegment, SegmentSealer } from './sealer.ts';
 import { SnapshotTooLong } from './snapshotText.ts';
@@ -64,6 +65,8 @@ function setAside(options: Omit<PipelineOptions, 'isDead'>, detail: string): voi
     const now = { monoNs: ms * 1e6, wallUs: Math.round(reel.wallUs + ms * 1000) };
     const gap = { kind: 'gap', at: wallText(now), mono: monoText(now) } as const;
     const drafts: DraftRecord[] = [
+      // A reel of which nothing is sealed yet opens here, as any other.
+      ...(sealer.nextSeq === 1 ? [reelOpened(reel, now)] : []),
       { ...gap, reason: 'journal_damaged', detail },
       { ...gap, reason: 'recorder_crashed', detail: 'the recorder ended without closing the reel' },
     ];

@@ -345,7 +345,8 @@ export class RelaySession implements StartingSession, OpeningSession {
   #startPumps(): PumpPair {
     this.#startup.stopTimer();
     const { turn, isBacklogged } = this.#context;
-    const pumps = new PumpPair(this.number, this.client.socket, this.server().socket, this.#context);
+    const sockets = { client: this.client.socket, server: this.server().socket };
+    const pumps = new PumpPair(this.number, sockets, this.#isExempt, this.#context);
     this.#pumps = pumps;
     if (isBacklogged) this.hold(hold.backlog);
     if (turn.isFailing) this.hold(hold.journal);

@@ -137,7 +137,7 @@ const extended: readonly Step[] = [
   batch(m.close('P', 'p'), m.close('S', 'rows'), m.sync()),
   query('COMMIT'),
   batch(m.parse('', ''), m.bind('', ''), m.execute(''), m.sync()),
-  batch(m.functionCall(1598, []), Buffer.alloc(0)),
+  batch(m.functionCall(1251, ['-7'])),
 ];
 
 const copies: readonly Step[] = [

@@ -29,6 +29,7 @@ import { notSeen } from './sqlText.ts';
 import { commandTag } from './tags.ts';
 import { tokenKind } from './tokenQueue.ts';
 import { headNumber, heads, repliesCount, replyOfTag, type Step, steps, stepTable } from './transitions.ts';
+import { WalStream } from './walStream.ts';
 
 /** One backend message on its way through the table; one object serves all, for nothing keeps it. */
 interface Arrived {
@@ -120,8 +121,10 @@ function copyBegins(state: SessionState, message: Arrived, direction: CopyDirect
   state.progress.direction = direction;
   const token = state.queue.at(0);
   if (direction === 'both') token.replication = true;
-  if (token.replication) state.head = headNumber.replication;
-  else if (token.kind === tokenKind.execute) {
+  if (token.replication) {
+    state.head = headNumber.replication;
+    state.progress.wal ??= new WalStream(direction === 'both');
+  } else if (token.kind === tokenKind.execute) {
     state.head = direction === 'in' ? headNumber.executeCopyIn : headNumber.executeCopyOut;
   } else state.head = direction === 'in' ? headNumber.queryCopyIn : headNumber.queryCopyOut;
 }
@@ -257,6 +260,7 @@ const actionOf: Record<Step, Action> = {
   copyData: (state, message) => {
     state.progress.copyMessages += message.frames;
     state.progress.copyBytes += message.bytes;
+    state.progress.wal?.sent(message.body, message.bytes);
   },
   copyOutEnd: (state) => {
     state.head =

@@ -74,7 +74,7 @@ export function frontendMessage(
       flush(state, bodyBytes, at);
       return;
     case frontendTag.CopyData:
-      copyData(state, 1, bodyBytes);
+      copyData(state, body, 1, bodyBytes);
       return;
     case frontendTag.CopyDone:
     case frontendTag.CopyFail:
@@ -254,11 +254,12 @@ function functionCall(state: SessionState, body: Uint8Array, whole: boolean, at:
 }
 
 /** CopyData frames, and their bytes without headers. */
-export function copyData(state: SessionState, frames: number, bytes: number): void {
+export function copyData(state: SessionState, body: Uint8Array, frames: number, bytes: number): void {
   const { progress } = state;
   if (state.head === headNumber.replication && progress.direction !== null) {
     progress.copyMessages += frames;
     progress.copyBytes += bytes;
+    progress.wal?.answered(body, bytes);
     return;
   }
   state.sentFrames += frames;

@@ -26,6 +26,7 @@ export interface SessionEnd {
 }
 
 const headerBytes = 5;
+const noBytes = new Uint8Array(0);
 /** What a waiting message takes beside its body, about. */
 const tokenBytes = 256;
 
@@ -92,7 +93,7 @@ export class SessionMachine {
     if (!state.decoding || state.closed) return;
     try {
       if (side === 'backend') backendCounted(state, tag, frames, bytes, at);
-      else if (tag === frontendTag.CopyData) copyData(state, frames, bytes - headerBytes * frames);
+      else if (tag === frontendTag.CopyData) copyData(state, noBytes, frames, bytes - headerBytes * frames);
     } catch (fault) {
       this.#faulted(fault, at);
     }

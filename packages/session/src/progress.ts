@@ -1,5 +1,7 @@
 /** How far the execution at the queue's head has come. Counts; knows no message. */
 
+import { type WalState, WalStream } from './walStream.ts';
+
 export interface ProgressState {
   readonly part: number;
   readonly firstNs: number;
@@ -10,6 +12,7 @@ export interface ProgressState {
   readonly copyBytes: number;
   readonly announced: boolean;
   readonly tag: string | null;
+  readonly wal: WalState | null;
 }
 
 export type CopyDirection = 'in' | 'out' | 'both';
@@ -28,6 +31,8 @@ export class Progress {
   announced = false;
   /** The last tag of a walsender command. */
   tag: string | null = null;
+  /** Of a walsender command that streams. */
+  wal: WalStream | null = null;
 
   /** The next statement begins: everything but `part` is its own. */
   next(): void {
@@ -39,13 +44,14 @@ export class Progress {
     this.copyBytes = 0;
     this.announced = false;
     this.tag = null;
+    this.wal = null;
   }
 
   state(): ProgressState {
-    return { ...this };
+    return { ...this, wal: this.wal === null ? null : this.wal.state() };
   }
 
   static of(state: ProgressState): Progress {
-    return Object.assign(new Progress(), state);
+    return Object.assign(new Progress(), state, { wal: state.wal === null ? null : WalStream.of(state.wal) });
   }
 }

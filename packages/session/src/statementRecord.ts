@@ -15,6 +15,7 @@ import { bounded, type SqlText } from './sqlText.ts';
 import { type CommandTag, noTag } from './tags.ts';
 import { wallOf } from './tape.ts';
 import type { Token } from './tokenQueue.ts';
+import { WalStream } from './walStream.ts';
 
 export type Outcome = StatementDraft['outcome'];
 export type Stage = StatementDraft['stage'];
@@ -97,6 +98,7 @@ export function finish(state: SessionState, ended: Ended, at: Instant): void {
   addExtended(state, draft, ended);
   addOutcome(draft, ended);
   if (ended.runs !== null) addRuns(state, draft, ended.runs);
+  if (ended.protocol === 'replication') addReplication(state, draft, own);
   if (own) {
     addCopy(state, draft);
     addSurroundings(state, draft);
@@ -208,6 +210,13 @@ function addCopy(state: SessionState, draft: StatementDraft): void {
 
 function withRule(rules: readonly string[] | undefined, rule: string): string[] {
   return rules === undefined ? [rule] : rules.includes(rule) ? [...rules] : [...rules, rule];
+}
+
+/** The command, and what streamed of it. */
+function addReplication(state: SessionState, draft: StatementDraft, own: boolean): void {
+  const wal = (own ? state.progress.wal : null) ?? new WalStream(false);
+  const told = wal.record(draft.sql);
+  if (told !== null) draft.replication = told;
 }
 
 /** Parse and Bind run nothing, nor does an Execute of a portal the server does not have. */

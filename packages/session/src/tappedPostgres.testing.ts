@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DraftOf, DraftRecord, Instant } from '@pgtape/evidence';
 import { type EmbeddedPostgres, freePort, RawClient, startEmbeddedPostgres } from '@pgtape/testkit';
-import { backendTag, FrameCutter, FrameReader, type Side } from '@pgtape/wire';
+import { backendTag, type CutSink, FrameCutter, FrameReader, type Side } from '@pgtape/wire';
 import { defaultLimits } from './limits.ts';
 import { SessionMachine } from './machine.ts';
 import { identity } from './script.testing.ts';
@@ -74,11 +74,16 @@ function listen(client: Socket, server: Socket, records: DraftRecord[]): void {
     now(),
   );
   let isStarted = false;
-  const frontend = reader('frontend', machine);
-  const backend = reader('backend', machine);
+  let frontend = reader('frontend', machine, false);
+  let backend = reader('backend', machine, false);
   client.on('data', (chunk: Buffer) => {
     if (isStarted) frontend.push(chunk);
-    else machine.startup(chunk, now());
+    else {
+      machine.startup(chunk, now());
+      const replicates = chunk.includes('replication\0');
+      frontend = reader('frontend', machine, replicates);
+      backend = reader('backend', machine, replicates);
+    }
     isStarted = true;
     server.write(chunk);
   });
@@ -97,16 +102,17 @@ function listen(client: Socket, server: Socket, records: DraftRecord[]): void {
   }
 }
 
-function reader(side: Side, machine: SessionMachine): FrameCutter {
+function reader(side: Side, machine: SessionMachine, replicates: boolean): FrameCutter {
   const frames = new FrameReader(side, inspectBytesMax, (tag, body, bodyBytes, sha256) =>
     machine[side](tag, body, bodyBytes, sha256, now()),
   );
-  return new FrameCutter(side, inspectBytesMax, {
+  const sink: CutSink = {
     keep: (chunk, start, end) => frames.push(chunk, start, end),
     keepHeader: (header) => frames.push(header, 0, header.length),
     counted: (tag, count, bytes) => machine.counted(side, tag, count, bytes, now()),
     tail: (tag, bodyBytes, sha256) => frames.tail(tag, bodyBytes, sha256),
-  });
+  };
+  return new FrameCutter(side, inspectBytesMax, sink, replicates);
 }
 
 let tick = 0;

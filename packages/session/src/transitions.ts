@@ -145,6 +145,8 @@ export const transitions = {
     Authentication: 'authentication',
     BackendKeyData: 'backendKey',
     NegotiateProtocolVersion: 'negotiated',
+    // Nothing is listened to before there is a session.
+    NotificationResponse: 'lost',
     ErrorResponse: 'startupFailed',
     ReadyForQuery: 'ready',
   },

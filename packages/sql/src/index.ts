@@ -1,6 +1,7 @@
 export { redactConninfo } from './conninfo.ts';
 export type { SqlOptions } from './lexer.ts';
 export { type NamedStatement, namedStatement } from './namedStatement.ts';
+export { type ReplicationCommand, replicationCommand } from './replicationCommand.ts';
 export { redactEcho, redactSecrets } from './secrets.ts';
 export { mayHoldSecret } from './secretWords.ts';
 export { maySet, mentionsSetConfig, type SettingChange, settingChange } from './settingChange.ts';

@@ -7,6 +7,7 @@ import { createHash, type Hash } from 'node:crypto';
 import {
   checkInspectBytesMax,
   codeBytes,
+  headBytes,
   headerBytes,
   keeping,
   keepingByTag,
@@ -65,13 +66,16 @@ export class FrameCutter {
   #countFrames = 0;
   #countBytes = 0;
 
-  /** @param inspectBytesMax longest body kept whole, in bytes, at least 4; RangeError otherwise. */
-  constructor(side: Side, inspectBytesMax: number, sink: CutSink) {
+  /**
+   * @param inspectBytesMax longest body kept whole, in bytes, at least 4; RangeError otherwise.
+   * @param replication of CopyData the first bytes are kept, what follows them is counted in no frames
+   */
+  constructor(side: Side, inspectBytesMax: number, sink: CutSink, replication = false) {
     checkInspectBytesMax(inspectBytesMax);
     this.#sink = sink;
     this.#inspectBytesMax = inspectBytesMax;
     this.#lengthMax = lengthMaxByTag(side);
-    this.#keeping = keepingByTag(side);
+    this.#keeping = keepingByTag(side, replication);
   }
 
   /** A length was illegal: nothing after it can be cut. */
@@ -120,10 +124,7 @@ export class FrameCutter {
     }
     if (this.#countTag >= 0) this.#endCount();
     const bodyBytes = length - 4;
-    if (
-      bodyBytes <= this.#inspectBytesMax &&
-      (rule === keeping.whole || (rule === keeping.code && bodyBytes <= 4))
-    ) {
+    if (bodyBytes <= this.#inspectBytesMax && (rule === keeping.whole || bodyBytes <= keptBytes(rule))) {
       if (this.#runStart < 0) this.#runStart = pos;
       if (next <= end) return next;
       this.#tag = tag;
@@ -148,7 +149,7 @@ export class FrameCutter {
       this.#keepRest = this.#inspectBytesMax;
       this.#hash = createHash('sha256');
     } else {
-      this.#keepRest = rule === keeping.code ? codeBytes : 0;
+      this.#keepRest = keptBytes(rule);
       this.#header.fill(0, 1);
       this.#header[headerBytes - 1] = 4 + this.#keepRest;
       this.#sink.keepHeader(this.#header);
@@ -178,8 +179,8 @@ export class FrameCutter {
       if (bodyBytes === 0) this.#countFrames = 1;
       return this.#body(chunk, pos, end);
     }
-    const short = bodyBytes <= (rule === keeping.code ? codeBytes : this.#inspectBytesMax);
-    if (rule === keeping.none || (rule === keeping.code && !short)) {
+    const short = bodyBytes <= (rule === keeping.whole ? this.#inspectBytesMax : keptBytes(rule));
+    if (rule !== keeping.whole && (rule === keeping.none || !short)) {
       return this.#partial(chunk, pos, end, tag, bodyBytes);
     }
     this.#sink.keepHeader(header);
@@ -211,6 +212,7 @@ export class FrameCutter {
       const bytes = Math.min(this.#dropRest, end - pos);
       this.#dropRest -= bytes;
       pos += bytes;
+      if (bytes > 0 && this.#keeping[this.#tag] === keeping.head) this.#sink.counted(this.#tag, 0, bytes);
     }
     if (this.#hash !== null) this.#hashed(this.#hash, chunk, start, pos);
     return pos;
@@ -255,4 +257,10 @@ export class FrameCutter {
     this.#broken = true;
     return pos;
   }
+}
+
+/** Body bytes left of a frame that is neither kept whole nor counted. */
+function keptBytes(rule: number): number {
+  if (rule === keeping.code) return codeBytes;
+  return rule === keeping.head ? headBytes : 0;
 }

@@ -23,10 +23,15 @@ export const keeping = {
    * are not.
    */
   code: 3,
+  /** The first bytes of CopyData in a replication connection; the rest is counted. */
+  head: 4,
 } as const;
 
 /** Body bytes that `keeping.code` leaves. */
 export const codeBytes = 4;
+
+/** Body bytes that `keeping.head` leaves: type, two WAL positions and the clock of XLogData. */
+export const headBytes = 25;
 
 /** Largest value of an int32 length. */
 const lengthMaxAny = 0x7fffffff;
@@ -78,9 +83,16 @@ export function lengthMaxByTag(side: Side): Int32Array {
   return side === 'frontend' ? frontendLengthMax : backendLengthMax;
 }
 
-/** `keeping` by type byte. */
-export function keepingByTag(side: Side): Uint8Array {
-  return side === 'frontend' ? frontendKeeping : backendKeeping;
+/**
+ * `keeping` by type byte.
+ * @param replication the connection is a walsender's: its CopyData begins with WAL positions
+ */
+export function keepingByTag(side: Side, replication = false): Uint8Array {
+  const table = side === 'frontend' ? frontendKeeping : backendKeeping;
+  if (!replication) return table;
+  const own = table.slice();
+  own[backendTag.CopyData] = keeping.head;
+  return own;
 }
 
 /** Refuses an inspection limit that could not hold what `keeping.code` keeps. */
