@@ -114,7 +114,8 @@ export class SessionOpening {
   #pass(bytes: Buffer): void {
     if (bytes.length === 0) return;
     const out = this.#replies.push(bytes);
-    if (out.length > 0) this.#host.toClient(out);
+    // What came with the message that ended this opening belongs to a session that will not be.
+    if (out.length > 0 && !this.#isOver) this.#host.toClient(out);
   }
 
   #reply(tag: number, body: Buffer, message: Buffer): Buffer {
