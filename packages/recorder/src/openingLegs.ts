@@ -16,8 +16,8 @@ export interface OpeningSession {
   readonly number: number;
   /** Bytes of the client, allowed to pass. */
   toServer(bytes: Buffer): void;
-  /** The server's leg begins anew with this packet; `residue` came behind the client's. */
-  askAgain(packet: Buffer, residue: Buffer): void;
+  /** The server's leg begins anew with `packet` in place of the client's own; `residue` came behind that. */
+  askAgain(packet: Buffer, own: Buffer, residue: Buffer): void;
   refuse(reason: RefusalReason): void;
 }
 
@@ -111,7 +111,8 @@ export class OpeningLegs implements OpeningHost {
     const detail =
       'the database speaks a newer protocol than this recorder: sessions are held to version 3.2 without options';
     this.#context.tellOnce('protocol_clamped', detail);
-    this.#session.askAgain(Buffer.from(clampedStartup(this.#facts.packet)), this.#residue);
+    const { packet } = this.#facts;
+    this.#session.askAgain(Buffer.from(clampedStartup(packet)), packet, this.#residue);
   }
 
   refuse(reason: RefusalReason): void {

@@ -198,6 +198,35 @@ describe('in front of a server newer than the decoder', () => {
     }
   });
 
+  it('that lets in at once: nothing of what it said first reaches the client', async () => {
+    const server = await startServer((socket: Socket) => {
+      const got = gather(socket);
+      socket.once('data', () => {
+        const minor = got.received().readUInt16BE(6);
+        const name = frame('S', `minor\0${minor}\0`);
+        socket.write(
+          Buffer.concat([
+            frame('N', 'MN\0\0'),
+            authentication(0),
+            name,
+            frame('K', Buffer.alloc(8, 9)),
+            ready,
+          ]),
+        );
+      });
+      socket.on('end', () => socket.end());
+    });
+    const relay = await startRelay({ serverPort: server.port, trustUpstream: true });
+    cleanups.push(relay.close, server.close);
+    const client = await connectTo(relay.port);
+    client.socket.write(startup(0x30007));
+    await until(() => client.received().includes(ready), 'ready');
+    const told = [frame('N', 'MN\0\0'), says(2), authentication(0), frame('S', 'minor\0' + '2\0')];
+    const whole = Buffer.concat([...told, frame('K', Buffer.alloc(8, 9)), ready]);
+    expect(client.received().equals(whole)).toBe(true);
+    client.socket.destroy();
+  });
+
   it('that turns it down itself is not asked again', async () => {
     const { relay, asked } = await newer(says(2, ...names));
     const client = gather((await connectTo(relay.port)).socket);

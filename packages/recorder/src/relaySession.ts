@@ -115,13 +115,13 @@ export class RelaySession implements StartingSession, OpeningSession {
     });
   }
 
-  askAgain(packet: Buffer, residue: Buffer): void {
+  askAgain(packet: Buffer, own: Buffer, residue: Buffer): void {
     this.#upstream?.abandon();
     this.#upstream = null;
     this.#isConnected = false;
     this.#opening = null;
     this.#pumps = null;
-    this.#startup.again(packet, residue);
+    this.#startup.again(packet, own, residue);
   }
 
   cancel(packet: Buffer): void {

@@ -45,6 +45,13 @@ export interface OpeningPlan {
 const pidBytes = 4;
 const empty = Buffer.alloc(0);
 
+/** Kept as long as the session lives: a piece of Node's shared pool would keep all of that. */
+function ownCopy(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  return copy;
+}
+
 export class SessionOpening {
   readonly #host: OpeningHost;
   readonly #plan: OpeningPlan;
@@ -114,7 +121,8 @@ export class SessionOpening {
   #pass(bytes: Buffer): void {
     if (bytes.length === 0) return;
     const out = this.#replies.push(bytes);
-    if (out.length > 0) this.#host.toClient(out);
+    // What came with the message that ended this opening belongs to a session that will not be.
+    if (out.length > 0 && !this.#isOver) this.#host.toClient(out);
   }
 
   #reply(tag: number, body: Buffer, message: Buffer): Buffer {
@@ -147,7 +155,7 @@ export class SessionOpening {
   #answered(tag: number, body: Buffer, message: Buffer): Buffer {
     if (tag === backendTag.BackendKeyData) {
       const pid = readBackendKey(body);
-      if (pid !== null) this.#host.keyed(pid, Buffer.from(body.subarray(pidBytes)));
+      if (pid !== null) this.#host.keyed(pid, ownCopy(body.subarray(pidBytes)));
       return message;
     }
     const offered = tag === backendTag.Authentication ? readSaslMechanisms(body) : null;

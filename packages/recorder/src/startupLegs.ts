@@ -42,9 +42,8 @@ export class StartupLegs implements StartupHost {
   readonly #timer: NodeJS.Timeout;
   readonly #tls: TlsMaterial;
   #isClientSecured = false;
-  /** The client's StartupMessage. */
-  #packet: Buffer | null = null;
-  #isClamped = false;
+  /** The client's StartupMessage, where the server is asked for less. */
+  #clamped: Buffer | null = null;
   /** DER of its certificate, once its leg speaks TLS. */
   #server: Uint8Array | null = null;
   /** Bytes of the client, behind the last packet as well. */
@@ -83,9 +82,9 @@ export class StartupLegs implements StartupHost {
     this.#startup.fromServer(chunk);
   }
 
-  /** The server's leg begins anew with this packet; `residue` came behind the client's own. */
-  again(packet: Buffer, residue: Buffer): void {
-    this.#isClamped = true;
+  /** The server's leg begins anew with `packet` in place of the client's own; `residue` came behind that. */
+  again(packet: Buffer, own: Buffer, residue: Buffer): void {
+    this.#clamped = own;
     this.#server = null;
     this.bytes += residue.length;
     this.#startup.again(packet, residue);
@@ -93,8 +92,7 @@ export class StartupLegs implements StartupHost {
 
   /** Of the session that begins with `packet`. */
   openingFacts(packet: Buffer): OpeningFacts {
-    this.#packet ??= packet;
-    return { packet: this.#packet, isClamped: this.#isClamped, binding: this.binding };
+    return { packet: this.#clamped ?? packet, isClamped: this.#clamped !== null, binding: this.binding };
   }
 
   /** Bytes that came behind the last packet; they belong to the session that follows. */
