@@ -144,6 +144,12 @@ describe('model', () => {
     600_000,
   );
 
+  it('a decoder that is restored again and again makes the same records', () => {
+    if (wanted > 200) return;
+    const records = bench.records();
+    for (const everyTurns of [1, 7]) expect(bench.recordsRestarted(everyTurns)).toEqual(records);
+  }, 120_000);
+
   it('most of it can be held against the server', () => {
     if (path !== undefined) return;
     expect(totals.sequences).toBeGreaterThanOrEqual(Math.min(perBatch, wanted));
