@@ -74,7 +74,7 @@ async function marksOf(run: string): Promise<Map<number, number>> {
   );
 }
 
-/** Each is told, also those behind Terminate, which nobody reads: they are lost. */
+/** Each is told, also those behind Terminate, which nobody reads: they are skipped. */
 const executesOf = ({ moves }: Sequence): number =>
   moves.flatMap(({ lines }) => lines).filter((line) => /^!?E( |$)/.test(line)).length;
 

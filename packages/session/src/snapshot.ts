@@ -28,6 +28,7 @@ export interface SessionSnapshot {
   readonly held: HeldStatement | null;
   readonly skip: number;
   readonly slack: number;
+  readonly unreadFrom?: number;
   readonly fresh: 'I' | 'T' | 'E' | null;
   readonly batched: number;
   readonly flushed: number;
@@ -52,6 +53,7 @@ export function takeSnapshot(state: SessionState): SessionSnapshot {
     progress: state.progress.state(),
     held: state.held === null ? null : { ...state.held, draft: { ...state.held.draft } },
     ...{ skip, slack, fresh, batched, flushed },
+    ...(state.unreadFrom > 0 && { unreadFrom: state.unreadFrom }),
     sent: [state.sentFrames, state.sentBytes],
     escaped: state.lexing === escapedLexing,
     ...{ decoding, closed },
@@ -76,6 +78,7 @@ export function fromSnapshot(
   state.held = snapshot.held === null ? null : { ...snapshot.held, draft: { ...snapshot.held.draft } };
   state.skip = snapshot.skip;
   state.slack = snapshot.slack;
+  state.unreadFrom = snapshot.unreadFrom ?? 0;
   state.fresh = snapshot.fresh;
   state.batched = snapshot.batched;
   state.flushed = snapshot.flushed;
