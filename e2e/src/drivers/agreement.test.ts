@@ -128,7 +128,13 @@ describe('tape against log', () => {
     const account = tapeExecutions({ session: 's', pid: 7, records });
     const { questions } = agreement(account, serverExecutions(text, 'd').get(7) ?? []);
     expect(questions).toEqual([
-      { form: { kind: 'sent', sha256: null }, sql: 'SELECT $1', number: 1, taped: 'true', logged: 't' },
+      {
+        form: { kind: 'sent', sha256: null, oid: 23 },
+        sql: 'SELECT $1',
+        number: 1,
+        taped: 'true',
+        logged: 't',
+      },
     ]);
     expect(questions.map(differenceOf)).toEqual(['text_parameter_as_sent']);
   });

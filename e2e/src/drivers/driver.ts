@@ -55,6 +55,15 @@ export const drivers: readonly Driver[] = [
     command: ['{node}', '--no-deprecation', 'scenario.js'],
   },
   {
+    name: 'postgres-js',
+    title: 'postgres.js',
+    pins: npmPins,
+    scram: 'plain',
+    tools: [npm],
+    build: npmBuild,
+    command: ['{node}', 'scenario.js'],
+  },
+  {
     name: 'psycopg',
     title: 'psycopg 3 (libpq)',
     pins: pythonPins,

@@ -9,6 +9,7 @@ import { type ArchivedRecord, type Stack, startStack } from '../stack.ts';
 import { agreement, differenceOf } from './agreement.ts';
 import { builtScenario } from './builds.ts';
 import { type Driver, steps } from './driver.ts';
+import { type Identity, makeIdentity, recorderTls } from './identity.ts';
 import { completeLog, databaseOf, freshDatabase, unsettled } from './scenarioDatabase.ts';
 import { firstDifference, runScenario, type Target, type Transcript } from './scenarioRun.ts';
 import { jsonLogFile, jsonLogSettings, logLength, serverExecutions } from './serverExecutions.ts';
@@ -43,21 +44,40 @@ interface Ran {
   readonly seconds: number;
 }
 
-const password = 'driver-password';
-
-function targetAt(server: EmbeddedPostgres, port: number, driver: Driver): Target {
-  const { host, user } = server;
-  return { host, port, user, password: server.password, database: databaseOf(driver.name) };
+/** What all runs share. */
+interface Place {
+  readonly server: EmbeddedPostgres;
+  readonly identity: Identity;
+  readonly onProgress: (text: string) => void;
 }
 
+interface Built {
+  readonly dir: string;
+  /** Transcripts of the direct runs, by whether they were in TLS. */
+  readonly direct: ReadonlyMap<boolean, Transcript>;
+}
+
+const password = 'driver-password';
+
+function targetAt({ server, identity }: Place, port: number, driver: Driver, tls: boolean): Target {
+  const { host, user } = server;
+  const plain = { host, port, user, password: server.password, database: databaseOf(driver.name) };
+  return tls ? { ...plain, caFile: identity.caFile, channelBinding: driver.scram === 'plus' } : plain;
+}
+
+/** What the tape must say of how the client was authenticated. */
+const authOf = (driver: Driver, tls: boolean): string =>
+  tls && driver.scram === 'plus' ? 'SCRAM-SHA-256-PLUS' : 'SCRAM-SHA-256';
+
 async function play(
-  server: EmbeddedPostgres,
+  place: Place,
   port: number,
   driver: Driver,
   dir: string,
+  tls: boolean,
 ): Promise<Transcript> {
-  await freshDatabase(server, databaseOf(driver.name));
-  return runScenario(driver, dir, targetAt(server, port, driver));
+  await freshDatabase(place.server, databaseOf(driver.name));
+  return runScenario(driver, dir, targetAt(place, port, driver, tls));
 }
 
 function missing(transcript: Transcript): string[] {
@@ -83,7 +103,9 @@ async function judged(
   for (const session of mine) {
     for (const { kind, reason } of session.records) if (kind === 'gap') findings.push(`gap ${reason}`);
     const opened = session.records.find(({ kind }) => kind === 'opened');
-    if (!/^(sasl|scram)/.test(String(opened?.auth))) findings.push(`auth ${opened?.auth}`);
+    const tls = transport.tls === true;
+    if (opened?.auth !== authOf(ran.driver, tls)) findings.push(`auth ${opened?.auth}`);
+    if (opened?.tls !== tls || (opened.tls_server !== undefined) !== tls) findings.push(`tls ${opened?.tls}`);
     const told = agreement(tapeExecutions(session), byPid.get(session.pid) ?? []);
     byPid.delete(session.pid);
     compared += told.compared;
@@ -108,16 +130,20 @@ async function judged(
 }
 
 async function throughRecorder(
-  server: EmbeddedPostgres,
+  place: Place,
   transport: Transport,
-  built: ReadonlyMap<Driver, { readonly dir: string; readonly direct: Transcript }>,
-  onProgress: (text: string) => void,
+  built: ReadonlyMap<Driver, Built>,
 ): Promise<Cell[]> {
+  const { server, identity, onProgress } = place;
+  const tls = transport.tls === true;
   const from = logLength(jsonLogFile(server.dataDir));
   const serverLeg = await startLeg(transport, server.port);
   let stack: Stack | null = null;
   try {
-    stack = await startStack({ postgres: { ...server, port: serverLeg.port } });
+    stack = await startStack({
+      postgres: { ...server, port: serverLeg.port },
+      ...(tls ? { recorder: recorderTls(identity) } : {}),
+    });
     const clientLeg = await startLeg(transport, stack.ports.recorder);
     const all: Ran[] = [];
     try {
@@ -126,8 +152,8 @@ async function throughRecorder(
         const findings: string[] = [];
         let transcript: Transcript | null = null;
         try {
-          transcript = await play(server, clientLeg.port, driver, dir);
-          const difference = firstDifference(direct, transcript);
+          transcript = await play(place, clientLeg.port, driver, dir, tls);
+          const difference = firstDifference(direct.get(tls) as Transcript, transcript);
           findings.push(...missing(transcript), ...(difference === null ? [] : [difference]));
         } catch (error) {
           findings.push((error as Error).message);
@@ -161,23 +187,29 @@ async function throughRecorder(
 }
 
 /** Builds what is not built, runs everything, and stops what it started. */
-export async function runMatrix(options: MatrixOptions): Promise<Cell[]> {
-  const { onProgress } = options;
-  const dirs = options.drivers.map((driver) => [driver, builtScenario(driver, onProgress)] as const);
+export async function runMatrix({ drivers, transports, onProgress }: MatrixOptions): Promise<Cell[]> {
+  const dirs = drivers.map((driver) => [driver, builtScenario(driver, onProgress)] as const);
   const home = mkdtempSync(join(tmpdir(), 'pgtape-drivers-'));
   const serverDir = join(tmpdir(), `${basename(home)}-postgres`);
-  const server = await startEmbeddedPostgres({ dir: serverDir, password, settings: jsonLogSettings });
+  const identity = makeIdentity(home);
+  const server = await startEmbeddedPostgres({
+    dir: serverDir,
+    password,
+    settings: jsonLogSettings,
+    tls: identity,
+  });
+  const place: Place = { server, identity, onProgress };
   try {
-    const built = new Map<Driver, { readonly dir: string; readonly direct: Transcript }>();
+    const built = new Map<Driver, Built>();
+    const kinds = [...new Set(transports.map(({ tls }) => tls === true))];
     for (const [driver, dir] of dirs) {
-      const direct = await play(server, server.port, driver, dir);
+      const direct = new Map<boolean, Transcript>();
+      for (const tls of kinds) direct.set(tls, await play(place, server.port, driver, dir, tls));
       built.set(driver, { dir, direct });
-      onProgress(`direct: ${driver.name}, ${direct.lines.length} lines`);
+      onProgress(`direct: ${driver.name}, ${direct.get(kinds[0] === true)?.lines.length} lines`);
     }
     const cells: Cell[] = [];
-    for (const transport of options.transports) {
-      cells.push(...(await throughRecorder(server, transport, built, onProgress)));
-    }
+    for (const transport of transports) cells.push(...(await throughRecorder(place, transport, built)));
     return cells;
   } finally {
     await server.stop();

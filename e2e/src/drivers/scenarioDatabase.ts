@@ -48,6 +48,11 @@ export async function completeLog(
   }
 }
 
+async function nameOf(client: pg.Client, oid: number): Promise<string> {
+  const { rows } = await client.query<{ name: string }>('SELECT $1::oid::regtype::text AS name', [oid]);
+  return rows[0]?.name ?? 'text';
+}
+
 /** Types a statement gives its parameters, as the server resolves them. */
 async function parameterTypes(client: pg.Client, sql: string): Promise<readonly string[]> {
   await client.query(`PREPARE asked AS ${sql}`);
@@ -98,12 +103,15 @@ export async function unsettled(
   if (questions.length === 0) return [];
   return withClient(around(server, database), async (client) => {
     const findings: string[] = [];
-    const known = new Map<string, readonly string[]>();
+    const known = new Map<string | number, readonly string[]>();
     for (const question of questions) {
-      const { sql, number, taped, logged } = question;
-      const types = known.get(sql) ?? (await parameterTypes(client, sql));
-      known.set(sql, types);
-      const type = types[number - 1] ?? 'text';
+      const { form, sql, number, taped, logged } = question;
+      const key = form.oid === 0 ? sql : form.oid;
+      const types =
+        known.get(key) ??
+        (form.oid === 0 ? await parameterTypes(client, sql) : [await nameOf(client, form.oid)]);
+      known.set(key, types);
+      const type = types[form.oid === 0 ? number - 1 : 0] ?? 'text';
       if (!(await isSame(client, type, question)))
         findings.push(`$${number} ${type}: tape ${taped}, server ${logged}: ${sql}`);
     }

@@ -25,6 +25,8 @@ export interface ParameterForm {
   readonly kind: 'sent' | 'printed' | 'bytes' | 'failed';
   /** Of the whole value's wire bytes, where the tape holds a prefix. */
   readonly sha256: string | null;
+  /** Type as Parse or ParameterDescription told it, 0 when neither did. */
+  readonly oid: number;
 }
 
 export interface TapedExecution extends Execution {
@@ -51,11 +53,11 @@ function paramsOf(record: ArchivedRecord): ReadonlyMap<number, string | null> {
 /** Types whose binary form is text as the client wrote it, which the server parses and prints its own way. */
 const textInside = ['jsonb', 'jsonpath'];
 
-function formOf({ enc, format, sha256, type }: Parameter): ParameterForm {
+function formOf({ enc, format, sha256, type, oid }: Parameter): ParameterForm {
   const whole = sha256 ?? null;
-  if (enc !== 'text') return { kind: enc === 'hex' ? 'bytes' : 'failed', sha256: whole };
+  if (enc !== 'text') return { kind: enc === 'hex' ? 'bytes' : 'failed', sha256: whole, oid };
   const isSent = format === 'text' || textInside.includes(type);
-  return { kind: isSent ? 'sent' : 'printed', sha256: whole };
+  return { kind: isSent ? 'sent' : 'printed', sha256: whole, oid };
 }
 
 function formsOf(record: ArchivedRecord): ReadonlyMap<number, ParameterForm> {

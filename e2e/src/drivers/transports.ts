@@ -5,6 +5,8 @@ export interface Transport {
   readonly name: string;
   /** Largest piece on both legs; absent: as the peers write. */
   readonly chunkBytes?: number;
+  /** TLS on both legs, certificates checked, SCRAM bound to the channel where the driver can. */
+  readonly tls?: true;
 }
 
 export const transports: readonly Transport[] = [
@@ -12,6 +14,8 @@ export const transports: readonly Transport[] = [
   { name: 'chunks-1', chunkBytes: 1 },
   { name: 'chunks-3', chunkBytes: 3 },
   { name: 'chunks-8192', chunkBytes: 8192 },
+  { name: 'tls', tls: true },
+  { name: 'tls-chunks-3', tls: true, chunkBytes: 3 },
 ];
 
 export interface Leg {

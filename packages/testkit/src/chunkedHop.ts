@@ -39,7 +39,8 @@ export async function startChunkedHop(options: ChunkedHopOptions): Promise<Chunk
   let written = 0;
 
   async function pass(from: Socket, to: Socket): Promise<void> {
-    for await (const chunk of from as AsyncIterable<Buffer>) {
+    // Destroyed at its end, a half-closed socket could not be answered any more.
+    for await (const chunk of from.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       for (let at = 0; at < chunk.length; at += options.chunkBytes) {
         written += 1;
         if (!to.write(chunk.subarray(at, at + options.chunkBytes))) await drained(to);
