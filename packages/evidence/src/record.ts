@@ -204,7 +204,8 @@ export const Statement = z
       .describe(
         '`completed`: CommandComplete; `empty`: EmptyQueryResponse; `suspended`: PortalSuspended; ' +
           '`failed`: ErrorResponse; `cancelled`: failed with 57014; `skipped`: never ran, an earlier error of the ' +
-          'pipeline swallowed it; `lost`: the session ended, or decoding did, before its outcome was known.',
+          'pipeline swallowed it, or it was sent behind Terminate or after a FATAL error; ' +
+          '`lost`: the session ended, or decoding did, before its outcome was known.',
       ),
     stage: z
       .enum(['query', 'parse', 'bind', 'describe', 'execute', 'function'])

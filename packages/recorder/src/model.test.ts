@@ -74,7 +74,7 @@ async function marksOf(run: string): Promise<Map<number, number>> {
   );
 }
 
-/** Each is told, also those behind Terminate, which nobody reads: they are lost. */
+/** Each is told, also those behind Terminate, which nobody reads: they are skipped. */
 const executesOf = ({ moves }: Sequence): number =>
   moves.flatMap(({ lines }) => lines).filter((line) => /^!?E( |$)/.test(line)).length;
 
@@ -143,6 +143,12 @@ describe('model', () => {
     },
     600_000,
   );
+
+  it('a decoder that is restored again and again makes the same records', () => {
+    if (wanted > 200) return;
+    const records = bench.records();
+    for (const everyTurns of [1, 7]) expect(bench.recordsRestarted(everyTurns)).toEqual(records);
+  }, 120_000);
 
   it('most of it can be held against the server', () => {
     if (path !== undefined) return;

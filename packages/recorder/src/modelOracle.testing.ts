@@ -105,6 +105,13 @@ function checkOrder(records: readonly DraftRecord[]): void {
     throw new Error('the last record is not closed');
 }
 
+/** The server says that there is no such statement or portal, and no SQL of the client's asked for it by name. */
+function isMissing({ stage, error, sql }: StatementDraft): boolean {
+  if (/^[;\s]*(fetch|move|close|execute|deallocate)\b/.test(sql ?? '')) return false;
+  if (error?.sqlstate === '34000') return stage === 'execute' || stage === 'describe';
+  return error?.sqlstate === '26000' && (stage === 'bind' || stage === 'describe');
+}
+
 function checkOne(seen: Outcome, draft: StatementDraft): string | null {
   if (seen.rows !== draft.returned_rows) return `${draft.returned_rows} rows are told of ${seen.rows}`;
   if (seen.copied > 0 && draft.copy?.direction === 'out' && draft.copy.messages !== seen.copied)
@@ -113,6 +120,7 @@ function checkOne(seen: Outcome, draft: StatementDraft): string | null {
     return `tx_after is ${draft.tx_after}, ReadyForQuery said ${seen.status}`;
   if (draft.tx_before !== null && draft.tx_before !== seen.before)
     return `tx_before is ${draft.tx_before}, ReadyForQuery said ${seen.before}`;
+  if (isMissing(draft) && draft.sql !== null) return `what is not there is told as ${draft.sql}`;
   const text = textOf(draft);
   if (/^k\d+$/.test(seen.value) && /\bk\d+\b/.test(text) && !new RegExp(`\\b${seen.value}\\b`).test(text))
     return `its row says ${seen.value}, its text ${text}`;

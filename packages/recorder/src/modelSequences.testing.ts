@@ -102,8 +102,8 @@ const single = sql.filter((text) => !text.includes('; ') || text.includes('$$'))
 const statement = fc.constantFrom('-', '-', 's', 'q');
 const portal = fc.constantFrom('-', '-', 'p');
 const maxRows = fc.constantFrom(0, 0, 0, 1, 2);
-const sync = fc.constantFrom<readonly string[]>(['S'], ['S'], ['S'], ['H'], []);
-const data = fc.array(fc.constantFrom('d 1', 'd 2', 'd 2', 'd x', 'd #', 'H'), { maxLength: 4 });
+const sync = fc.constantFrom<readonly string[]>(['S'], ['S'], ['S'], ['H'], [], []);
+const data = fc.array(fc.constantFrom('d 1', 'd 2', 'd 2', 'd x', 'd #', 'H', 'S'), { maxLength: 4 });
 const copyEnd = fc.constantFrom<readonly string[]>(
   ['c'],
   ['c'],

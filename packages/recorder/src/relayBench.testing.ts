@@ -2,7 +2,7 @@
  * For tests: one real PostgreSQL, reached directly and through a relay, and the records decoded from the relay's journal. What a
  * script hears must be the same both ways, byte for byte.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DraftRecord } from '@pgtape/evidence';
@@ -11,7 +11,10 @@ import { type EmbeddedPostgres, startEmbeddedPostgres } from '@pgtape/testkit';
 import { ReelDecoder } from './decoder.ts';
 import { Exchange, stepsOf } from './exchange.testing.ts';
 import { JournalReader } from './journalReader.ts';
+import { quickDisk } from './pipelineFixture.testing.ts';
 import { startRelay, type TestRelay, until } from './relayFixture.testing.ts';
+import { emptyChain } from './sealer.ts';
+import { readSnapshot, type SnapshotHead, snapshotVersion, writeSnapshot } from './snapshot.ts';
 
 export interface PlayOptions {
   readonly parameters?: Readonly<Record<string, string>>;
@@ -35,29 +38,56 @@ export interface Played {
   readonly heard: Buffer;
 }
 
+const settings = { limits: defaultLimits, heartbeatSeconds: 3600 };
+const snapshotHead: SnapshotHead = {
+  v: snapshotVersion,
+  settings,
+  position: { file: 1, offset: 0 },
+  consumed: 0,
+  chain: emptyChain,
+  pending: [],
+  pendingSinceNs: 0,
+  nextSeq: 1,
+  openSessions: 0,
+  spans: [],
+};
+
 /** Decodes a journal as it grows. */
 export class JournalTail {
   readonly records: DraftRecord[] = [];
   readonly #reader: JournalReader;
-  readonly #decoder = new ReelDecoder(
-    { limits: defaultLimits, heartbeatSeconds: 3600 },
-    (draft) => void this.records.push(JSON.parse(JSON.stringify(draft)) as DraftRecord),
-  );
+  readonly #record = (draft: DraftRecord): void =>
+    void this.records.push(JSON.parse(JSON.stringify(draft)) as DraftRecord);
+  #decoder = new ReelDecoder(settings, this.#record);
+  readonly #restarts: { readonly everyTurns: number; readonly dir: string } | null;
+  #turns = 0;
 
-  constructor(dir: string) {
+  /** @param restarts after so many turns decoding goes on from a snapshot, written to and read from `dir` */
+  constructor(dir: string, restarts: { readonly everyTurns: number; readonly dir: string } | null = null) {
     this.#reader = new JournalReader(dir, null, 0);
+    this.#restarts = restarts;
   }
 
   read(): DraftRecord[] {
     for (let found = this.#reader.read(); found !== 'none'; found = this.#reader.read()) {
       if (found === 'damaged') throw new Error(this.#reader.damage);
       this.#decoder.turn(this.#reader.ms, this.#reader.buffer, this.#reader.start, this.#reader.end);
+      this.#turns += 1;
+      if (this.#restarts !== null && this.#turns % this.#restarts.everyTurns === 0)
+        this.#restart(this.#restarts.dir);
     }
     return this.records;
   }
 
   close(): void {
     this.#reader.close();
+  }
+
+  #restart(dir: string): void {
+    writeSnapshot(quickDisk, dir, snapshotHead, () => this.#decoder.saved());
+    const snapshot = readSnapshot(quickDisk, dir);
+    if (snapshot === null) throw new Error('the snapshot cannot be read');
+    this.#decoder = new ReelDecoder(settings, this.#record, snapshot.decoder);
   }
 }
 
@@ -152,6 +182,18 @@ export class RelayBench {
     );
     if (opened?.kind !== 'opened') return [];
     return records.filter((draft) => 'session' in draft && draft.session === opened.session);
+  }
+
+  /** Everything on the reel so far, decoded anew with a restart from a snapshot after every so many turns. */
+  recordsRestarted(everyTurns: number): DraftRecord[] {
+    const dir = join(this.#root, 'snapshots');
+    mkdirSync(dir, { recursive: true });
+    const tail = new JournalTail(this.relay.dir, { everyTurns, dir });
+    try {
+      return tail.read();
+    } finally {
+      tail.close();
+    }
   }
 
   /** Everything on the reel so far. */

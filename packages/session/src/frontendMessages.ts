@@ -9,7 +9,7 @@ import { clientText, encodeValues } from './clientText.ts';
 import { skipToken } from './failure.ts';
 import { nameIn, zeroAt } from './intern.ts';
 import { pendingBytesMax, promptNs } from './limits.ts';
-import { loseDecoding } from './losing.ts';
+import { loseDecoding, readNoMore } from './losing.ts';
 import { Prepared } from './names.ts';
 import { settleHead } from './queueHead.ts';
 import { type SessionState, skipping } from './sessionState.ts';
@@ -80,8 +80,11 @@ export function frontendMessage(
     case frontendTag.CopyFail:
       copyEnd(state, at);
       return;
+    case frontendTag.Terminate:
+      readNoMore(state);
+      return;
     default:
-      // Terminate, passwords and what the server does not know wait for no reply.
+      // Passwords and what the server does not know wait for no reply.
       return;
   }
   state.sentFrames = 0;

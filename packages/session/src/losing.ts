@@ -25,7 +25,13 @@ export function die(state: SessionState, fields: ErrorFields, at: Instant): void
   release(state, null, at);
   state.opening.fatal ??= serverError(fields, false);
   loseOutstanding(state, false, at);
+  readNoMore(state);
   state.head = headNumber.dead;
+}
+
+/** The server reads nothing that is sent from here on: it ends. */
+export function readNoMore(state: SessionState): void {
+  if (state.unreadFrom === 0) state.unreadFrom = state.queue.lastOrder + 1;
 }
 
 /** The machine stops decoding: a gap says why; from here on only the session's end is told. */
@@ -59,9 +65,11 @@ export function loseOutstanding(state: SessionState, unknown: boolean, at: Insta
   let first = state.head !== headNumber.dead && state.head !== headNumber.startup;
   while (queue.size > 0) {
     const token = queue.at(0);
-    committing ||= mayCommit(state, token, names, fate.explicit);
+    const unread = state.unreadFrom > 0 && token.order >= state.unreadFrom;
+    committing ||= !unread && mayCommit(state, token, names, fate.explicit);
     mean(names, token);
-    if (first && isExecution(token)) loseHead(state, token, names, at);
+    if (unread) endAside(state, token, names, 'skipped', at);
+    else if (first && isExecution(token)) loseHead(state, token, names, at);
     else endAside(state, token, names, 'lost', at);
     first = false;
     state.parts = null;

@@ -245,6 +245,32 @@ const skipWindow: Case[] = [
     ],
   },
   {
+    name: 'what is sent behind Terminate is read by nobody',
+    script: `> Q select 1\n> X\n> Q drop table t\n> P -|select 2\n> B -|-\n> E -\n> S
+      < T\n< D 1\n< C SELECT 1\n< Z I\nclose terminated`,
+    records: [
+      '2 completed query [select 1] <SELECT 1> rows=1 exact II committed',
+      '3 skipped query [drop table t] I-',
+      '4 skipped execute [select 2] --',
+      '5 tx rolled_back implicit 3-4',
+      '6 stretch 1 from 1: 3 statements, 0 failed',
+      '7 closed terminated',
+    ],
+  },
+  {
+    name: 'what is sent after a FATAL error is read by nobody',
+    script: `> Q begin\n< C BEGIN\n< Z T\n> Q select 1\n< E 57P01 FATAL bye\n> Q commit\nclose server_closed`,
+    records: [
+      '2 completed query [begin] <BEGIN> exact IT',
+      '3 lost query [select 1] exact T-',
+      '4 tx rolled_back explicit 2-3',
+      '5 skipped query [commit] --',
+      '6 tx rolled_back implicit 5-5',
+      '7 stretch 1 from 1: 3 statements, 0 failed',
+      '8 closed server_closed 57P01',
+    ],
+  },
+  {
     name: 'FATAL with nothing outstanding ends the session',
     script: '< E 57P05 FATAL idle\nclose server_closed',
     records: ['2 stretch 1 from 1: 0 statements, 0 failed', '3 closed server_closed 57P05'],

@@ -50,6 +50,8 @@ export class SessionState {
   skip: number = skipping.no;
   /** Syncs at the queue's head that the server may have swallowed in copy mode. */
   slack = 0;
+  /** Order of the first token the server does not read, for it stands behind Terminate or a FATAL error; 0: there is none. */
+  unreadFrom = 0;
   /** What ReadyForQuery said, until a statement takes it as its `tx_before`. */
   fresh: TxStatus | null = null;
   /** Executes in the batch since the last Sync, Flush or Query. */

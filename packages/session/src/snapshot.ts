@@ -30,6 +30,7 @@ export interface SessionSnapshot {
   readonly held: HeldStatement | null;
   readonly skip: number;
   readonly slack: number;
+  readonly unreadFrom?: number;
   readonly fresh: 'I' | 'T' | 'E' | null;
   readonly batched: number;
   readonly flushed: number;
@@ -57,6 +58,7 @@ export function takeSnapshot(state: SessionState): SessionSnapshot {
     progress: state.progress.state(),
     held: state.held === null ? null : { ...state.held, draft: { ...state.held.draft } },
     ...{ skip, slack, fresh, batched, flushed },
+    ...(state.unreadFrom > 0 && { unreadFrom: state.unreadFrom }),
     sent: [state.sentFrames, state.sentBytes],
     settings: state.settings.state(),
     looked: state.looked,
@@ -84,6 +86,7 @@ export function fromSnapshot(
   state.held = snapshot.held === null ? null : { ...snapshot.held, draft: { ...snapshot.held.draft } };
   state.skip = snapshot.skip;
   state.slack = snapshot.slack;
+  state.unreadFrom = snapshot.unreadFrom ?? 0;
   state.fresh = snapshot.fresh;
   state.batched = snapshot.batched;
   state.flushed = snapshot.flushed;
