@@ -56,10 +56,14 @@ export const Parameter = z
     enc: z
       .enum(['text', 'hex', 'failed'])
       .describe(
-        '`text`: as PostgreSQL prints it; `hex`: bytes of an unknown or non-text type; `failed`: hex of bytes that did not decode.',
+        '`text`: as PostgreSQL prints it; `hex`: bytes of a type not known or not read; `failed`: hex of bytes that did not decode.',
       ),
     format: z.enum(['text', 'binary']),
-    type: z.string().describe("PostgreSQL's type name, `unknown` when the OID is not known."),
+    type: z
+      .string()
+      .describe(
+        "PostgreSQL's type name, with its schema where it is not built in; `unknown` when the OID is not known.",
+      ),
     oid: count.describe('0 when neither Parse nor ParameterDescription told it.'),
     len: z.int().min(-1),
     cut: z

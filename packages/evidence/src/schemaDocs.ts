@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { RecordLine } from './record.ts';
 import { HeaderLine, SealLine } from './segmentLines.ts';
+import { valueReference } from './valueDocs.ts';
 
 type JsonSchema = z.core.JSONSchema.JSONSchema;
 
@@ -41,6 +42,7 @@ export function recordReference(): string {
     ...sections,
     section(z.toJSONSchema(HeaderLine), []),
     section(z.toJSONSchema(SealLine), []),
+    valueReference,
   ].join('\n');
 }
 

@@ -159,10 +159,36 @@ describe('startRecorder', () => {
       'pgtape_recorder_sessions_open 0',
       'pgtape_recorder_statements_total 5',
       'pgtape_recorder_paused 0',
+      'pgtape_recorder_types_learned 2',
+      'pgtape_recorder_type_lookups_total{result="answered"} 1',
+      'pgtape_recorder_type_lookups_total{result="timed_out"} 3',
     ]) {
       expect(metrics).toContain(line);
     }
     expect(readJournal(recorder.journalDir).some((entry) => entry.kind === 'tick')).toBe(true);
+  });
+
+  it('journals the types its worker has learned, and warns of a database whose types stay unknown', async () => {
+    const worker = fakeWorker();
+    const recorder = await start({}, { startWorker: worker.start });
+    await until(() => recorder.stats().workerRunning, 'running');
+    const entry = {
+      database: 'shop',
+      types: [{ oid: 90_001, name: 'public.mood', kind: 'enum', of: 0 } as const],
+    };
+    worker.listener?.onMessage({ kind: 'types', entry });
+    const journaled = () => readJournal(recorder.journalDir).filter(({ kind }) => kind === 'types');
+    await until(() => journaled().length === 1, 'the entry');
+    expect(journaled().map(({ session, body }) => [session, JSON.parse(body.toString())])).toEqual([
+      [0, entry],
+    ]);
+    worker.listener?.onMessage({
+      kind: 'types_failed',
+      database: 'till',
+      reason: 'login_refused',
+      detail: 'no',
+    });
+    expect(warnings.at(-1)).toContain('types of database "till" stay unknown (login_refused): no');
   });
 
   it('a worker that dies is started anew; meanwhile it is not ready and traffic goes on', async () => {

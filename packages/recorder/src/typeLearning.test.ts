@@ -1,5 +1,5 @@
 /** The side connection against a real server: what it learns, what the records then say, and that a crash changes none of it. */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,6 +15,7 @@ import type { TypesPlan } from './workerPlan.ts';
 let postgres: EmbeddedPostgres;
 let admin: pg.Client;
 let root: string;
+let socketDir: string;
 let plan: TypesPlan;
 
 const ddl = `
@@ -35,11 +36,13 @@ const ddl = `
 
 beforeAll(async () => {
   root = mkdtempSync(join(tmpdir(), 'pgtape-types-'));
+  socketDir = mkdtempSync(join(tmpdir(), 'pgtape-socket-'));
+  chmodSync(socketDir, 0o777);
   postgres = await startEmbeddedPostgres({
     dir: join(root, 'postgres'),
     password: 'types',
-    settings: { timezone: 'UTC', log_connections: 'on' },
-    hba: ['host all raw 127.0.0.1/32 password'],
+    settings: { timezone: 'UTC', log_connections: 'on', unix_socket_directories: socketDir },
+    hba: ['host all raw 127.0.0.1/32 password', 'local all types_reader scram-sha-256'],
   });
   admin = new pg.Client({ host: '127.0.0.1', port: postgres.port, user: 'postgres', password: 'types' });
   await admin.connect();
@@ -54,7 +57,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await admin?.end();
   await postgres?.stop();
-  rmSync(root, { recursive: true, force: true });
+  for (const dir of [root, socketDir]) rmSync(dir, { recursive: true, force: true });
 });
 
 async function oidOf(type: string): Promise<number> {
@@ -109,6 +112,10 @@ describe('askTypes', () => {
 
   it('keeps to the number of types it may tell', async () => {
     expect(await askTypes(plan, 'postgres', null, 3)).toHaveLength(3);
+  });
+
+  it('goes through a unix socket as well', async () => {
+    expect(await askTypes({ ...plan, host: socketDir }, 'postgres', null, 5)).toHaveLength(5);
   });
 
   it('shows itself by its application name and is gone afterwards', async () => {
