@@ -510,8 +510,11 @@ describe('cancel', () => {
   ])(
     'tokio-postgres: a client that $name behind its request, before the server has TLS',
     async ({ leave }) => {
-      // The server's handshake takes as many turns as it has bytes; the client is gone long before.
-      const hop = await startChunkedHop({ target: { host: '127.0.0.1', port: secured.port }, chunkBytes: 1 });
+      // The server's handshake takes a hundred turns; the client is gone long before.
+      const hop = await startChunkedHop({
+        target: { host: '127.0.0.1', port: secured.port },
+        chunkBytes: 16,
+      });
       const relay = await start({
         serve: own,
         mode: 'verify-full',
