@@ -1,7 +1,7 @@
 # pgtape: `make help` lists what there is.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help up demo build check test model e2e drivers soak bench golden lock clean
+.PHONY: help up demo build check test model fuzz e2e drivers soak bench golden lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ test: build ## every test that needs nothing but npm packages
 
 model: build ## nightly: 10,000 generated sequences of messages, direct and recorded (SEQUENCES=..., PGTAPE_SEED=... to play one, PGTAPE_MODEL_FROM=batch to go on)
 	@PGTAPE_MODEL_SEQUENCES=$(or $(SEQUENCES),10000) scripts/jest packages/recorder/dist/model.test --selectProjects unit
+
+fuzz: build ## five million inputs against the decoders (INPUTS=..., SEED=..., THREADS=...); what fails stays in testdata/corpus
+	@scripts/node --enable-source-maps packages/recorder/dist/fuzz.testing.js $(or $(INPUTS),5000000) "$(SEED)" $(or $(THREADS),2)
 
 e2e: build ## what needs Debian packages or Go-built servers: psql, pgbench, pgbouncer, Jaeger (cached outside the checkout)
 	@scripts/e2e

@@ -24,7 +24,7 @@ const arrows: Readonly<
   process: { code: [], tests: [] },
   store: { code: [], tests: [] },
   evidence: { code: ['tlog'], tests: [] },
-  session: { code: ['wire', 'sql', 'evidence'], tests: [] },
+  session: { code: ['wire', 'sql', 'evidence'], tests: ['testkit'] },
   otlp: { code: ['evidence'], tests: [] },
   testkit: { code: ['wire'], tests: [] },
   vault: { code: ['tlog', 'evidence', 'otlp', 'store', 'process'], tests: ['testkit'] },

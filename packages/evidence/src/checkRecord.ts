@@ -35,6 +35,8 @@ const ofSession: Readonly<Record<Kind, 'always' | 'never' | 'maybe'>> = {
   transaction: 'always',
   stretch: 'always',
   closed: 'always',
+  notification: 'always',
+  notices: 'always',
   gap: 'maybe',
 };
 

@@ -24,30 +24,28 @@ export { elapsedNs, type Instant, monoText, wallText } from './instant.ts';
 export { lineBytesBound, type SealedFields, writeLine } from './line.ts';
 export {
   Closed,
-  Cut,
   type DraftOf,
   type DraftRecord,
   Gap,
   GapReason,
   Heartbeat,
   type Kind,
+  Notices,
+  Notification,
   Opened,
-  Parameter,
   RecordLine,
   type RecordOf,
   ReelClosed,
   ReelOpened,
   Running,
   type Sealed,
-  ServerError,
   SessionId,
-  SqlUnknown,
   Statement,
   Stretch,
-  TlsFacts,
   Transaction,
   TxStatus,
 } from './record.ts';
+export { Cut, Notice, Parameter, Runs, ServerError, SqlUnknown, TlsFacts, Unsure } from './recordParts.ts';
 export { headerSaltOf, saltsOf, seedBytes } from './salts.ts';
 export { recordJsonSchema, recordReference } from './schemaDocs.ts';
 export { headerLine, type SealFields, sealDigest, sealLine, ZERO_DIGEST } from './seal.ts';

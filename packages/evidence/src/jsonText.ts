@@ -2,7 +2,7 @@
  * JSON of strings and of the small objects lines share, byte for byte as JSON.stringify writes them. Knows no
  * record kinds.
  */
-import type { Cut, ServerError } from './record.ts';
+import type { Cut, ServerError } from './recordParts.ts';
 
 /**
  * What JSON.stringify escapes: quotes, backslashes, controls, lone surrogates (and whole pairs, which it then

@@ -7,9 +7,10 @@ import { putAscii, putBlock, putCount } from './asciiBytes.ts';
 import { FORMAT_VERSION, LINE_BYTES_MAX } from './fields.ts';
 import { errorJson, optionalText, textJson } from './jsonText.ts';
 import { fitDraft } from './lineLimit.ts';
-import type { DraftOf, DraftRecord, ServerError, TlsFacts } from './record.ts';
+import type { DraftOf, DraftRecord } from './record.ts';
+import type { Notice, ServerError, TlsFacts } from './recordParts.ts';
 import { putStatement } from './statementLine.ts';
-import { runningFields } from './statementText.ts';
+import { noticesJson, runningFields } from './statementText.ts';
 
 /** What the sealer adds to a draft. */
 export interface SealedFields {
@@ -27,6 +28,7 @@ const fixedBytesMax = 1536;
 const perParameterBytesMax = 256;
 const perRangeBytesMax = 36;
 const perOpenSessionBytesMax = 80;
+const perNoticeBytesMax = 64;
 
 /** What `fitDraft` may add to a record while it shortens it. */
 const fittingBytesMax = 65_536;
@@ -97,6 +99,13 @@ function rareFields(d: Exclude<DraftRecord, { kind: 'statement' | 'running' }>):
       return stretchFields(d);
     case 'heartbeat':
       return heartbeatFields(d);
+    case 'notification':
+      return notificationFields(d);
+    case 'notices':
+      return (
+        `notices","session":"${d.session}","n":${d.n}${noticesJson(d.notices)}` +
+        `,"notices_more":${d.notices_more}}`
+      );
     case 'gap':
       return gapFields(d);
     case 'reel_opened':
@@ -174,6 +183,13 @@ function heartbeatFields(d: DraftOf<'heartbeat'>): string {
   return `heartbeat","opened":${d.opened},"closed":${d.closed},"statements":${d.statements},"open":[${open}]}`;
 }
 
+function notificationFields(d: DraftOf<'notification'>): string {
+  return (
+    `notification","session":"${d.session}","n":${d.n},"channel":${textJson(d.channel)},"pid":${d.pid}` +
+    `,"payload":${textJson(d.payload)},"payload_len":${d.payload_len}}`
+  );
+}
+
 function gapFields(d: DraftOf<'gap'>): string {
   return (
     'gap"' +
@@ -207,6 +223,12 @@ function unitsOf(d: DraftRecord): number {
         lengthOf(d.portal) +
         lengthOf(d.tag) +
         lengthOf(d.traceparent) +
+        lengthOf(d.role) +
+        lengthOf(d.session_user) +
+        lengthOf(d.search_path) +
+        lengthOf(d.sql_encoding) +
+        lengthOf(d.sql_raw) +
+        (d.runs === undefined ? 0 : d.runs.name.length + lengthOf(d.runs.sql)) +
         errorUnits(d)
       );
     case 'running':
@@ -227,12 +249,15 @@ function unitsOf(d: DraftRecord): number {
       );
     case 'closed':
       return lengthOf(d.reason) + errorUnits(d);
+    case 'notification':
+      return d.channel.length + d.payload.length;
     case 'gap':
       return d.detail.length;
     case 'reel_opened':
       return d.name.length + d.version.length + d.upstream.length + d.listen.length;
     case 'stretch':
     case 'heartbeat':
+    case 'notices':
     case 'reel_closed':
       return 0;
   }
@@ -241,8 +266,9 @@ function unitsOf(d: DraftRecord): number {
 function listBytesMax(d: DraftRecord): number {
   if (d.kind === 'heartbeat') return d.open.length * perOpenSessionBytesMax;
   if (d.kind === 'transaction') return d.ranges.length * perRangeBytesMax;
+  if (d.kind === 'notices') return noticesBytesMax(d.notices);
   if (d.kind !== 'statement' && d.kind !== 'running') return 0;
-  let bytes = 0;
+  let bytes = d.kind === 'statement' && d.notices !== undefined ? noticesBytesMax(d.notices) : 0;
   if (d.redacted !== undefined) {
     for (const rule of d.redacted) bytes += rule.length * bytesPerUnitMax + 3;
   }
@@ -250,6 +276,14 @@ function listBytesMax(d: DraftRecord): number {
   for (let i = 0; i < d.params.length; i++) {
     const p = d.params[i]!;
     bytes += perParameterBytesMax + (lengthOf(p.v) + p.type.length) * bytesPerUnitMax;
+  }
+  return bytes;
+}
+
+function noticesBytesMax(notices: readonly Notice[]): number {
+  let bytes = 0;
+  for (const { severity, message } of notices) {
+    bytes += perNoticeBytesMax + (severity.length + message.length) * bytesPerUnitMax;
   }
   return bytes;
 }

@@ -3,7 +3,8 @@
  * is written.
  */
 import { hash } from 'node:crypto';
-import type { DraftOf, DraftRecord, Parameter, ServerError, TlsFacts } from './record.ts';
+import type { DraftOf, DraftRecord } from './record.ts';
+import type { Parameter, Runs, ServerError, TlsFacts } from './recordParts.ts';
 
 /** Bytes left of each text, tried in this order: first of `sql` alone, then of every text. */
 const levels = [65_536, 4_096, 256] as const;
@@ -32,12 +33,24 @@ export function fitDraft(draft: DraftRecord, fits: (draft: DraftRecord) => boole
 function cutSql(draft: DraftRecord, level: number): DraftRecord {
   if ((draft.kind !== 'statement' && draft.kind !== 'running') || draft.sql === null) return draft;
   const sql = prefixOf(draft.sql, level);
+  if (draft.kind === 'statement' && draft.runs !== undefined) {
+    const { runs, ...rest } = draft;
+    return { ...cutSql(rest, level), runs: cutRuns(runs, level) } as DraftRecord;
+  }
   if (sql === draft.sql) return draft;
   return {
     ...draft,
     sql,
     sql_cut: draft.sql_cut ?? { len: Buffer.byteLength(draft.sql), sha256: hash('sha256', draft.sql) },
   };
+}
+
+function cutRuns(runs: Runs, level: number): Runs {
+  if (runs.sql === null) return runs;
+  const sql = prefixOf(runs.sql, level);
+  if (sql === runs.sql) return runs;
+  const whole = { len: Buffer.byteLength(runs.sql), sha256: hash('sha256', runs.sql) };
+  return { ...runs, sql, sql_cut: runs.sql_cut ?? whole };
 }
 
 function cutTexts(draft: DraftRecord, level: number): DraftRecord {
@@ -55,6 +68,8 @@ function cutTexts(draft: DraftRecord, level: number): DraftRecord {
         ...(draft.tls_client && { tls_client: cutTls(draft.tls_client, level) }),
         ...(draft.tls_server && { tls_server: cutTls(draft.tls_server, level) }),
       };
+    case 'notices':
+      return { ...draft, notices: draft.notices.map((notice) => cutTop(notice, level)) };
     default:
       return cutTop(draft, level);
   }
@@ -70,6 +85,7 @@ function cutStatement(draft: DraftOf<'statement'>, level: number): DraftOf<'stat
     ...cutTop(draft, level),
     ...cutError(draft.error, level),
     ...(draft.params && { params: draft.params.map((param) => cutParameter(param, level)) }),
+    ...(draft.notices && { notices: draft.notices.map((notice) => cutTop(notice, level)) }),
   };
 }
 
@@ -96,7 +112,7 @@ function wholeDigest(param: Parameter, v: string): { sha256?: string } {
 function dropLists(draft: DraftRecord): DraftRecord {
   switch (draft.kind) {
     case 'statement': {
-      const { params: _, ...rest } = draft;
+      const { params: _, notices: __, ...rest } = draft;
       return { ...rest, redacted: [...namedRules(draft.redacted), lineLimitRule] };
     }
     case 'running':

@@ -9,7 +9,8 @@
  * - an optional field that is absent was not observed; `null` is used only where the schema says so.
  */
 import { z } from 'zod';
-import { count, Digest, FORMAT_VERSION, hex, nanoseconds, ReelId, sqlstate } from './fields.ts';
+import { count, Digest, FORMAT_VERSION, hex, nanoseconds, ReelId } from './fields.ts';
+import { Cut, Notice, Parameter, Runs, ServerError, SqlUnknown, TlsFacts, Unsure } from './recordParts.ts';
 
 export const SessionId = z
   .string()
@@ -31,55 +32,6 @@ const sessionHead = {
   session: SessionId,
   n: z.int().positive().describe('Gapless ordinal over all kinds of this session, from 1.'),
 };
-
-export const Cut = z
-  .strictObject({ len: count, sha256: Digest })
-  .describe(
-    "Where a text was longer than the policy's bound: how long it was in bytes, and the hash of the whole.",
-  );
-
-export const SqlUnknown = z
-  .enum(['statement_not_seen', 'portal_not_seen', 'function_call', 'over_inspection_limit', 'undecodable'])
-  .describe('Why SQL text is absent though something ran.');
-
-export const Parameter = z
-  .strictObject({
-    v: z.string().nullable(),
-    enc: z
-      .enum(['text', 'hex', 'failed'])
-      .describe(
-        '`text`: as PostgreSQL prints it; `hex`: bytes of an unknown or non-text type; `failed`: hex of bytes that did not decode.',
-      ),
-    format: z.enum(['text', 'binary']),
-    type: z.string().describe("PostgreSQL's type name, `unknown` when the OID is not known."),
-    oid: count.describe('0 when neither Parse nor ParameterDescription told it.'),
-    len: z.int().min(-1),
-    cut: z
-      .literal(true)
-      .optional()
-      .describe("`v` holds only a prefix; `sha256` is of the whole value's wire bytes."),
-    sha256: Digest.optional(),
-  })
-  .describe(
-    'A parameter value. NULL is `v: null`; empty is `v: ""`; `len` is the length on the wire in bytes, -1 for NULL.',
-  );
-
-export const ServerError = z
-  .strictObject({
-    severity: z.string(),
-    sqlstate,
-    message: z.string(),
-    detail: z.string().optional(),
-    hint: z.string().optional(),
-    position: z.string().optional(),
-    schema: z.string().optional(),
-    table: z.string().optional(),
-    column: z.string().optional(),
-    constraint: z.string().optional(),
-  })
-  .describe(
-    'ErrorResponse fields by their names in the protocol (V, C, M, D, H, P, s, t, c, n), texts bounded.',
-  );
 
 export const TxStatus = z
   .enum(['I', 'T', 'E'])
@@ -137,23 +89,6 @@ export const Heartbeat = z
       .describe('Sessions open now, and the last ordinal of each.'),
   })
   .describe('Totals and what is open, every 30 s.');
-
-const Certificate = z
-  .strictObject({
-    subject: z.string(),
-    issuer: z.string(),
-    serial: z.string().describe('Hex.'),
-    san: z.string().optional().describe('Subject alternative names.'),
-  })
-  .describe('What the other side showed, in the words of RFC 2253; texts bounded.');
-
-export const TlsFacts = z.strictObject({
-  version: z.string().describe('`TLSv1.3`.'),
-  cipher: z.string(),
-  server_name: z.string().optional().describe('SNI.'),
-  alpn: z.string().optional(),
-  certificate: Certificate.optional(),
-});
 
 export const Opened = z
   .strictObject({
@@ -229,8 +164,31 @@ export const Statement = z
       .optional()
       .describe("Which of a multi-statement Query's statements, from 1, of how many."),
     parts: z.int().positive().optional(),
+    runs: Runs.optional(),
+    sql_encoding: z
+      .string()
+      .optional()
+      .describe('PostgreSQL name of the client encoding `sql` was converted from; absent for UTF8.'),
+    sql_raw: z
+      .string()
+      .regex(/^(?:[0-9a-f]{2})*$/)
+      .optional()
+      .describe('The first bytes of the text as sent, in hex, where `sql` does not give them back exactly.'),
+    role: z
+      .string()
+      .optional()
+      .describe(
+        'Effective role at its start, as far as it was set in the open; absent when it is not known.',
+      ),
+    session_user: z.string().optional().describe('Set where it is another than the one that logged in.'),
+    search_path: z.string().optional().describe('At its start, where the server reports it or it was set.'),
+    unsure: z.array(Unsure).optional().describe('What of this record is less than certain, by name.'),
     params: z.array(Parameter).optional(),
     function_oid: count.optional().describe("FunctionCall's function."),
+    function_result: z
+      .strictObject({ format: z.enum(['text', 'binary']), len: z.int().min(-1) })
+      .optional()
+      .describe("FunctionCall's result: format asked for, length in bytes, -1 for NULL."),
     outcome: z
       .enum(['completed', 'empty', 'suspended', 'failed', 'cancelled', 'skipped', 'lost'])
       .describe(
@@ -249,6 +207,8 @@ export const Statement = z
       .strictObject({ direction: z.enum(['in', 'out', 'both']), messages: count, bytes: count })
       .optional(),
     error: ServerError.optional(),
+    notices: z.array(Notice).optional().describe('The first notices that came while it ran.'),
+    notices_more: count.optional().describe('How many more came.'),
     start: nanoseconds.describe('Wall clock when its first message was read from the client.'),
     first_ns: count
       .optional()
@@ -348,6 +308,28 @@ export const Closed = z
   })
   .describe('A session ended; its `n` is the last of the session.');
 
+export const Notification = z
+  .strictObject({
+    ...lineHead,
+    kind: z.literal('notification'),
+    ...sessionHead,
+    channel: z.string(),
+    pid: count.describe('Backend that notified.'),
+    payload: z.string().describe('Bounded.'),
+    payload_len: count.describe('Bytes of the whole payload.'),
+  })
+  .describe('NotificationResponse: what a LISTEN of this session brought it.');
+
+export const Notices = z
+  .strictObject({
+    ...lineHead,
+    kind: z.literal('notices'),
+    ...sessionHead,
+    notices: z.array(Notice),
+    notices_more: count.describe('How many more came.'),
+  })
+  .describe('Notices that came while no statement ran.');
+
 export const Gap = z
   .strictObject({
     ...lineHead,
@@ -370,17 +352,14 @@ export const RecordLine = z.discriminatedUnion('kind', [
   Transaction,
   Stretch,
   Closed,
+  Notification,
+  Notices,
   Gap,
 ]);
 
 export type RecordLine = z.infer<typeof RecordLine>;
-export type Parameter = z.infer<typeof Parameter>;
-export type ServerError = z.infer<typeof ServerError>;
 export type TxStatus = z.infer<typeof TxStatus>;
-export type TlsFacts = z.infer<typeof TlsFacts>;
-export type Cut = z.infer<typeof Cut>;
 export type GapReason = z.infer<typeof GapReason>;
-export type SqlUnknown = z.infer<typeof SqlUnknown>;
 export type Kind = RecordLine['kind'];
 export type RecordOf<K extends Kind> = Extract<RecordLine, { kind: K }>;
 

@@ -4,8 +4,9 @@
  */
 import { putAscii, putBlock, putCount, putJson, putText } from './asciiBytes.ts';
 import { errorJson, textJson } from './jsonText.ts';
-import type { DraftOf, Parameter } from './record.ts';
-import { textFields } from './statementText.ts';
+import type { DraftOf } from './record.ts';
+import type { Parameter } from './recordParts.ts';
+import { noticesJson, surroundings, textFields, unsureText } from './statementText.ts';
 
 type Draft = DraftOf<'statement'>;
 
@@ -16,6 +17,9 @@ type Draft = DraftOf<'statement'>;
 interface Prepared {
   readonly statement: string | undefined;
   readonly portal: string | undefined;
+  readonly role: string | undefined;
+  readonly sessionUser: string | undefined;
+  readonly searchPath: string | undefined;
   readonly bytes: Uint8Array;
 }
 
@@ -74,11 +78,14 @@ export function putStatement(out: Buffer, at: number, d: Draft): number {
   pos = putCount(out, pos, d.n);
   pos = isPlainPrepared(d) ? putBlock(out, pos, preparedFields(d)) : putQuery(out, pos, d);
   if (d.params !== undefined) pos = putParameters(out, pos, d.params);
-  if (d.function_oid !== undefined) pos = putText(out, pos, `,"function_oid":${d.function_oid}`);
+  if (d.function_oid !== undefined || d.function_result !== undefined)
+    pos = putText(out, pos, functionFields(d));
   pos = putOutcome(out, pos, d);
   pos = putCount(out, pos, d.returned_rows);
   pos = putCount(out, putBlock(out, pos, part.returnedBytes), d.returned_bytes);
-  if (d.copy !== undefined || d.error !== undefined) pos = putText(out, pos, copyAndError(d));
+  if (hasRare(d)) {
+    pos = putText(out, pos, copyAndError(d));
+  }
   pos = putAscii(out, putBlock(out, pos, part.start), d.start);
   if (d.first_ns === undefined) out[pos++] = quote;
   else pos = putCount(out, putBlock(out, pos, part.first), d.first_ns);
@@ -149,7 +156,21 @@ function copyAndError(d: Draft): string {
     const { direction, messages, bytes } = d.copy;
     text += `,"copy":{"direction":"${direction}","messages":${messages},"bytes":${bytes}}`;
   }
-  return d.error === undefined ? text : text + errorJson(d.error);
+  if (d.error !== undefined) text += errorJson(d.error);
+  if (d.notices !== undefined) text += noticesJson(d.notices);
+  return d.notices_more === undefined ? text : `${text},"notices_more":${d.notices_more}`;
+}
+
+function hasRare(d: Draft): boolean {
+  return (
+    d.copy !== undefined || d.error !== undefined || d.notices !== undefined || d.notices_more !== undefined
+  );
+}
+
+function functionFields(d: Draft): string {
+  const text = d.function_oid === undefined ? '' : `,"function_oid":${d.function_oid}`;
+  if (d.function_result === undefined) return text;
+  return `${text},"function_result":{"format":"${d.function_result.format}","len":${d.function_result.len}}`;
 }
 
 function putParameters(out: Buffer, at: number, params: readonly Parameter[]): number {
@@ -190,17 +211,33 @@ function isPlainPrepared(d: Draft): boolean {
     d.sql_unknown === undefined &&
     d.redacted === undefined &&
     d.part === undefined &&
-    d.parts === undefined
+    d.parts === undefined &&
+    d.runs === undefined &&
+    d.sql_encoding === undefined &&
+    d.sql_raw === undefined &&
+    d.unsure === undefined
   );
 }
 
 function preparedFields(d: Draft): Uint8Array {
   const known = prepared.get(d.sql!);
-  if (known !== undefined && known.statement === d.statement && known.portal === d.portal) return known.bytes;
-  const bytes = Buffer.from(`,"protocol":"${d.protocol}","sql":${textJson(d.sql!)}${textFields(d)}`);
+  if (known !== undefined && isSame(known, d)) return known.bytes;
+  const text = `,"protocol":"${d.protocol}","sql":${textJson(d.sql!)}${textFields(d)}`;
+  const bytes = Buffer.concat([Buffer.from(text), surroundings(d)]);
   if (prepared.size >= preparedMax) prepared.clear();
-  prepared.set(d.sql!, { statement: d.statement, portal: d.portal, bytes });
+  const { statement, portal, role, session_user: sessionUser, search_path: searchPath } = d;
+  prepared.set(d.sql!, { statement, portal, role, sessionUser, searchPath, bytes });
   return bytes;
+}
+
+function isSame(known: Prepared, d: Draft): boolean {
+  return (
+    known.statement === d.statement &&
+    known.portal === d.portal &&
+    known.role === d.role &&
+    known.searchPath === d.search_path &&
+    known.sessionUser === d.session_user
+  );
 }
 
 function putQuery(out: Buffer, at: number, d: Draft): number {
@@ -208,5 +245,7 @@ function putQuery(out: Buffer, at: number, d: Draft): number {
   pos = putBlock(out, pos, part.sql);
   pos = d.sql === null ? putBlock(out, pos, part.null) : putJson(out, pos, d.sql);
   const rest = textFields(d);
-  return rest === '' ? pos : putText(out, pos, rest);
+  if (rest !== '') pos = putText(out, pos, rest);
+  pos = putBlock(out, pos, surroundings(d));
+  return d.unsure === undefined ? pos : putText(out, pos, unsureText(d));
 }

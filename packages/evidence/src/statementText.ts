@@ -1,6 +1,7 @@
 /** The rarer fields of `statement` lines, and those of `running` lines, as text. */
-import { cutJson, textJson, textsJson } from './jsonText.ts';
+import { cutJson, optionalText, textJson, textsJson } from './jsonText.ts';
 import type { DraftOf } from './record.ts';
+import type { Notice, Runs } from './recordParts.ts';
 
 export function runningFields(line: string, d: DraftOf<'running'>): string {
   let text = `${line},"protocol":"${d.protocol}","sql":${d.sql === null ? 'null' : textJson(d.sql)}`;
@@ -9,7 +10,7 @@ export function runningFields(line: string, d: DraftOf<'running'>): string {
   return `${text},"start":"${d.start}","duration_ns":${d.duration_ns}}`;
 }
 
-/** What follows `protocol` and `sql` up to `params`. */
+/** What follows `protocol` and `sql` up to `role`. */
 export function textFields(d: DraftOf<'statement'>): string {
   let text = '';
   if (d.sql_unknown !== undefined) text += `,"sql_unknown":"${d.sql_unknown}"`;
@@ -19,5 +20,46 @@ export function textFields(d: DraftOf<'statement'>): string {
   if (d.portal !== undefined) text += `,"portal":${textJson(d.portal)}`;
   if (d.part !== undefined) text += `,"part":${d.part}`;
   if (d.parts !== undefined) text += `,"parts":${d.parts}`;
+  if (d.runs !== undefined) text += runsJson(d.runs);
+  if (d.sql_encoding !== undefined) text += `,"sql_encoding":${textJson(d.sql_encoding)}`;
+  if (d.sql_raw !== undefined) text += `,"sql_raw":"${d.sql_raw}"`;
   return text;
+}
+
+function runsJson({ name, sql, sql_unknown, sql_cut }: Runs): string {
+  return (
+    `,"runs":{"name":${textJson(name)},"sql":${sql === null ? 'null' : textJson(sql)}` +
+    (sql_unknown === undefined ? '' : `,"sql_unknown":"${sql_unknown}"`) +
+    `${sql_cut === undefined ? '' : cutJson(sql_cut)}}`
+  );
+}
+
+/** The same for many statements in a row: the last ones are kept. */
+let around: Pick<DraftOf<'statement'>, 'role' | 'session_user' | 'search_path'> = {};
+let aroundBytes: Uint8Array = new Uint8Array(0);
+
+/** `role`, `session_user`, `search_path`. */
+export function surroundings(d: DraftOf<'statement'>): Uint8Array {
+  const { role, session_user, search_path } = d;
+  if (role !== around.role || search_path !== around.search_path || session_user !== around.session_user) {
+    around = { role, session_user, search_path };
+    aroundBytes = Buffer.from(
+      optionalText(',"role":', role) +
+        optionalText(',"session_user":', session_user) +
+        optionalText(',"search_path":', search_path),
+    );
+  }
+  return aroundBytes;
+}
+
+export function unsureText(d: DraftOf<'statement'>): string {
+  return d.unsure === undefined ? '' : textsJson(',"unsure":', d.unsure);
+}
+
+export function noticesJson(notices: readonly Notice[]): string {
+  const items = notices.map(
+    ({ severity, sqlstate, message }) =>
+      `{"severity":${textJson(severity)},"sqlstate":"${sqlstate}","message":${textJson(message)}}`,
+  );
+  return `,"notices":[${items.join(',')}]`;
 }

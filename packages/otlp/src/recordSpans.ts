@@ -59,6 +59,12 @@ export function putRecord(
       putString(out, names.outcome, draft.outcome);
       putError(out, draft.error);
       break;
+    case 'notification':
+      putString(out, names.detail, draft.channel, max);
+      break;
+    case 'notices':
+      putInt(out, names.rows, draft.notices.length + draft.notices_more);
+      break;
     case 'gap':
       putString(out, names.reason, draft.reason);
       putString(out, names.detail, draft.detail, max);

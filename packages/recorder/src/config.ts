@@ -43,7 +43,8 @@ const UpstreamTls = z.strictObject({
     .min(1)
     .optional()
     .describe(
-      "PEM file of authorities the server's certificate is checked against; absent, Node's own list.",
+      "PEM file of authorities the server's certificate is checked against, in every mode where it is set; absent, " +
+        "`verify-ca` and `verify-full` use Node's own list.",
     ),
   serverName: z
     .string()
@@ -84,6 +85,44 @@ const Relay = z.strictObject({
       'Read clients into one buffer per connection, which Node offers by an undocumented option only; ' +
         'false reads them by documented means for about a tenth more CPU.',
     ),
+});
+
+const TypesTls = z.strictObject({
+  caFile: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("PEM file of authorities the server is checked against; absent, the system's."),
+  serverName: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Name expected in its certificate; absent, `types.host`.'),
+  certFile: z.string().min(1).optional().describe('PEM file of a client certificate; with `keyFile`.'),
+  keyFile: z.string().min(1).optional().describe('PEM file of the private key of `certFile`.'),
+});
+
+const Types = z.strictObject({
+  user: z
+    .string()
+    .min(1)
+    .describe('Role it logs in as. It needs CONNECT and nothing else; give it nothing else.'),
+  passwordFile: z.string().min(1).describe('File with its password, read anew for each connection.'),
+  host: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'Where the server is reached, directly and not through this recorder; absent, `upstream.host`.',
+    ),
+  port: port.min(1).optional().describe('Absent, `upstream.port`.'),
+  tls: TypesTls.optional().describe('TLS of this connection; absent, it is plain.'),
+  timeoutMs: z
+    .int()
+    .min(100)
+    .max(60_000)
+    .default(5000)
+    .describe('Longest time for connecting, and for the answer.'),
 });
 
 const Spool = z.strictObject({
@@ -230,6 +269,10 @@ export const RecorderConfig = z.strictObject({
       'Networks of clients that are relayed unread: those that log in with a certificate of their own. Their sessions are ' +
         'recorded with bytes only (gap `raw_lane`). Refused where the server is local, unless `trustUpstream`.',
     ),
+  types: Types.optional().describe(
+    'A connection of its own (`application_name` `pgtape types`), one at a time, that learns enums, domains, composites, ranges ' +
+      "and extensions' types from each database's catalog. Absent, there is none and such values stay hex.",
+  ),
   spool: Spool,
   journal: Journal.prefault({}),
   segment: Segment.prefault({}),

@@ -16,6 +16,9 @@ function cpuUs(): number {
 }
 
 async function main(): Promise<void> {
+  const { types } = plan;
+  // A client library that a recorder without the side connection never loads.
+  const catalog = types === undefined ? null : await import('./typeCatalog.ts');
   const worker = new EvidenceThread(plan, {
     disk: spoolDisk,
     client: new VaultClient(plan.vault),
@@ -24,6 +27,9 @@ async function main(): Promise<void> {
     random: Math.random,
     cpuUs,
     post,
+    ...(types === undefined || catalog === null
+      ? {}
+      : { askTypes: (database, oids, most) => catalog.askTypes(types, database, oids, most) }),
   });
   port?.on('message', (message: ToWorker) => worker.receive(message));
   await worker.run();

@@ -11,6 +11,7 @@ import {
   wallText,
 } from '@pgtape/evidence';
 import type { SessionLimits } from '@pgtape/session';
+import type { KnownType } from '@pgtape/wire';
 import { HeldBytes } from './heldBytes.ts';
 import {
   type CancelledEntry,
@@ -23,8 +24,10 @@ import {
   type ReelEntry,
   type SecuredEntry,
   side,
+  type TypesEntry,
 } from './journalFormat.ts';
 import { SessionDecoder, type SessionDecoderSnapshot, type SessionSurroundings } from './sessionDecoder.ts';
+import { TypeBook, type TypeWanted } from './typeBook.ts';
 
 /** What decides the records besides the journal: fixed when the reel begins, kept in its snapshots. */
 export interface DecoderSettings {
@@ -49,6 +52,8 @@ export interface DecoderSnapshot {
   readonly ended: boolean;
   readonly totals: DecoderTotals;
   readonly sessions: readonly SessionDecoderSnapshot[];
+  /** Absent, none were learned. */
+  readonly types?: readonly TypesEntry[];
 }
 
 /** Sessions named in one heartbeat line; more go into further ones, so that none passes the longest line. */
@@ -65,16 +70,20 @@ export class ReelDecoder implements SessionSurroundings {
   readonly totals: DecoderTotals = { opened: 0, closed: 0, statements: 0, ticks: 0, decodeLost: 0 };
   readonly #heartbeatSeconds: number;
   readonly #record: (draft: DraftRecord) => void;
+  readonly #types: TypeBook;
   readonly #sessions = new Map<number, SessionDecoder>();
   #anchor: Instant = { wallUs: 0, monoNs: 0 };
   /** Damage found before the reel was known. */
   #early: string | null = null;
 
+  /** @param wanted hears of types that are not known; decides nothing that is recorded */
   constructor(
     settings: DecoderSettings,
     record: (draft: DraftRecord) => void,
     from: DecoderSnapshot | null = null,
+    wanted: TypeWanted | null = null,
   ) {
+    this.#types = new TypeBook(wanted);
     this.limits = settings.limits;
     this.held = new HeldBytes(settings.heldBytesMax);
     this.#heartbeatSeconds = Math.max(1, Math.round(settings.heartbeatSeconds));
@@ -85,6 +94,7 @@ export class ReelDecoder implements SessionSurroundings {
     this.now = from.now;
     this.ended = from.ended;
     Object.assign(this.totals, from.totals);
+    for (const entry of from.types ?? []) this.#types.learn(entry);
     for (const saved of from.sessions) {
       this.#sessions.set(saved.number, new SessionDecoder(saved.number, saved, this));
     }
@@ -121,7 +131,12 @@ export class ReelDecoder implements SessionSurroundings {
   record(draft: DraftRecord): void {
     if (draft.kind === 'statement') this.totals.statements += 1;
     else if (draft.kind === 'gap' && draft.reason === 'decode_lost') this.totals.decodeLost += 1;
+    else if (draft.kind === 'opened' && draft.ready) this.#types.opened(draft);
     this.#record(draft);
+  }
+
+  typeOf(database: string, oid: number): KnownType | undefined {
+    return this.#types.typeOf(database, oid);
   }
 
   abandoned(session: SessionDecoder, detail: string): void {
@@ -155,6 +170,7 @@ export class ReelDecoder implements SessionSurroundings {
   *saved(): Generator<string> {
     const { reel, now, ended, totals } = this;
     yield `{"decoder":${JSON.stringify({ reel, anchor: this.#anchor, now, ended, totals })}}`;
+    yield* this.#types.saved();
     for (const session of this.#sessions.values()) yield* session.saved();
   }
 
@@ -213,6 +229,7 @@ export class ReelDecoder implements SessionSurroundings {
     else if (kind === entryKind.open) this.#open(number, entry as OpenEntry);
     else if (kind === entryKind.close) this.#close(number, entry as CloseEntry);
     else if (kind === entryKind.gap) this.#gapEntry(number, entry as GapEntry);
+    else if (kind === entryKind.types) this.#types.learn(entry as TypesEntry);
     else if (kind === entryKind.end) this.#end();
     else this.#ofOpening(kind, this.#sessions.get(number), entry);
   }

@@ -12,6 +12,7 @@ import { type PipelineOptions, type PipelineState, ReelPipeline } from './reelPi
 import { Reserve, reserveName } from './reserve.ts';
 import { Sender, within } from './sender.ts';
 import type { SpoolDisk } from './spoolDisk.ts';
+import { TypeLearner, type TypeLearnerEdges } from './typeLearner.ts';
 import type { FromWorker, ToWorker, WorkerPlan, WorkerStats } from './workerPlan.ts';
 
 /** What the worker has of the world. */
@@ -25,6 +26,8 @@ export interface WorkerEdges {
   /** CPU microseconds of this thread. */
   readonly cpuUs: () => number;
   readonly post: (message: FromWorker) => void;
+  /** The side connection; absent, nothing is learned. */
+  readonly askTypes?: TypeLearnerEdges['ask'];
 }
 
 /** Journal decoded before others get their turn on the thread. */
@@ -50,6 +53,7 @@ export class EvidenceThread {
   readonly #progress: Float64Array;
   readonly #outbox: Outbox;
   readonly #sender: Sender;
+  readonly #types: TypeLearner | null;
   readonly #recovered: string[] = [];
   readonly #reserve: Reserve | null;
   /** Dead reels not yet begun. */
@@ -73,7 +77,16 @@ export class EvidenceThread {
     this.#plan = plan;
     this.#edges = edges;
     this.#progress = new Float64Array(plan.progress);
-    const { disk, client, nowMs, random } = edges;
+    const { disk, client, nowMs, random, askTypes, post } = edges;
+    this.#types =
+      askTypes === undefined
+        ? null
+        : new TypeLearner({
+            ask: askTypes,
+            nowMs,
+            learned: (entry) => post({ kind: 'types', entry }),
+            failed: (database, reason, detail) => post({ kind: 'types_failed', database, reason, detail }),
+          });
     const places = [plan.journalDir, ...(plan.formerJournalDirs ?? [])];
     const tests = places.map((dir) => journalTest(disk, dir, plan.reel));
     this.#outbox = new Outbox(plan.outboxDir, (reel) => tests.some((has) => has(reel)), disk);
@@ -136,6 +149,8 @@ export class EvidenceThread {
       lastSendError: this.#lastError(),
       blockedReels: this.#sender.blocked.length,
       cpuUs: this.#edges.cpuUs(),
+      typesLearned: this.#types?.types ?? 0,
+      typeLookups: Object.fromEntries(this.#types?.lookups ?? []),
     };
   }
 
@@ -165,9 +180,11 @@ export class EvidenceThread {
 
   #openLive(): ReelPipeline {
     const { journalDir, reel, room } = this.#plan;
+    const types = this.#types;
     return new ReelPipeline({
       ...this.#pipelineOptions({ journalDir, reel }),
       isDead: false,
+      ...(types === null ? {} : { onTypeWanted: (database, oid) => types.want(database, oid) }),
       ...(room === undefined ? {} : { snapshotBytes: room.snapshotBytes }),
       ...(this.#reserve === null ? {} : { reserve: this.#reserve }),
     });
@@ -268,6 +285,7 @@ export class EvidenceThread {
   }
 
   async #stop(): Promise<void> {
+    this.#types?.stop();
     this.#live?.close();
     this.#recovering?.close();
     const { nowMs, client, post } = this.#edges;

@@ -93,7 +93,8 @@ export function stepsOf(script: string): Step[] {
   return steps;
 }
 
-const field = (body: Buffer, code: string): string => {
+/** A field of an ErrorResponse or NoticeResponse by its letter; '' when it has none. */
+export const errorField = (body: Buffer, code: string): string => {
   for (let at = 0; at < body.length && body[at] !== 0; ) {
     const end = body.indexOf(0, at);
     if (body[at] === code.charCodeAt(0)) return body.toString('utf8', at + 1, end);
@@ -111,11 +112,11 @@ export function brief({ tag, body }: Frame): string {
     case 'Z':
       return `Z.${text}`;
     case 'E': {
-      const severity = field(body, 'V');
-      return `E.${field(body, 'C')}${severity === 'ERROR' ? '' : `.${severity}`}`;
+      const severity = errorField(body, 'V');
+      return `E.${errorField(body, 'C')}${severity === 'ERROR' ? '' : `.${severity}`}`;
     }
     case 'N':
-      return `N.${field(body, 'C')}`;
+      return `N.${errorField(body, 'C')}`;
     case 'S':
       return `S.${text.slice(0, -1).replace('\0', '=')}`;
     default:

@@ -166,19 +166,15 @@ const typed = (type: number, length: number, body = 0): Buffer => {
 const letters = [...'QPBDECSHFdcfX'].map((letter) => letter.charCodeAt(0));
 
 describe('typed frames', () => {
-  it.each([3, 4])(
-    '8.2 length %d for every type byte',
-    async (length) => {
-      for (let type = 0; type < 256; type += 1) {
-        const heard = { direct: '', recorded: '' };
-        for (const way of ways) heard[way] = await ending(way, typed(type, length));
-        expect({ type, heard: heard.recorded }).toEqual({ type, heard: heard.direct });
-      }
-    },
-    60_000,
-  );
+  it('8.2 an empty message of every type byte', async () => {
+    for (let type = 0; type < 256; type += 1) {
+      const heard = { direct: '', recorded: '' };
+      for (const way of ways) heard[way] = await ending(way, typed(type, 4));
+      expect({ type, heard: heard.recorded }).toEqual({ type, heard: heard.direct });
+    }
+  }, 60_000);
 
-  it.each([0, -1, 0x7f_ff_ff_ff, -0x80_00_00_00])('8.2 length %d for every message', async (length) => {
+  it.each([0, 3, -1, 0x7f_ff_ff_ff, -0x80_00_00_00])('8.2 length %d for every message', async (length) => {
     for (const type of letters) {
       for (const sizes of [[], [1]]) {
         const heard = { direct: '', recorded: '' };

@@ -12,6 +12,7 @@ import {
   type MechanismEntry,
   type ReelEntry,
   type SecuredEntry,
+  type TypesEntry,
   turnHeaderBytes,
 } from './journalFormat.ts';
 import { JournalWriter } from './journalWriter.ts';
@@ -40,12 +41,14 @@ export const say = {
     return Buffer.concat([int32(body.length + 8), int32(196_608), body]);
   },
   query: (sql: string) => frame('Q', `${sql}\0`),
-  parse: (name: string, sql: string) => frame('P', `${name}\0${sql}\0`, int16(0)),
-  bind: (statement: string, values: readonly string[]) =>
+  parse: (name: string, sql: string, oids: readonly number[] = []) =>
+    frame('P', `${name}\0${sql}\0`, int16(oids.length), ...oids.map(int32)),
+  bind: (statement: string, values: readonly string[], formats: readonly number[] = []) =>
     frame(
       'B',
       `\0${statement}\0`,
-      int16(0),
+      int16(formats.length),
+      ...formats.map(int16),
       int16(values.length),
       ...values.flatMap((value) => [int32(Buffer.byteLength(value)), value]),
       int16(0),
@@ -130,6 +133,10 @@ export class JournalBuilder {
       frontend: new FrameCutter('frontend', max, journalSink(this.#writer, 'frontend', session)),
       backend: new FrameCutter('backend', max, journalSink(this.#writer, 'backend', session)),
     });
+  }
+
+  types(entry: TypesEntry): void {
+    this.#writer.types(entry);
   }
 
   startup(session: number, packet: Buffer): void {

@@ -13,6 +13,7 @@
  * forwarded. Anywhere else it is damage (gap `journal_damaged`).
  */
 import type { TlsFacts } from '@pgtape/evidence';
+import type { LearnedType } from '@pgtape/wire';
 
 export const journalMagic = 'pgtapej1';
 export const fileHeaderBytes = 16;
@@ -50,6 +51,8 @@ export const entryKind = {
   mechanism: 16,
   /** JSON `CancelledEntry`: whom the session's CancelRequest is for. */
   cancelled: 17,
+  /** JSON `TypesEntry`; of the reel. */
+  types: 18,
 } as const;
 
 export interface ReelEntry {
@@ -109,6 +112,12 @@ export interface GapEntry {
   readonly reason: string;
   readonly detail: string;
   readonly bytes?: number;
+}
+
+/** What a database's catalog said of types that are not built in: known to all that is decoded from here on. */
+export interface TypesEntry {
+  readonly database: string;
+  readonly types: readonly LearnedType[];
 }
 
 export const side = { frontend: 0, backend: 1 } as const;

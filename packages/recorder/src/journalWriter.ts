@@ -12,6 +12,7 @@ import {
   type OpenEntry,
   type ReelEntry,
   type SecuredEntry,
+  type TypesEntry,
 } from './journalFormat.ts';
 import { TurnBuffer } from './turnBuffer.ts';
 
@@ -92,6 +93,10 @@ export class JournalWriter {
 
   gap(session: number, entry: GapEntry): void {
     this.turn.entry(entryKind.gap, 0, session, json(entry));
+  }
+
+  types(entry: TypesEntry): void {
+    this.turn.entry(entryKind.types, 0, 0, json(entry));
   }
 
   /** Once a second; `wallUs` anchors wall time anew when the clocks have drifted apart by over 2 ms. */

@@ -3,7 +3,7 @@
  * marks, not the machine under test.
  */
 import type { DraftRecord } from '@pgtape/evidence';
-import { brief, type Frame } from './exchange.testing.ts';
+import { brief, errorField, type Frame } from './exchange.testing.ts';
 
 type StatementDraft = Extract<DraftRecord, { kind: 'statement' }>;
 
@@ -16,7 +16,10 @@ interface Outcome {
   readonly copied: number;
   /** First column of its last row. */
   readonly value: string;
-  /** What the first ReadyForQuery behind it says. */
+  /** An error's text. */
+  readonly message: string;
+  /** What the last ReadyForQuery before it says, and the first one behind it. */
+  readonly before: string;
   status: string;
 }
 
@@ -27,6 +30,7 @@ export function wireOutcomes(frames: readonly Frame[]): Outcome[] {
   let copied = 0;
   let value = '';
   let told = 0;
+  let before = 'I';
   for (const frame of frames) {
     const { tag, body } = frame;
     if (tag === 'D') {
@@ -34,9 +38,11 @@ export function wireOutcomes(frames: readonly Frame[]): Outcome[] {
       value = body.readInt16BE(0) === 0 ? '' : body.toString('utf8', 6, 6 + Math.max(0, body.readInt32BE(2)));
     } else if (tag === 'd') copied += 1;
     else if (tag === 'Z') {
+      before = body.toString();
       for (; told < outcomes.length; told += 1) (outcomes[told] as Outcome).status = body.toString();
     } else if ('CIsVE'.includes(tag)) {
-      outcomes.push({ what: brief(frame), rows, copied, value, status: '' });
+      const message = tag === 'E' ? errorField(body, 'M') : '';
+      outcomes.push({ what: brief(frame), rows, copied, value, message, before, status: '' });
       rows = 0;
       copied = 0;
       value = '';
@@ -105,6 +111,8 @@ function checkOne(seen: Outcome, draft: StatementDraft): string | null {
     return `${draft.copy.messages} COPY messages are told of ${seen.copied}`;
   if (draft.tx_after !== null && draft.tx_after !== seen.status)
     return `tx_after is ${draft.tx_after}, ReadyForQuery said ${seen.status}`;
+  if (draft.tx_before !== null && draft.tx_before !== seen.before)
+    return `tx_before is ${draft.tx_before}, ReadyForQuery said ${seen.before}`;
   const text = textOf(draft);
   if (/^k\d+$/.test(seen.value) && /\bk\d+\b/.test(text) && !new RegExp(`\\b${seen.value}\\b`).test(text))
     return `its row says ${seen.value}, its text ${text}`;
@@ -121,7 +129,11 @@ function checkOutcomes(seen: readonly Outcome[], records: readonly DraftRecord[]
   let place = 0;
   for (const outcome of seen) {
     const draft = drafts[place];
-    if (draft !== undefined && whatOf(draft) === outcome.what) {
+    if (
+      draft !== undefined &&
+      whatOf(draft) === outcome.what &&
+      (draft.error?.message ?? '') === outcome.message
+    ) {
       const fault = checkOne(outcome, draft);
       if (fault !== null) throw new Error(`record ${draft.n} (${outcome.what}): ${fault}`);
       place += 1;
@@ -169,12 +181,25 @@ function checkMarks(
     const fate = fates.get(draft.n);
     bounds.set(k, [low + (fate === 'committed' ? 1 : 0), high + (fate === 'rolled_back' ? 0 : 1)]);
   }
+  // What EXECUTE runs may be one of them, prepared by a Parse.
+  const executed = records.filter(
+    (draft) => isStatement(draft) && /^[;\s]*execute /.test(draft.sql ?? ''),
+  ).length;
   for (const k of new Set([...bounds.keys(), ...durable.keys()])) {
     const [low, high] = bounds.get(k) ?? [0, 0];
     const kept = durable.get(k) ?? 0;
-    if (kept < low || kept > high)
+    if (kept < low || kept > high + executed)
       throw new Error(`mark ${k} is kept ${kept} times, told ${low} to ${high} times`);
   }
+}
+
+/** How much of a session could be held against the server. */
+export interface Checked {
+  /** Decoding ended where nobody can say what the server read. */
+  readonly lost: boolean;
+  readonly statements: number;
+  /** Statements whose fate the tape calls unknown. */
+  readonly unknown: number;
 }
 
 /** @throws Error that says in what the records differ from what the server did */
@@ -183,7 +208,7 @@ export function checkTape(
   records: readonly DraftRecord[],
   sentExecutes: number,
   durable: Map<number, number>,
-): void {
+): Checked {
   checkOrder(records);
   const gaps = records.filter((draft) => draft.kind === 'gap');
   const faults = gaps.filter((gap) => gap.kind === 'gap' && !undecidable.test(gap.detail));
@@ -191,8 +216,14 @@ export function checkTape(
   const lost = gaps.length > 0;
   const fates = fatesOf(records);
   checkOutcomes(wireOutcomes(frames), records, lost);
-  if (lost) return;
+  const checked = {
+    lost,
+    statements: fates.size,
+    unknown: [...fates.values()].filter((fate) => fate === 'unknown').length,
+  };
+  if (lost) return checked;
   const executes = records.filter(isStatement).filter(({ stage }) => stage === 'execute').length;
   if (executes !== sentExecutes) throw new Error(`${executes} Executes are told of ${sentExecutes}`);
   checkMarks(records, fates, durable);
+  return checked;
 }

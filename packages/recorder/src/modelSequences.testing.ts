@@ -15,6 +15,8 @@ export interface Sequence {
   readonly moves: readonly Move[];
   /** Sizes of the pieces in which a move is sent; empty: in one. */
   readonly sizes: readonly number[];
+  /** `terminate`: leaves in order, with nothing left open; `half_close`: just says no more, whatever is open. */
+  readonly ending: 'terminate' | 'half_close';
 }
 
 /** Made anew in every session: what a Query may touch and nobody else sees. */
@@ -188,11 +190,12 @@ export const sequences: fc.Arbitrary<Sequence> = fc
       { weight: 3, arbitrary: fc.constant<readonly number[]>([]) },
       { weight: 1, arbitrary: fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 4 }) },
     ),
+    ending: fc.constantFrom<Sequence['ending']>('terminate', 'terminate', 'terminate', 'half_close'),
   })
   .map(numbered);
 
 /** Gives every `#` its number; a Query's or Parse's all have the same one in one statement. */
-function numbered({ moves, sizes }: Sequence): Sequence {
+function numbered({ moves, sizes, ending }: Sequence): Sequence {
   let next = 0;
   const number = (text: string): string =>
     text
@@ -202,13 +205,13 @@ function numbered({ moves, sizes }: Sequence): Sequence {
         return one.replaceAll('#', String(next));
       })
       .join('; ');
-  return { moves: moves.map((one) => ({ ...one, lines: one.lines.map(number) })), sizes };
+  return { moves: moves.map((one) => ({ ...one, lines: one.lines.map(number) })), sizes, ending };
 }
 
 /** A sequence as a person reads it. */
-export function told({ moves, sizes }: Sequence): string {
+export function told({ moves, sizes, ending }: Sequence): string {
   const text = moves
     .map((one) => [...one.lines.map((line) => `  > ${line}`), `  ${one.pause}`].join('\n'))
     .join('\n');
-  return `pieces of ${sizes.length === 0 ? 'a move' : sizes.join(', ')} bytes\n${text}`;
+  return `pieces of ${sizes.length === 0 ? 'a move' : sizes.join(', ')} bytes\n${text}\n  ${ending}`;
 }

@@ -21,14 +21,20 @@ const elsewhere: readonly {
   {
     of: 35,
     bug: 'neon#12783, lib/pq#1331, databasus#722: direct TLS without ALPN',
-    file: 'recorder/src/relayStartup.test.ts',
-    test: "name: 'direct TLS'",
+    file: 'recorder/src/relayTls.test.ts',
+    test: 'direct TLS with ALPN $name is closed',
   },
   {
     of: 36,
-    bug: "pgt-proxy#6: channel binding is never broken, for TLS is not ended without the server's own certificate",
-    file: 'recorder/src/relayStartup.test.ts',
-    test: 'is refused with a sentence: the recorder has no certificate',
+    bug: "pgt-proxy#6: with the server's own certificate channel binding holds",
+    file: 'recorder/src/relayTls.test.ts',
+    test: "TLS with the server's certificate: channel binding holds from end to end",
+  },
+  {
+    of: 36,
+    bug: 'pgt-proxy#6: with another one the client is told why it cannot',
+    file: 'recorder/src/relayTls.test.ts',
+    test: 'another certificate and a client that binds it',
   },
   {
     of: 44,

@@ -30,6 +30,8 @@ const stats: WorkerStats = {
   lastSendError: '',
   blockedReels: 0,
   cpuUs: 10,
+  typesLearned: 2,
+  typeLookups: { answered: 1, timed_out: 3 },
 };
 
 interface FakeWorker {

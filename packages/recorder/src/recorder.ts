@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { type HealthServer, healthServer, logger, type SystemClock, systemClock } from '@pgtape/process';
 import type { RecorderConfig } from './config.ts';
 import type { JournalDisk } from './journalFile.ts';
-import type { ReelEntry } from './journalFormat.ts';
+import type { ReelEntry, TypesEntry } from './journalFormat.ts';
 import { type JournalRoom, journalRoom } from './journalRoom.ts';
 import { JournalWriter } from './journalWriter.ts';
 import { type Listener, listen } from './listener.ts';
@@ -144,6 +144,7 @@ class Composition implements RunningRecorder {
     this.#listener = await listen(host, port, (client) => this.#relay.accept(client));
     this.#worker = new WorkerKeeper(this.#plan, startWorker, {
       onGap: (reason) => this.#relay.gauges.countGap(reason),
+      onTypes: (entry) => this.#journalTypes(entry),
       onTrouble: (event, detail) => this.#log.warn({ event }, detail),
     });
     this.#ticker = setInterval(() => this.#tick(), tickMs);
@@ -244,6 +245,13 @@ class Composition implements RunningRecorder {
       this.#journal.gap(0, { reason: 'recorder_crashed', detail });
       this.#relay.turn.arm();
     }
+  }
+
+  /** Known from here on; while the journal fails it waits like everything else. */
+  #journalTypes(entry: TypesEntry): void {
+    if (this.#closing !== null) return;
+    this.#journal.types(entry);
+    this.#relay.turn.arm();
   }
 
   /** Dead reels take room until they are recovered; what the living one takes counts as free. */

@@ -19,6 +19,7 @@ const gauges: readonly Reading[] = [
     'Reels whose oldest segment the vault refuses: nothing of them is sent until somebody acts.',
     (s) => s.worker?.blockedReels ?? 0,
   ],
+  ['types_learned', 'Types that the side connection has learned.', (s) => s.worker?.typesLearned ?? 0],
   ['worker_running', '1 while the evidence worker runs.', (s) => (s.workerRunning ? 1 : 0)],
   ['resident_bytes', 'Resident set of the process.', (s) => s.residentBytes],
 ];
@@ -70,17 +71,24 @@ export function recorderMetrics(read: () => RecorderStats): () => Promise<string
   const bytes = metrics.counter(`${prefix}bytes_total`, 'Bytes received and forwarded.', ['direction']);
   const refused = metrics.counter(`${prefix}refused_total`, 'Connections refused, by reason.', ['reason']);
   const gaps = metrics.counter(`${prefix}gaps_total`, 'Gaps in the recording, by reason.', ['reason']);
+  const lookups = metrics.counter(
+    `${prefix}type_lookups_total`,
+    'Questions of the side connection, by how they ended.',
+    ['result'],
+  );
   return () => {
     const stats = read();
     for (const { counter, of } of counters) {
       counter.reset();
       counter.inc(of(stats));
     }
-    for (const counter of [bytes, refused, gaps]) counter.reset();
+    for (const counter of [bytes, refused, gaps, lookups]) counter.reset();
     bytes.inc({ direction: 'from_client' }, stats.bytesFromClients);
     bytes.inc({ direction: 'from_server' }, stats.bytesFromServer);
     for (const [reason, count] of Object.entries(stats.refused)) refused.inc({ reason }, count);
     for (const [reason, count] of Object.entries(stats.gaps)) gaps.inc({ reason }, count);
+    for (const [result, count] of Object.entries(stats.worker?.typeLookups ?? {}))
+      lookups.inc({ result }, count);
     return metrics.text();
   };
 }

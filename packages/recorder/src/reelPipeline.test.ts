@@ -36,11 +36,17 @@ function script(journalDir: string, fileBytesMax = 3000): JournalBuilder {
   for (let round = 0; round < 6; round += 1) {
     tape.client(1, query.subarray(0, 9 + round));
     tape.turn();
+    // Session 2 binds a value of this type in each round.
+    if (round === 2) {
+      const mood = { oid: 90_001, name: 'public.mood', kind: 'enum', of: 0 } as const;
+      tape.types({ database: 'shop', types: [mood] });
+      tape.types({ database: 'elsewhere', types: [{ ...mood, name: 'public.other', kind: 'base' }] });
+    }
     tape.client(1, query.subarray(9 + round));
     tape.client(
       2,
-      say.parse('s1', 'update items set price = $1'),
-      say.bind('s1', [`${round}`]),
+      say.parse('s1', 'update items set mood = $1', [90_001]),
+      say.bind('s1', [`${round}`], [1]),
       say.execute,
       say.sync,
     );
@@ -165,6 +171,23 @@ describe('ReelPipeline', () => {
       expect(recordLines(spool)).toEqual(wholeLines);
       rmSync(join(spool.journalDir, '..'), { recursive: true });
     }
+  });
+
+  it('knows a type from the entry that tells it, and in its database alone', () => {
+    const spool = makeSpool();
+    script(spool.journalDir);
+    runPipeline(spool);
+    const params = recordLines(spool).flatMap(
+      (line) => (JSON.parse(line) as { params?: { v: string; enc: string; type: string }[] }).params ?? [],
+    );
+    expect(params.map(({ v, enc, type }) => [v, enc, type])).toEqual([
+      ['30', 'hex', 'unknown'],
+      ['31', 'hex', 'unknown'],
+      ['2', 'text', 'public.mood'],
+      ['3', 'text', 'public.mood'],
+      ['4', 'text', 'public.mood'],
+      ['5', 'text', 'public.mood'],
+    ]);
   });
 
   it('yields the same lines over any series of restarts and any pace of snapshots', () => {

@@ -19,6 +19,7 @@ import {
 } from './snapshot.ts';
 import { SnapshotTooLong } from './snapshotText.ts';
 import { fsyncDirectory, type SpoolDisk } from './spoolDisk.ts';
+import type { TypeWanted } from './typeBook.ts';
 
 export interface PipelineOptions {
   /** The reel's journal directory; its name is the reel's id. */
@@ -42,6 +43,8 @@ export interface PipelineOptions {
   /** `isNew`: no sealed segment held it before. */
   readonly onRecord?: (draft: DraftRecord, seq: number, isNew: boolean) => void;
   readonly onSealed?: (segment: SealedSegment) => void;
+  /** Hears of types that are not known. */
+  readonly onTypeWanted?: TypeWanted;
 }
 
 /**
@@ -110,7 +113,12 @@ export class ReelPipeline {
     this.#recovered = options.isDead || this.#head.segment > 0 || (from !== null && from.decoder !== null);
     this.#settings = from?.settings ?? options.settings;
     this.#reader = new JournalReader(dir, from?.position ?? null, from?.consumed ?? 0, disk);
-    this.#decoder = new ReelDecoder(this.#settings, (draft) => this.#record(draft), from?.decoder ?? null);
+    this.#decoder = new ReelDecoder(
+      this.#settings,
+      (draft) => this.#record(draft),
+      from?.decoder ?? null,
+      options.onTypeWanted ?? null,
+    );
     this.#snapshotMs = options.nowMs();
     if (from === null) this.#begin();
     else this.#resume(from);

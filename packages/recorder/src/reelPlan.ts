@@ -9,7 +9,9 @@ import type { RecorderConfig } from './config.ts';
 import type { ReelEntry } from './journalFormat.ts';
 import type { JournalRoom } from './journalRoom.ts';
 import type { Spool } from './spool.ts';
-import type { WorkerPlan } from './workerPlan.ts';
+import type { TypesPlan, WorkerPlan } from './workerPlan.ts';
+
+type TypesConfig = NonNullable<RecorderConfig['types']>;
 
 /** Hash of what decides how much of a session is recorded; rules will be part of it once there are any. */
 function policyDigest(config: RecorderConfig): string {
@@ -41,6 +43,11 @@ export function newReel(config: RecorderConfig, spool: Spool, wallUs: number, ve
   };
 }
 
+function typesPlan(types: TypesConfig, upstream: RecorderConfig['upstream']): TypesPlan {
+  const { host = upstream.host, port = upstream.port, user, passwordFile, timeoutMs, tls } = types;
+  return { host, port, user, passwordFile, timeoutMs, ...(tls === undefined ? {} : { tls }) };
+}
+
 export function workerPlan(
   config: RecorderConfig,
   spool: Spool,
@@ -66,5 +73,6 @@ export function workerPlan(
     progress,
     room: { snapshotBytes: room.snapshotBytes, reserveBytes: room.reserveBytes },
     formerJournalDirs: spool.former.found,
+    ...(config.types === undefined ? {} : { types: typesPlan(config.types, config.upstream) }),
   };
 }

@@ -137,7 +137,6 @@ export class RelaySession implements StartingSession, OpeningSession {
     this.#context.journal.startup(this.number, withoutCancelKey(packet));
     this.#context.journal.cancelled(this.number, { target });
     forwardCancel(packet, this.server(), this.#context.turn);
-    // Its client did not wait for the server's leg to be ready.
     if (this.client.isGone) this.#clientClosed();
   }
 
@@ -251,8 +250,7 @@ export class RelaySession implements StartingSession, OpeningSession {
   #clientClosed(): void {
     const failure = this.#startup.clientFailure;
     if (failure !== null) this.#farewell.decide('error', failure);
-    const upstream = this.#upstream;
-    if (this.#startup.isCancelWaiting) return;
+    const upstream = this.#startup.isCancelWaiting ? null : this.#upstream;
     if (upstream !== null && !upstream.isGone) {
       upstream.socket.destroySoon();
       this.#farewell.linger(upstream.socket);

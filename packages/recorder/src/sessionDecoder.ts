@@ -10,7 +10,7 @@ import {
   SessionMachine,
   type SessionSnapshot,
 } from '@pgtape/session';
-import { FrameReader, type FrameReaderSnapshot } from '@pgtape/wire';
+import { FrameReader, type FrameReaderSnapshot, type KnownType } from '@pgtape/wire';
 import { type Deferred, DeferredInput, type DeferredState } from './deferredInput.ts';
 import type { HeldBytes } from './heldBytes.ts';
 
@@ -45,6 +45,8 @@ export interface SessionSurroundings {
   readonly now: Instant;
   readonly held: HeldBytes;
   record(draft: DraftRecord): void;
+  /** A type of a database that is not built in. */
+  typeOf(database: string, oid: number): KnownType | undefined;
   /** The machine itself failed: the session is not decoded any further and nothing can be said in its name. */
   abandoned(session: SessionDecoder, detail: string): void;
 }
@@ -75,6 +77,7 @@ export class SessionDecoder {
         this.#saved = null;
         around.record(draft);
       },
+      typeOf: (database: string, oid: number) => around.typeOf(database, oid),
     };
     this.#machine =
       'machine' in from

@@ -122,10 +122,13 @@ async function talk(port: number, statements: number, bytes: number): Promise<vo
     for (const byte of chunk) if (byte === 0x5a) answers += 1;
     wake();
   });
-  socket.on('close', () => {
-    isOver = true;
-    wake();
-  });
+  // A recorder killed with nothing left to read of this client ends the connection; it does not reset it.
+  for (const event of ['end', 'close']) {
+    socket.on(event, () => {
+      isOver = true;
+      wake();
+    });
+  }
   const answered = async (count: number): Promise<void> => {
     while (answers < count) {
       if (isOver) throw new Error('the connection ended');

@@ -7,13 +7,14 @@ import type { DraftRecord } from '@pgtape/evidence';
 import type { SpanSession } from '@pgtape/otlp';
 import type { DecoderSettings, DecoderSnapshot } from './decoder.ts';
 import type { DeferredState } from './deferredInput.ts';
+import type { TypesEntry } from './journalFormat.ts';
 import type { JournalPosition } from './journalReader.ts';
 import type { ChainHead } from './sealer.ts';
 import type { SessionDecoderSnapshot } from './sessionDecoder.ts';
 import { decodeLines, encodeLines, lineBytesMax, SnapshotDamaged, SnapshotTooLong } from './snapshotText.ts';
 import { isMissing, type SpoolDisk, temporarySuffix, writeDurably } from './spoolDisk.ts';
 
-export const snapshotVersion = 2;
+export const snapshotVersion = 3;
 export const snapshotName = 'snapshot.json';
 export const previousSnapshotName = 'snapshot.previous.json';
 
@@ -44,7 +45,8 @@ export type DecoderLines = () => Iterable<string>;
 /** What a line of the file says; `frontend`, `backend` and `deferred` belong to the session before them. */
 interface Line {
   readonly head?: SnapshotHead;
-  readonly decoder?: Omit<DecoderSnapshot, 'sessions'>;
+  readonly decoder?: Omit<DecoderSnapshot, 'sessions' | 'types'>;
+  readonly types?: TypesEntry;
   readonly session?: SessionDecoderSnapshot;
   readonly frontend?: string;
   readonly backend?: string;
@@ -129,13 +131,15 @@ function readOne(disk: SpoolDisk, path: string, lineMax: number): Reading {
 /** A file that has its end line was written whole; of another version it is of no use. @throws SnapshotDamaged */
 function parse(lines: Iterable<string>): Snapshot {
   let head: SnapshotHead | null = null;
-  let decoder: Omit<DecoderSnapshot, 'sessions'> | null = null;
+  let decoder: Omit<DecoderSnapshot, 'sessions' | 'types'> | null = null;
+  const types: TypesEntry[] = [];
   const sessions: SessionDecoderSnapshot[] = [];
   let extra = newExtra();
   for (const text of lines) {
     const line = parseLine(text);
     if (line.head !== undefined) head = line.head;
     else if (line.decoder !== undefined) decoder = line.decoder;
+    else if (line.types !== undefined) types.push(line.types);
     else if (line.session !== undefined) {
       extra = newExtra();
       sessions.push({ ...line.session, held: extra.held });
@@ -148,7 +152,7 @@ function parse(lines: Iterable<string>): Snapshot {
     }
   }
   if (head?.v !== snapshotVersion) throw new SnapshotDamaged('it is of another version');
-  return { ...head, decoder: decoder === null ? null : { ...decoder, sessions } };
+  return { ...head, decoder: decoder === null ? null : { ...decoder, types, sessions } };
 }
 
 function newExtra(): { held: { frontend: Buffer[]; backend: Buffer[] }; deferred: DeferredState[] } {

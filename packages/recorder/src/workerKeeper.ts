@@ -4,6 +4,7 @@
  * the clients back.
  */
 import { Worker } from 'node:worker_threads';
+import type { TypesEntry } from './journalFormat.ts';
 import type { FromWorker, ToWorker, WorkerPlan, WorkerStats } from './workerPlan.ts';
 
 export interface WorkerHandle {
@@ -32,6 +33,7 @@ export const startDecodeWorker: StartWorker = (plan, listener) => {
 
 export interface WorkerEvents {
   onGap(reason: string): void;
+  onTypes(entry: TypesEntry): void;
   onTrouble(what: string, detail: string): void;
 }
 
@@ -137,6 +139,14 @@ export class WorkerKeeper {
       case 'gap':
         this.#countGap(message.reason, message.reel, message.seq);
         return;
+      case 'types':
+        this.#events.onTypes(message.entry);
+        return;
+      case 'types_failed': {
+        const what = `types of database ${JSON.stringify(message.database)} stay unknown (${message.reason}): ${message.detail}`;
+        this.#events.onTrouble('types_unknown', what);
+        return;
+      }
       case 'fatal':
         this.#events.onTrouble('worker_failed', `${message.code}: ${message.message}`);
         return;

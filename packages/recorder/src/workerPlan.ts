@@ -1,5 +1,23 @@
 /** What the relay thread and the evidence worker tell each other; they share nothing else but the journal's files. */
 
+import type { TypesEntry } from './journalFormat.ts';
+
+/** How the side connection reaches the server, and as whom. */
+export interface TypesPlan {
+  /** A directory (starts with /) holds the server's unix socket. */
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly passwordFile: string;
+  readonly timeoutMs: number;
+  readonly tls?: {
+    readonly caFile?: string | undefined;
+    readonly certFile?: string | undefined;
+    readonly keyFile?: string | undefined;
+    readonly serverName?: string | undefined;
+  };
+}
+
 /** `workerData` of the evidence worker. */
 export interface WorkerPlan {
   /** Directory that holds one directory per reel; memory-backed unless asked otherwise. */
@@ -28,6 +46,8 @@ export interface WorkerPlan {
   readonly room?: { readonly snapshotBytes: number; readonly reserveBytes: number };
   /** Where earlier starts kept the journal; reels found there are recovered and the directories go. */
   readonly formerJournalDirs?: readonly string[];
+  /** Absent: only built-in types are known. */
+  readonly types?: TypesPlan;
 }
 
 /** Relay to worker. `stop`: the journal has its `end` entry; decode to it, seal, send what `graceMs` allows, answer `stopped`. */
@@ -48,6 +68,9 @@ export interface WorkerStats {
   readonly blockedReels: number;
   /** CPU microseconds the worker thread has used, and statements it decoded: for the bench. */
   readonly cpuUs: number;
+  /** Types learned by the side connection, and its questions by how they ended (typeLearner.ts). */
+  readonly typesLearned: number;
+  readonly typeLookups: Readonly<Record<string, number>>;
 }
 
 export type FromWorker =
@@ -55,6 +78,14 @@ export type FromWorker =
   | { readonly kind: 'stats'; readonly stats: WorkerStats }
   /** `seq` rises within a reel; a worker started anew may tell the same ones again. */
   | { readonly kind: 'gap'; readonly reason: string; readonly reel: string; readonly seq: number }
+  /** To be journaled: what it says is known from that entry on. */
+  | { readonly kind: 'types'; readonly entry: TypesEntry }
+  | {
+      readonly kind: 'types_failed';
+      readonly database: string;
+      readonly reason: string;
+      readonly detail: string;
+    }
   | { readonly kind: 'fatal'; readonly code: string; readonly message: string }
   | {
       readonly kind: 'stopped';

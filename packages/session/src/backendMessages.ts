@@ -12,12 +12,14 @@ import {
   readParameterStatus,
   readReadyForQuery,
 } from '@pgtape/wire';
+import { inUtf8 } from './charset.ts';
 import { completeCopyIn, settledRun } from './copyIn.ts';
 import { endExecute, endFunction, endPart, endRest } from './execution.ts';
 import { failHead } from './failure.ts';
 import { release } from './heldStatement.ts';
 import { die, loseDecoding } from './losing.ts';
 import { Prepared } from './names.ts';
+import { notice, notification } from './notices.ts';
 import type { CopyDirection } from './progress.ts';
 import { popHead, settleHead } from './queueHead.ts';
 import { readyForQuery } from './readyForQuery.ts';
@@ -25,7 +27,7 @@ import { errorFields, isFatal, serverError } from './serverErrors.ts';
 import type { SessionState } from './sessionState.ts';
 import { notSeen } from './sqlText.ts';
 import { commandTag } from './tags.ts';
-import { escapedLexing, standardLexing, tokenKind } from './tokenQueue.ts';
+import { tokenKind } from './tokenQueue.ts';
 import { headNumber, heads, repliesCount, replyOfTag, type Step, steps, stepTable } from './transitions.ts';
 
 /** One backend message on its way through the table; one object serves all, for nothing keeps it. */
@@ -168,7 +170,7 @@ function parameterTypes(state: SessionState, message: Arrived): void {
 function behind(state: SessionState, message: Arrived): void {
   const run = settledRun(state);
   if (message.tag === backendTag.ErrorResponse) {
-    const fields = errorFields(message.body, message.bodyBytes);
+    const fields = errorFields(inUtf8(state.settings.charset, message.body), message.bodyBytes);
     if (isFatal(fields)) {
       die(state, fields, message.at);
       return;
@@ -189,7 +191,7 @@ function error(
   other: (state: SessionState, message: Arrived, fields: ReturnType<typeof errorFields>) => void,
 ): Action {
   return (state, message) => {
-    const fields = errorFields(message.body, message.bodyBytes);
+    const fields = errorFields(inUtf8(state.settings.charset, message.body), message.bodyBytes);
     if (isFatal(fields)) die(state, fields, message.at);
     else other(state, message, fields);
   };
@@ -198,6 +200,8 @@ function error(
 const actionOf: Record<Step, Action> = {
   lost,
   ignore: () => {},
+  notice: (state, message) => notice(state, message.body, message.bodyBytes),
+  notification: (state, message) => notification(state, message.body, message.bodyBytes, message.at),
   authentication: (state, message) => state.opening.authentication(readAuthentication(message.body) ?? -1),
   backendKey: (state, message) => {
     state.opening.pid = readBackendKey(message.body) ?? 0;
@@ -205,12 +209,14 @@ const actionOf: Record<Step, Action> = {
   parameter: (state, message) => {
     if (state.head === headNumber.startup) state.opening.parameter(message.body);
     const told = readParameterStatus(message.body);
-    if (told?.name !== 'standard_conforming_strings') return;
-    state.lexing = told.value === 'off' ? escapedLexing : standardLexing;
+    if (told !== null) state.settings.reported(told.name, told.value);
   },
   negotiated: (state, message) => state.opening.negotiated(message.body),
   startupFailed: (state, message) => {
-    state.opening.fatal ??= serverError(errorFields(message.body, message.bodyBytes), false);
+    state.opening.fatal ??= serverError(
+      errorFields(inUtf8(state.settings.charset, message.body), message.bodyBytes),
+      false,
+    );
     state.opening.tell(state.tape, state.identity, false, message.at);
     state.head = headNumber.dead;
   },
@@ -263,12 +269,15 @@ const actionOf: Record<Step, Action> = {
   },
   functionResult: (state, message) => {
     own(state, message);
-    endFunction(state, state.queue.at(0), { outcome: 'completed' }, message.at);
+    const { body } = message;
+    const result = body.length < 4 ? -1 : Buffer.from(body.buffer, body.byteOffset, 4).readInt32BE();
+    endFunction(state, state.queue.at(0), { outcome: 'completed', result }, message.at);
     state.head = headNumber.functionEnd;
   },
   fail: error((state, message, fields) => failHead(state, fields, message.at)),
   failSync: error((state, _message, fields) => {
     state.fate.fail(serverError(fields, false));
+    state.settings.failed();
     state.head = headNumber.syncFailed;
   }),
   failAgain: error((state, message) => lost(state, message)),

@@ -5,6 +5,7 @@
  */
 import { hash } from 'node:crypto';
 import { redactConninfo } from '@pgtape/sql';
+import { type Charset, charsetOf } from './charset.ts';
 import type { SessionLimits } from './limits.ts';
 import { prefix } from './sqlText.ts';
 
@@ -22,6 +23,8 @@ export interface BoundState {
   /** Base64. */
   readonly values: (string | null)[];
   readonly altered?: [number, AlteredValue][];
+  readonly encoding?: string;
+  readonly inFlight?: true;
 }
 
 export class BoundValues {
@@ -31,6 +34,10 @@ export class BoundValues {
   readonly altered: ReadonlyMap<number, AlteredValue> | null;
   /** What it holds, for the bound over all that is held. */
   readonly bytes: number;
+  /** The client encoding of what is not ASCII in them; null where that is UTF8 for certain, or nothing is. */
+  charset: Charset | null = null;
+  /** The encoding may have changed before it. */
+  inFlight = false;
 
   constructor(
     formats: readonly number[],
@@ -56,6 +63,8 @@ export class BoundValues {
       formats: [...this.formats],
       values: this.values.map((value) => (value === null ? null : Buffer.from(value).toString('base64'))),
       ...(this.altered !== null && { altered: [...this.altered] }),
+      ...(this.charset !== null && { encoding: this.charset.name }),
+      ...(this.inFlight && { inFlight: true as const }),
     };
   }
 
@@ -63,7 +72,10 @@ export class BoundValues {
     const altered = state.altered === undefined ? null : new Map(state.altered);
     const values = state.values.map((value) => (value === null ? null : Buffer.from(value, 'base64')));
     const bytes = values.reduce((sum, value) => sum + valueBytes + (value?.length ?? 0), 0);
-    return new BoundValues(state.formats, values, altered, bytes);
+    const bound = new BoundValues(state.formats, values, altered, bytes);
+    if (state.encoding !== undefined) bound.charset = charsetOf(state.encoding);
+    bound.inFlight = state.inFlight === true;
+    return bound;
   }
 }
 

@@ -3,8 +3,9 @@
  * command.
  */
 import type { Instant, ServerError } from '@pgtape/evidence';
+import { applyCompleted, runHidden } from './completion.ts';
 import type { Names, Portal } from './names.ts';
-import { applyEffect } from './namesEffect.ts';
+import { corrected, runsOfPortal, runsOfText } from './runs.ts';
 import type { SessionState } from './sessionState.ts';
 import {
   functionCall,
@@ -25,6 +26,8 @@ export interface Ending {
   readonly tag?: CommandTag;
   readonly error?: ServerError;
   readonly errorRedacted?: boolean;
+  /** FunctionCall's result: its length, -1 for NULL. */
+  readonly result?: number;
   /** The server never ran it, or nobody knows. */
   readonly aside?: boolean;
 }
@@ -66,9 +69,10 @@ export function endPart(state: SessionState, tag: CommandTag, at: Instant): void
   ended.tag = tag;
   ended.exact = token.alone && part >= partsOf(state).length - 1;
   numberPart(state, ended, part);
+  ended.runs = runsOfText(state.names, text);
   finish(state, ended, at);
   state.progress.part = part + 1;
-  applyEffect(state.names, tag.effect, text);
+  applyCompleted(state, tag, text, ended.runs?.text ?? null);
 }
 
 /**
@@ -83,6 +87,8 @@ export function endRest(state: SessionState, ending: Ending, at: Instant): void 
   const ended = endedBy(ending, token, 'simple', text, 'query');
   ended.exact = token.alone;
   numberPart(state, ended, part);
+  const runs = runsOfText(state.names, text);
+  ended.runs = runs === null ? null : corrected(state.names, runs, ending.error?.sqlstate ?? '', text);
   finish(state, ended, at);
 }
 
@@ -97,7 +103,9 @@ export function endFunction(state: SessionState, token: Token, ending: Ending, a
   const ended = endedBy(ending, token, 'function', functionCall, 'function');
   ended.exact = token.alone && !ended.aside;
   ended.bound = token.bound;
+  ended.result = ending.result ?? null;
   finish(state, ended, at);
+  if (ending.outcome === 'completed') runHidden(state);
 }
 
 /** @param names the server's names, or what the client meant where the Execute was never run */
@@ -113,13 +121,17 @@ export function endExecute(
   ended.exact = token.alone && token.prompt && !ended.aside;
   ended.portalName = token.name;
   if (portal !== null) {
-    ended.statement = portal.prepared.name;
+    if (!portal.prepared.isCursor) ended.statement = portal.prepared.name;
     ended.prepared = portal.prepared;
     ended.bound = portal.bound;
     if (!ended.aside) ended.portal = portal;
+    const runs = runsOfPortal(names, portal);
+    const sqlstate = ended.aside ? '' : (ending.error?.sqlstate ?? '');
+    ended.runs = runs === null ? null : corrected(names, runs, sqlstate, portal.prepared.text);
   }
   finish(state, ended, at);
-  if (portal !== null) applyEffect(state.names, ended.tag.effect, portal.prepared.text);
+  if (ending.outcome !== 'completed') return;
+  applyCompleted(state, ended.tag, portal?.prepared.text ?? portalNotSeen, ended.runs?.text ?? null);
 }
 
 function portalText(portal: Portal | null, token: Token): SqlText {

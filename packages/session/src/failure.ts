@@ -29,6 +29,10 @@ import { type Token, tokenKind } from './tokenQueue.ts';
 import { headNumber } from './transitions.ts';
 
 const cancelled = '57014';
+const noSuchStatement = '26000';
+const noSuchPortal = '34000';
+/** Where the server looks an Execute's portal up; a statement may itself fail with the same SQLSTATE. */
+const executing = 'exec_execute_message';
 
 /** The message at the head failed with an ERROR. */
 export function failHead(state: SessionState, fields: ErrorFields, at: Instant): void {
@@ -52,6 +56,7 @@ export function failHead(state: SessionState, fields: ErrorFields, at: Instant):
       release(state, null, at);
       state.progress.next();
       state.fate.fail(serverError(fields, false));
+      state.settings.failed();
       break;
     default:
       failPreparation(state, token, fields, at);
@@ -78,11 +83,13 @@ function failQuery(state: SessionState, token: Token, fields: ErrorFields, at: I
     release(state, null, at);
     state.progress.next();
     state.fate.fail(ending.error);
+    state.settings.failed();
   } else endRest(state, ending, at);
   state.head = headNumber.queryFailed;
 }
 
 function failExecute(state: SessionState, token: Token, fields: ErrorFields, at: Instant): void {
+  if (fields.sqlstate === noSuchPortal && fields.routine === executing) state.names.dropPortal(token.name);
   const portal = state.names.portal(token.name);
   const secret = portal?.prepared.text.redacted != null || portal?.bound?.secret === true;
   const copying = state.head === headNumber.executeCopyIn;
@@ -118,8 +125,11 @@ function failPreparation(state: SessionState, token: Token, fields: ErrorFields,
   }
   const binds = token.kind === tokenKind.bind;
   const ofPortal = token.kind === tokenKind.describePortal;
-  const portal = ofPortal ? names.portal(name) : null;
   const statement = binds ? token.statement : name;
+  // The server knows better.
+  if (ofPortal && fields.sqlstate === noSuchPortal) names.dropPortal(name);
+  else if (fields.sqlstate === noSuchStatement) names.dropStatement(statement);
+  const portal = ofPortal ? names.portal(name) : null;
   const prepared = ofPortal ? (portal?.prepared ?? null) : names.statement(statement);
   const text = prepared?.text ?? missing(token);
   const ended = failedAttempt(token, text, binds ? 'bind' : 'describe', binds ? token.bound : null, fields);

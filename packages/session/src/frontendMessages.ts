@@ -5,6 +5,7 @@ import type { Cut, Instant } from '@pgtape/evidence';
 import { firstKeyword } from '@pgtape/sql';
 import { frontendTag, readParse, readQuery } from '@pgtape/wire';
 import { bindValues } from './boundValues.ts';
+import { clientText, encodeValues } from './clientText.ts';
 import { skipToken } from './failure.ts';
 import { nameIn, zeroAt } from './intern.ts';
 import { pendingBytesMax, promptNs } from './limits.ts';
@@ -12,7 +13,7 @@ import { loseDecoding } from './losing.ts';
 import { Prepared } from './names.ts';
 import { settleHead } from './queueHead.ts';
 import { type SessionState, skipping } from './sessionState.ts';
-import { bounded, received, type SqlText, undecodable } from './sqlText.ts';
+import { bounded, type SqlText, undecodable } from './sqlText.ts';
 import { type Token, tokenKind } from './tokenQueue.ts';
 import { headNumber } from './transitions.ts';
 
@@ -118,6 +119,7 @@ function bind(state: SessionState, body: Uint8Array, whole: boolean, at: Instant
   const readable = statementEnd >= 0;
   const bound = readable ? bindValues(body, statementEnd + 1, whole, state.limits) : null;
   const bytes = bound === null ? 0 : bound.bytes;
+  if (bound !== null) encodeValues(state, bound);
   const token = state.queue.push(tokenKind.bind, bytes, at.wallUs, at.monoNs);
   token.name = readable ? nameIn(body, 0, portalEnd) : '';
   token.statement = readable ? nameIn(body, portalEnd + 1, statementEnd) : '';
@@ -164,11 +166,11 @@ function flush(state: SessionState, bodyBytes: number, at: Instant): void {
 
 function query(state: SessionState, message: Message, at: Instant): void {
   const sql = textOf(message, readQuery(message.body));
-  const text = sql === null ? undecodable : received(sql, cutOf(message, 1), state.lexing);
+  const text = sql === null ? undecodable : clientText(state, sql, message.body, 0, cutOf(message, 1));
   const token = state.queue.push(tokenKind.query, sql === null ? 0 : sql.length, at.wallUs, at.monoNs);
   token.text = text;
   token.malformed = sql === null;
-  token.lexing = state.lexing;
+  token.lexing = state.settings.lexing;
   token.alone = state.batched === 0;
   token.replication =
     state.opening.replication !== null && sql !== null && walsenderCommands.has(firstKeyword(sql));
@@ -203,11 +205,12 @@ function parse(state: SessionState, message: Message, at: Instant): void {
   let oids = noOids;
   if (message.sha256 !== null && nameEnd >= 0) {
     const rest = { ...message, body: body.subarray(nameEnd + 1) };
-    text = received(textOf(rest, null) ?? '', cutOf(message, nameEnd + 1), state.lexing);
+    const cut = cutOf(message, nameEnd + 1);
+    text = clientText(state, textOf(rest, null) ?? '', body, nameEnd + 1, cut);
   } else {
     const read = readParse(body);
     if (read !== null) {
-      text = received(read.sql, null, state.lexing);
+      text = clientText(state, read.sql, body, nameEnd + 1, null);
       oids =
         read.oids.length > state.limits.paramsMax ? read.oids.slice(0, state.limits.paramsMax) : read.oids;
     }
@@ -239,9 +242,12 @@ function functionCall(state: SessionState, body: Uint8Array, whole: boolean, at:
   const readable = body.length >= 4;
   const bound = readable ? bindValues(body, 4, whole, state.limits) : null;
   const bytes = bound === null ? 0 : bound.bytes;
+  if (bound !== null) encodeValues(state, bound);
   const token = state.queue.push(tokenKind.function, bytes, at.wallUs, at.monoNs);
   token.oid = readable ? Buffer.from(body.buffer, body.byteOffset, 4).readUInt32BE() : 0;
   token.bound = bound;
+  // The code of the result's format stands last.
+  token.binary = whole && body.length > 6 && body[body.length - 1] === 1;
   token.malformed = bound === null;
   token.alone = state.batched === 0;
   queued(state, token, at);

@@ -4,6 +4,7 @@
  */
 import type { DraftOf, Instant, TxStatus } from '@pgtape/evidence';
 import type { TransactionVerb } from '@pgtape/sql';
+import { tellNotifications } from './notices.ts';
 import type { SessionState } from './sessionState.ts';
 import type { Effect } from './tags.ts';
 
@@ -42,6 +43,7 @@ export function release(state: SessionState, after: TxStatus | null, at: Instant
     tape.statement(draft, held.startUs, held.startNs);
     decide(state, held, after, at);
   }
+  if (state.notifications.length > 0) tellNotifications(state);
   if (after === null) tape.endFullStretch(at);
 }
 

@@ -37,6 +37,13 @@ export const statementBytesMax = 32 * 1024 * 1024;
 export const portalBytesMax = 16 * 1024 * 1024;
 /** An error's message, detail or hint, in characters. */
 export const errorTextMax = 8192;
+/** Notices kept of one statement, and the message of each in characters. */
+export const noticesMax = 16;
+export const noticeTextMax = 1024;
+/** A notification's payload and channel, in characters; PostgreSQL's own bound is 8000 bytes. */
+export const notificationTextMax = 8192;
+/** Notifications held behind a statement until the next ReadyForQuery. */
+export const notificationsHeldMax = 256;
 /** What SQL and parameters may take of one line (LINE_BYTES_MAX less everything else). */
 export const lineTextBytesMax = 850_000;
 /** Ranges of one `transaction` record; more go into further records. */

@@ -9,6 +9,7 @@ import { copyData, frontendMessage } from './frontendMessages.ts';
 import { release } from './heldStatement.ts';
 import { pendingBytesMax, type SessionLimits } from './limits.ts';
 import { loseDecoding, loseOutstanding } from './losing.ts';
+import { tellNotices } from './notices.ts';
 import type { SessionIdentity } from './opening.ts';
 import { announceRunning } from './runningStatement.ts';
 import { SessionState } from './sessionState.ts';
@@ -37,7 +38,12 @@ export class SessionMachine {
 
   /** An untyped packet of the client, as forwarded. */
   startup(packet: Uint8Array, at: Instant): void {
-    this.#guarded(at, () => this.#state.opening.packet(packet));
+    this.#guarded(at, () => {
+      const { opening, settings } = this.#state;
+      opening.packet(packet);
+      const { role, searchPath, options } = opening;
+      if (role !== null || searchPath !== null || options !== '') settings.asked(role, searchPath, options);
+    });
   }
 
   /** A leg speaks TLS from here on. */
@@ -115,6 +121,7 @@ export class SessionMachine {
     this.#guarded(at, () => {
       release(state, null, at);
       loseOutstanding(state, false, at);
+      tellNotices(state, at);
     });
     tape.endStretch(at);
     state.closed = true;

@@ -96,11 +96,11 @@ const cases = [
     ],
   },
   {
-    name: 'SQL PREPARE shares the namespace: its text is not resolved, and no older one is taken for it [28]',
+    name: 'SQL PREPARE shares the namespace: no older text is taken for its own [28]',
     script: `${prepare('q', 'select 1')}${tag('prepare q as select 42', 'PREPARE')}${run('q')}`,
     records: [
       '2 completed query [prepare q as select 42] <PREPARE> exact II committed',
-      ran(3, 'statement_not_seen'),
+      ran(3, 'prepare q as select 42'),
     ],
   },
   {
@@ -110,7 +110,7 @@ const cases = [
     records: [
       '2 completed query 1/2 [begin] <BEGIN> I-',
       '3 completed query 2/2 [declare c cursor for select 1] <DECLARE CURSOR> exact -T',
-      '4 suspended execute [portal_not_seen] rows=2 exact TT',
+      '4 suspended execute [declare c cursor for select 1] rows=2 exact TT',
     ],
   },
   {

@@ -14,20 +14,47 @@ export class Prepared {
   /** As Parse told them; 0 left the type to the server. */
   readonly oids: readonly number[];
   described: readonly number[] | null;
+  /** What SQL's PREPARE or DECLARE, which is `text`, gave the name to; null where Parse did. */
+  readonly runs: SqlText | null;
+  /** SQL's cursor: a portal without a prepared statement. */
+  readonly isCursor: boolean;
+  /** `Names.epoch` when it got its name. */
+  epoch = 0;
 
-  constructor(name: string, text: SqlText, oids: readonly number[], described: readonly number[] | null) {
+  constructor(
+    name: string,
+    text: SqlText,
+    oids: readonly number[],
+    described: readonly number[] | null,
+    runs: SqlText | null = null,
+    isCursor = false,
+  ) {
     this.name = name;
     this.text = text;
     this.oids = oids;
     this.described = described;
+    this.runs = runs;
+    this.isCursor = isCursor;
   }
 
   state(): PreparedState {
-    return { name: this.name, text: this.text.state(), oids: [...this.oids], described: this.described };
+    return {
+      name: this.name,
+      text: this.text.state(),
+      oids: [...this.oids],
+      described: this.described,
+      ...(this.runs !== null && { runs: this.runs.state() }),
+      ...(this.isCursor && { isCursor: true as const }),
+      epoch: this.epoch,
+    };
   }
 
   static of(state: PreparedState): Prepared {
-    return new Prepared(state.name, SqlText.of(state.text), state.oids, state.described);
+    const runs = state.runs === undefined ? null : SqlText.of(state.runs);
+    const { name, oids, described, isCursor = false } = state;
+    const made = new Prepared(name, SqlText.of(state.text), oids, described, runs, isCursor);
+    made.epoch = state.epoch;
+    return made;
   }
 }
 
@@ -38,8 +65,12 @@ export class Portal {
   readonly bound: BoundValues | null;
   /** `n` of its first Execute's record; 0 before. */
   firstN: number;
+  /** WITH HOLD: it outlives a transaction that commits; `kept` once one did. */
+  hold: boolean;
+  kept = false;
 
-  constructor(name: string, prepared: Prepared, bound: BoundValues | null, firstN: number) {
+  constructor(name: string, prepared: Prepared, bound: BoundValues | null, firstN: number, hold = false) {
+    this.hold = hold;
     this.name = name;
     this.prepared = prepared;
     this.bound = bound;
@@ -52,20 +83,39 @@ export interface PreparedState {
   readonly text: SqlTextState;
   readonly oids: number[];
   readonly described: readonly number[] | null;
+  readonly runs?: SqlTextState;
+  readonly isCursor?: true;
+  readonly epoch: number;
+}
+
+interface PortalState {
+  readonly prepared: number;
+  readonly bound: BoundState | null;
+  readonly firstN: number;
+  readonly held?: 'open' | 'kept';
 }
 
 export interface NamesState {
+  readonly epoch: number;
   /** Every statement named or bound, once. */
   readonly prepared: PreparedState[];
   /** Name and index into `prepared`, -1 where it is gone; oldest first. */
   readonly statements: [string, number][];
   /** Statements whose text was dropped, as `statements`. */
   readonly textless: [string, number][];
-  readonly portals: [string, { prepared: number; bound: BoundState | null; firstN: number } | null][];
+  readonly portals: [string, PortalState | null][];
 }
 
 /** How many more names than texts are kept, so that a dropped text still has its length and hash. */
 const namesPerText = 8;
+
+/** Keeps length and hash. */
+function withoutText(prepared: Prepared): Prepared {
+  const { name, text, oids, described, runs, epoch } = prepared;
+  const made = new Prepared(name, dropped(text), oids, described, runs === null ? null : dropped(runs));
+  made.epoch = epoch;
+  return made;
+}
 
 function textBytes(prepared: Prepared | null | undefined): number {
   return prepared?.text.sql == null ? 0 : prepared.text.sql.length;
@@ -83,9 +133,14 @@ export class Names {
   #unnamed: Portal | null | undefined = undefined;
   #textBytes = 0;
   #boundBytes = 0;
+  /** Some portal is WITH HOLD. */
+  #holds = false;
+  /** Counts what may have changed any name unseen: a DO block, a procedure, a FunctionCall. */
+  epoch: number;
 
   constructor(under: Names | null, statementsMax: number) {
     this.#under = under;
+    this.epoch = under === null ? 0 : under.epoch;
     this.#statementsMax = statementsMax;
   }
 
@@ -106,6 +161,7 @@ export class Names {
 
   setStatement(prepared: Prepared): void {
     const name = prepared.name;
+    prepared.epoch = this.epoch;
     this.#textBytes += textBytes(prepared) - textBytes(this.#statements.get(name));
     // The unnamed one is replaced in place: its age does not matter.
     if (name !== '') this.#statements.delete(name);
@@ -119,14 +175,26 @@ export class Names {
   /** The portal of a Bind; a statement nobody saw prepared is `statement_not_seen`. */
   setPortal(name: string, statement: string, bound: BoundValues | null): void {
     const prepared = this.statement(statement) ?? new Prepared(statement, notSeen, [], null);
+    this.#addPortal(name, new Portal(name, prepared, bound, 0));
+  }
+
+  /** A cursor of SQL: what DECLARE said. */
+  setCursor(prepared: Prepared, hold: boolean): void {
+    prepared.epoch = this.epoch;
+    this.#holds ||= hold;
+    this.#addPortal(prepared.name, new Portal(prepared.name, prepared, null, 0, hold));
+  }
+
+  #addPortal(name: string, portal: Portal): void {
+    const { bound } = portal;
     if (name === '') {
-      this.#unnamed = new Portal(name, prepared, bound, 0);
+      this.#unnamed = portal;
       return;
     }
     const replaced = this.#portals.get(name);
     this.#boundBytes += (bound?.bytes ?? 0) - (replaced?.bound?.bytes ?? 0);
     if (replaced !== undefined) this.#portals.delete(name);
-    this.#portals.set(name, new Portal(name, prepared, bound, 0));
+    this.#portals.set(name, portal);
     while (this.#portals.size > 1 && this.#overPortals()) this.#dropOldestPortal();
   }
 
@@ -157,6 +225,23 @@ export class Names {
     this.#unnamed = undefined;
     if (this.#portals.size > 0) this.#portals.clear();
     this.#boundBytes = 0;
+    this.#holds = false;
+  }
+
+  /** A transaction ended: of its portals only those WITH HOLD stay, and none that it declared itself when it rolled back. */
+  endPortals(committed: boolean): void {
+    if (!this.#holds) {
+      this.dropPortals();
+      return;
+    }
+    this.#unnamed = undefined;
+    this.#holds = false;
+    for (const [name, portal] of this.#portals) {
+      if (portal?.hold && (committed || portal.kept)) {
+        portal.kept = true;
+        this.#holds = true;
+      } else this.dropPortal(name);
+    }
   }
 
   /** Texts and values held; of an overlay its own alone. The same after a restart. */
@@ -190,8 +275,7 @@ export class Names {
       this.#textBytes -= textBytes(prepared);
       if (prepared === null) continue;
       // A portal bound to it keeps its own text.
-      const { oids, described } = prepared;
-      this.#textless.set(name, new Prepared(name, dropped(prepared.text), oids, described));
+      this.#textless.set(name, withoutText(prepared));
     }
     for (const name of this.#textless.keys()) {
       if (this.#textless.size <= this.#statementsMax * namesPerText) break;
@@ -216,13 +300,19 @@ export class Names {
       name,
       one === null
         ? null
-        : { prepared: numberOf(one.prepared), bound: one.bound?.state() ?? null, firstN: one.firstN },
+        : {
+            prepared: numberOf(one.prepared),
+            bound: one.bound?.state() ?? null,
+            firstN: one.firstN,
+            ...(one.hold && { held: one.kept ? ('kept' as const) : ('open' as const) }),
+          },
     ]);
-    return { prepared: prepared.map((one) => one.state()), statements, textless, portals };
+    return { epoch: this.epoch, prepared: prepared.map((one) => one.state()), statements, textless, portals };
   }
 
   static of(state: NamesState, under: Names | null, statementsMax: number): Names {
     const names = new Names(under, statementsMax);
+    names.epoch = state.epoch;
     const prepared = state.prepared.map((one) => Prepared.of(one));
     for (const [name, number] of state.statements) {
       const one = prepared[number] ?? null;
@@ -236,7 +326,10 @@ export class Names {
     for (const [name, one] of state.portals) {
       const bound = one?.bound == null ? null : BoundValues.of(one.bound);
       const statement = one === null ? undefined : prepared[one.prepared];
-      const portal = one === null || !statement ? null : new Portal(name, statement, bound, one.firstN);
+      const hold = one?.held !== undefined;
+      const portal = one === null || !statement ? null : new Portal(name, statement, bound, one.firstN, hold);
+      if (portal !== null) portal.kept = one?.held === 'kept';
+      names.#holds ||= hold;
       if (name === '') names.#unnamed = portal;
       else {
         names.#portals.set(name, portal);

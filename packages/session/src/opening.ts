@@ -60,6 +60,10 @@ export class Opening {
   serverVersion = '';
   pid = 0;
   replication: string | null = null;
+  /** Asked for in the startup packet; the server does not report them. Not kept. */
+  role: string | null = null;
+  searchPath: string | null = null;
+  options = '';
   /** The `opened` record is out. */
   told = false;
   /** The FATAL error that ended the session. */
@@ -94,6 +98,9 @@ export class Opening {
     this.database = of('database') || this.user;
     this.applicationName = of('application_name');
     const replication = of('replication');
+    this.role = Object.hasOwn(given, 'role') ? of('role') : null;
+    this.searchPath = Object.hasOwn(given, 'search_path') ? of('search_path') : null;
+    this.options = of('options');
     this.replication = noReplication.has(replication.toLowerCase()) ? null : replication;
   }
 

@@ -5,6 +5,7 @@
 import type { Instant, TxStatus } from '@pgtape/evidence';
 import { allPartsEnded, endReplication, endRest } from './execution.ts';
 import { release } from './heldStatement.ts';
+import { tellNotices } from './notices.ts';
 import { popHead, settleHead } from './queueHead.ts';
 import { type SessionState, skipping } from './sessionState.ts';
 import { commandTag } from './tags.ts';
@@ -15,25 +16,32 @@ export function readyForQuery(state: SessionState, status: TxStatus, at: Instant
   if (state.head === headNumber.startup) {
     state.opening.tell(state.tape, state.identity, true, at);
     settleHead(state);
+    tellNotices(state, at);
   } else endBatch(state, status, at);
   state.fresh = status;
 }
 
 function endBatch(state: SessionState, status: TxStatus, at: Instant): void {
-  const { kind, replication } = state.queue.at(0);
+  const { kind, replication, order } = state.queue.at(0);
   const short = state.head === headNumber.queryNext && !allPartsEnded(state);
   if (state.head === headNumber.replicationEnd) endWalsenderCommand(state, at);
   else if (short) endRest(state, { outcome: 'lost' }, at);
   release(state, status, at);
   const decision = state.fate.ready(status);
   if (decision !== null) state.tape.transaction(decision, at);
+  if (state.notices !== null) tellNotices(state, at);
   state.tape.endFullStretch(at);
   // A simple Query destroys the unnamed statement and the unnamed portal.
   if (kind === tokenKind.query && !replication) {
     state.names.dropStatement('');
     state.names.dropPortal('');
   }
-  if (status === 'I') state.names.dropPortals();
+  if (status === 'I') {
+    if (decision?.outcome === 'unknown') state.settings.undecided();
+    else state.settings.committed();
+    state.names.endPortals(decision === null || decision.outcome === 'committed');
+  }
+  state.settings.settled(order);
   state.progress.part = 0;
   state.parts = null;
   popAnswered(state, kind);

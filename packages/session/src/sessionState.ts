@@ -2,17 +2,28 @@
  * Everything one session remembers between messages. Holds it; what it means is in the files that change it.
  */
 import type { Instant, TxStatus } from '@pgtape/evidence';
-import type { SqlOptions } from '@pgtape/sql';
+import { builtInType, type TypeLookup } from '@pgtape/wire';
 import type { HeldStatement } from './heldStatement.ts';
 import type { SessionLimits } from './limits.ts';
 import { Names } from './names.ts';
+import type { PendingNotices } from './notices.ts';
 import { Opening, type SessionIdentity } from './opening.ts';
 import { Progress } from './progress.ts';
+import { Settings } from './settings.ts';
 import type { SqlText } from './sqlText.ts';
 import { type SessionSink, Tape } from './tape.ts';
-import { standardLexing, TokenQueue } from './tokenQueue.ts';
+import { TokenQueue } from './tokenQueue.ts';
 import { TransactionFate } from './transactionFate.ts';
 import { headNumber } from './transitions.ts';
+
+/** A notification that has no record yet. */
+export interface HeardNotification {
+  readonly channel: string;
+  readonly pid: number;
+  readonly payload: string;
+  readonly payload_len: number;
+  readonly at: Instant;
+}
 
 /**
  * How the messages that arrive are treated: run, swallowed until Sync, or one of both, which only Sync can
@@ -24,6 +35,8 @@ export class SessionState {
   readonly identity: SessionIdentity;
   readonly limits: SessionLimits;
   readonly tape: Tape;
+  /** Types of the session's database. */
+  readonly typeOf: TypeLookup;
   opening: Opening;
   queue = new TokenQueue();
   /** Number of the table's row that the next backend message is looked up in. */
@@ -46,8 +59,13 @@ export class SessionState {
   /** CopyData frames of the client since the last message that was none, and their bytes. */
   sentFrames = 0;
   sentBytes = 0;
-  /** As ParameterStatus last told it. */
-  lexing: SqlOptions = standardLexing;
+  settings = new Settings();
+  /** Order of the last message that was looked at for what it may set. */
+  looked = 0;
+  /** Of the statement being answered; null: none came. */
+  notices: PendingNotices | null = null;
+  /** Behind the held statement. */
+  notifications: HeardNotification[] = [];
   /**
    * Statements of the Query at the head; null until one of them ends. Not part of a snapshot: it is made
    * again.
@@ -60,6 +78,8 @@ export class SessionState {
     this.identity = identity;
     this.limits = limits;
     this.tape = new Tape(identity.session, limits, sink);
+    // Most types are built in: nothing more is looked at for those.
+    this.typeOf = (oid) => builtInType(oid) ?? sink.typeOf?.(this.opening.database, oid);
     this.opening = new Opening(openedAt);
     this.names = new Names(null, limits.statementsMax);
   }

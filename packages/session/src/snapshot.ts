@@ -6,16 +6,18 @@
 import type { HeldStatement } from './heldStatement.ts';
 import type { SessionLimits } from './limits.ts';
 import { Names, type NamesState } from './names.ts';
+import type { PendingNotices } from './notices.ts';
 import { Opening, type OpeningState, type SessionIdentity } from './opening.ts';
 import { Progress, type ProgressState } from './progress.ts';
-import { SessionState } from './sessionState.ts';
+import { type HeardNotification, SessionState } from './sessionState.ts';
+import { Settings, type SettingsState } from './settings.ts';
 import type { SessionSink, TapeState } from './tape.ts';
-import { escapedLexing, standardLexing, TokenQueue, type TokenState } from './tokenQueue.ts';
+import { TokenQueue, type TokenState } from './tokenQueue.ts';
 import { type FateState, TransactionFate } from './transactionFate.ts';
 import { type Head, headNumber, heads } from './transitions.ts';
 
 export interface SessionSnapshot {
-  readonly v: 1;
+  readonly v: 2;
   readonly identity: SessionIdentity;
   readonly tape: TapeState;
   readonly opening: OpeningState;
@@ -32,7 +34,10 @@ export interface SessionSnapshot {
   readonly batched: number;
   readonly flushed: number;
   readonly sent: [number, number];
-  readonly escaped: boolean;
+  readonly settings: SettingsState;
+  readonly looked: number;
+  readonly notices: PendingNotices | null;
+  readonly notifications: readonly HeardNotification[];
   readonly decoding: boolean;
   readonly closed: boolean;
 }
@@ -40,7 +45,7 @@ export interface SessionSnapshot {
 export function takeSnapshot(state: SessionState): SessionSnapshot {
   const { skip, slack, fresh, batched, flushed, decoding, closed } = state;
   return {
-    v: 1,
+    v: 2,
     identity: state.identity,
     tape: state.tape.state(),
     opening: state.opening.state(),
@@ -53,7 +58,10 @@ export function takeSnapshot(state: SessionState): SessionSnapshot {
     held: state.held === null ? null : { ...state.held, draft: { ...state.held.draft } },
     ...{ skip, slack, fresh, batched, flushed },
     sent: [state.sentFrames, state.sentBytes],
-    escaped: state.lexing === escapedLexing,
+    settings: state.settings.state(),
+    looked: state.looked,
+    notices: state.notices === null ? null : { first: [...state.notices.first], more: state.notices.more },
+    notifications: [...state.notifications],
     ...{ decoding, closed },
   };
 }
@@ -80,7 +88,11 @@ export function fromSnapshot(
   state.batched = snapshot.batched;
   state.flushed = snapshot.flushed;
   [state.sentFrames, state.sentBytes] = snapshot.sent;
-  state.lexing = snapshot.escaped ? escapedLexing : standardLexing;
+  state.settings = Settings.of(snapshot.settings);
+  state.looked = snapshot.looked;
+  state.notices =
+    snapshot.notices === null ? null : { first: [...snapshot.notices.first], more: snapshot.notices.more };
+  state.notifications = [...snapshot.notifications];
   state.decoding = snapshot.decoding;
   state.closed = snapshot.closed;
   return state;

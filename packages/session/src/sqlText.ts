@@ -3,19 +3,35 @@
  * beside. Knows no message and no session.
  */
 import { hash } from 'node:crypto';
-import type { Cut, SqlUnknown } from '@pgtape/evidence';
+import type { Cut, SqlUnknown, Unsure } from '@pgtape/evidence';
 import {
   commitsInternally,
+  maySet,
+  mentionsSetConfig,
+  type NamedStatement,
+  namedStatement,
   redactSecrets,
+  type SettingChange,
   type SqlOptions,
+  settingChange,
   splitStatements,
   type TransactionVerb,
   traceparent,
   transactionVerb,
 } from '@pgtape/sql';
 
+/** How a text came to be read, where that was not plainly UTF-8. */
+export interface TextOrigin {
+  /** The client encoding it was converted from; null: UTF8. */
+  readonly encoding: string | null;
+  /** Hex of the first bytes as sent, where the text does not give them back. */
+  readonly raw: string | null;
+  readonly doubts: readonly Unsure[] | null;
+}
+
 /** A text in a snapshot. */
 export interface SqlTextState {
+  readonly origin?: TextOrigin;
   readonly sql: string | null;
   readonly unknown?: SqlUnknown;
   readonly cut?: Cut;
@@ -28,11 +44,23 @@ export class SqlText {
   readonly cut: Cut | null;
   /** Rules that took something out, null when none did. */
   readonly redacted: string[] | null;
+  readonly origin: TextOrigin | null;
+  #named: NamedStatement | null | undefined;
+  #setting: SettingChange | null | undefined;
+  #setsConfig: boolean | undefined;
+  #maySet: boolean | undefined;
   #verb: TransactionVerb | null | undefined;
   #internal: boolean | undefined;
   #traceparent: string | null | undefined;
 
-  constructor(sql: string | null, unknown: SqlUnknown | null, cut: Cut | null, redacted: string[] | null) {
+  constructor(
+    sql: string | null,
+    unknown: SqlUnknown | null,
+    cut: Cut | null,
+    redacted: string[] | null,
+    origin: TextOrigin | null = null,
+  ) {
+    this.origin = origin;
     this.sql = sql;
     this.unknown = unknown;
     this.cut = cut;
@@ -51,6 +79,30 @@ export class SqlText {
     return this.#internal;
   }
 
+  /** PREPARE, EXECUTE, DECLARE, FETCH ... when the text is one; null also when there is no text. */
+  get named(): NamedStatement | null {
+    if (this.#named === undefined) this.#named = this.sql === null ? null : namedStatement(this.sql);
+    return this.#named;
+  }
+
+  /** SET, RESET, DISCARD ALL when the text is one; null also when there is no text. */
+  get setting(): SettingChange | null {
+    if (this.#setting === undefined) this.#setting = this.sql === null ? null : settingChange(this.sql);
+    return this.#setting;
+  }
+
+  /** It calls set_config; true also when there is no text. */
+  get setsConfig(): boolean {
+    this.#setsConfig ??= this.sql === null || mentionsSetConfig(this.sql);
+    return this.#setsConfig;
+  }
+
+  /** It may set something, or undo it; true also when there is no text. */
+  get maySet(): boolean {
+    this.#maySet ??= this.sql === null || maySet(this.sql);
+    return this.#maySet;
+  }
+
   get traceparent(): string | null {
     if (this.#traceparent === undefined) {
       const told = this.sql?.includes('traceparent') ? traceparent(this.sql) : undefined;
@@ -65,11 +117,13 @@ export class SqlText {
       ...(this.unknown !== null && { unknown: this.unknown }),
       ...(this.cut !== null && { cut: this.cut }),
       ...(this.redacted !== null && { redacted: this.redacted }),
+      ...(this.origin !== null && { origin: this.origin }),
     };
   }
 
   static of(state: SqlTextState): SqlText {
-    return new SqlText(state.sql, state.unknown ?? null, state.cut ?? null, state.redacted ?? null);
+    const { sql, unknown = null, cut = null, redacted = null, origin = null } = state;
+    return new SqlText(sql, unknown, cut, redacted, origin);
   }
 }
 
@@ -83,9 +137,14 @@ export const overLimit: SqlText = new SqlText(null, 'over_inspection_limit', nul
  * The text as it arrived, redacted, not yet cut. `cut` says that the message itself was longer than what is
  * seen of it.
  */
-export function received(sql: string, cut: Cut | null, lexing: SqlOptions): SqlText {
+export function received(
+  sql: string,
+  cut: Cut | null,
+  lexing: SqlOptions,
+  origin: TextOrigin | null = null,
+): SqlText {
   const secret = redactSecrets(sql, lexing);
-  return new SqlText(secret.sql, null, cut, secret.redacted.length === 0 ? null : secret.redacted);
+  return new SqlText(secret.sql, null, cut, secret.redacted.length === 0 ? null : secret.redacted, origin);
 }
 
 /** The text within the bound; `len` and `sha256` of a cut one are of its UTF-8 after redaction. */
@@ -95,7 +154,7 @@ export function bounded(text: SqlText, bytesMax: number): SqlText {
   const bytes = Buffer.byteLength(sql);
   if (bytes <= bytesMax) return text;
   const cut = text.cut ?? { len: bytes, sha256: hash('sha256', sql) };
-  return new SqlText(prefix(sql, bytesMax), null, cut, text.redacted);
+  return new SqlText(prefix(sql, bytesMax), null, cut, text.redacted, text.origin);
 }
 
 /** What is left of a text that had to be dropped: its length and hash. */
@@ -123,7 +182,7 @@ export function pieces(text: SqlText, lexing: SqlOptions): SqlText[] {
   if (semicolon < 0 || sql.length - 1 === semicolon) return [text];
   const parts = splitStatements(sql, lexing);
   if (parts.length <= 1) return [text];
-  return parts.map((part, number) => piece(part, text, number === parts.length - 1));
+  return parts.map((part, number) => piece(part, text, number === 0, number === parts.length - 1));
 }
 
 /** The text from its `number`-th statement on: what an error in it kept from running. */
@@ -136,10 +195,20 @@ export function restFrom(text: SqlText, parts: readonly SqlText[], number: numbe
     from = found < 0 ? from : found + (parts[past]?.sql?.length ?? 0);
   }
   const next = sql.indexOf(parts[number]?.sql ?? '', from);
-  return piece(next < 0 ? (parts[number]?.sql ?? '') : sql.slice(next), text, true);
+  return piece(next < 0 ? (parts[number]?.sql ?? '') : sql.slice(next), text, false, true);
 }
 
-function piece(part: string, whole: SqlText, last: boolean): SqlText {
-  const redacted = whole.redacted !== null && part.includes('[redacted]') ? whole.redacted : null;
-  return new SqlText(part, null, last ? whole.cut : null, redacted);
+/** The bytes of the whole are told with its first piece alone. */
+function piece(part: string, whole: SqlText, first: boolean, last: boolean): SqlText {
+  const origin = whole.origin === null || first ? whole.origin : { ...whole.origin, raw: null };
+  return new SqlText(part, null, last ? whole.cut : null, redactedIn(part, whole), origin);
+}
+
+function redactedIn(part: string, whole: SqlText): string[] | null {
+  return whole.redacted !== null && part.includes('[redacted]') ? whole.redacted : null;
+}
+
+/** The statement that `text`, a PREPARE or DECLARE, gave a name to. */
+export function inner(text: SqlText, sql: string): SqlText {
+  return new SqlText(sql, null, text.cut, redactedIn(sql, text));
 }

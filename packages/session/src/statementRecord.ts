@@ -2,12 +2,14 @@
  * Makes `statement` and `running` records of what ended or still runs. Knows outcomes, not the messages
  * behind them.
  */
-import type { DraftOf, Instant, ServerError } from '@pgtape/evidence';
+import type { DraftOf, Instant, Runs, ServerError, Unsure } from '@pgtape/evidence';
 import type { BoundValues } from './boundValues.ts';
 import { type HeldStatement, release, type StatementDraft } from './heldStatement.ts';
 import { lineTextBytesMax } from './limits.ts';
 import type { Portal, Prepared } from './names.ts';
+import { takeNotices } from './notices.ts';
 import { lineBytes, parametersOf } from './parameters.ts';
+import type { Running } from './runs.ts';
 import type { SessionState } from './sessionState.ts';
 import { bounded, type SqlText } from './sqlText.ts';
 import { type CommandTag, noTag } from './tags.ts';
@@ -41,6 +43,10 @@ export class Ended {
   bound: BoundValues | null = null;
   /** What an Execute ran; its record may continue an earlier one. */
   portal: Portal | null = null;
+  /** The statement behind a name. */
+  runs: Running | null = null;
+  /** FunctionCall's result: its length, -1 for NULL; null: none came. */
+  result: number | null = null;
   /** Which of a Query's several statements, and of how many; 0: not told. */
   part = 0;
   parts = 0;
@@ -90,17 +96,72 @@ export function finish(state: SessionState, ended: Ended, at: Instant): void {
   addText(draft, text);
   addExtended(state, draft, ended);
   addOutcome(draft, ended);
+  if (ended.runs !== null) addRuns(state, draft, ended.runs);
   if (own) {
     addCopy(state, draft);
+    addSurroundings(state, draft);
+    if (state.notices !== null) takeNotices(state, draft);
     progress.next();
   }
+  addDoubts(state, draft, ended);
   state.held = held(draft, ended);
+  // The server undid what the transaction had set.
+  if (own && (ended.outcome === 'failed' || ended.outcome === 'cancelled')) state.settings.failed();
+}
+
+function addSurroundings(state: SessionState, draft: StatementDraft): void {
+  const { role, session_user, search_path } = state.settings.told;
+  if (role !== undefined) draft.role = role;
+  if (session_user !== undefined) draft.session_user = session_user;
+  if (search_path !== undefined) draft.search_path = search_path;
+}
+
+/** The text, bounded as any other. */
+function addRuns(state: SessionState, draft: StatementDraft, { name, text: whole }: Running): void {
+  const text = bounded(whole, state.limits.sqlBytesMax);
+  const runs: Runs = {
+    name,
+    sql: text.sql,
+    ...(text.unknown !== null && { sql_unknown: text.unknown }),
+    ...(text.cut !== null && { sql_cut: text.cut }),
+  };
+  draft.runs = runs;
+  for (const rule of text.redacted ?? []) draft.redacted = withRule(draft.redacted, rule);
+}
+
+/** What of the record is less than certain, by name; nearly always nothing. */
+function addDoubts(state: SessionState, draft: StatementDraft, ended: Ended): void {
+  const { text, bound, prepared, runs, aside } = ended;
+  const around = aside ? null : state.settings.told.doubts;
+  const own = text.origin === null ? null : text.origin.doubts;
+  const isHidden =
+    runs?.isHidden === true ||
+    (prepared !== null && prepared.epoch !== state.names.epoch && isNamed(state, prepared));
+  const isForeign = bound !== null && bound.charset !== null;
+  if (around === null && own === null && !isHidden && !isForeign) return;
+  const doubts: Unsure[] = [...(around ?? []), ...(own ?? [])];
+  if (isHidden) doubts.push('names_hidden');
+  if (bound !== null && isForeign) {
+    if (bound.inFlight) doubts.push('encoding_in_flight');
+    if (bound.charset?.label === null) doubts.push('encoding_without_decoder');
+  }
+  if (doubts.length > 0) draft.unsure = [...new Set(doubts)];
+}
+
+/** Nobody but the client names the unnamed one, or the text that this message itself brought. */
+function isNamed(state: SessionState, prepared: Prepared): boolean {
+  return prepared.name !== '' && state.names.statement(prepared.name) === prepared;
 }
 
 function addText(draft: StatementDraft, text: SqlText): void {
   if (text.unknown !== null) draft.sql_unknown = text.unknown;
   if (text.cut !== null) draft.sql_cut = text.cut;
   if (text.redacted !== null) draft.redacted = text.redacted;
+  const { origin } = text;
+  if (origin !== null) {
+    if (origin.encoding !== null) draft.sql_encoding = origin.encoding;
+    if (origin.raw !== null) draft.sql_raw = origin.raw;
+  }
   const parent = text.traceparent;
   if (parent !== null) draft.traceparent = parent;
 }
@@ -114,12 +175,18 @@ function addExtended(state: SessionState, draft: StatementDraft, ended: Ended): 
     const taken = sql === null || sql.length <= longSql ? longSql * 6 : lineBytes(sql);
     const oids = ended.prepared === null ? noOids : ended.prepared.oids;
     const described = ended.prepared === null ? null : ended.prepared.described;
-    draft.params = parametersOf(bound, oids, described, state.limits, Math.max(0, lineTextBytesMax - taken));
+    const room = Math.max(0, lineTextBytesMax - taken);
+    draft.params = parametersOf(bound, oids, described, state.typeOf, state.limits, room);
     if (bound.secret) draft.redacted = withRule(draft.redacted, 'connection_string');
   }
   if (ended.part > 0) draft.part = ended.part;
   if (ended.parts > 0) draft.parts = ended.parts;
-  if (ended.protocol === 'function') draft.function_oid = ended.token.oid;
+  if (ended.protocol === 'function') {
+    draft.function_oid = ended.token.oid;
+    if (ended.result !== null) {
+      draft.function_result = { format: ended.token.binary ? 'binary' : 'text', len: ended.result };
+    }
+  }
   if (portal === null) return;
   if (portal.firstN === 0) portal.firstN = draft.n;
   else draft.continues = portal.firstN;

@@ -20,7 +20,9 @@ export type Effect =
   | 'deallocate'
   | 'deallocate_all'
   | 'prepare'
-  | 'cursor'
+  | 'declare'
+  | 'close_cursor'
+  | 'set'
   /** It may have committed parts of itself while it ran. */
   | 'internal';
 
@@ -38,9 +40,11 @@ const effects: Readonly<Record<string, Effect>> = {
   DEALLOCATE: 'deallocate',
   'DEALLOCATE ALL': 'deallocate_all',
   PREPARE: 'prepare',
-  'DECLARE CURSOR': 'cursor',
-  'CLOSE CURSOR': 'cursor',
-  'CLOSE CURSOR ALL': 'cursor',
+  'DECLARE CURSOR': 'declare',
+  'CLOSE CURSOR': 'close_cursor',
+  'CLOSE CURSOR ALL': 'close_cursor',
+  SET: 'set',
+  RESET: 'set',
   CALL: 'internal',
   DO: 'internal',
   VACUUM: 'internal',
@@ -63,9 +67,11 @@ export interface CommandTag {
   readonly tag: string | null;
   readonly rows: number | undefined;
   readonly effect: Effect;
+  /** DO, CALL: what it did is in no text. */
+  readonly isOpaque: boolean;
 }
 
-export const noTag: CommandTag = { tag: null, rows: undefined, effect: 'none' };
+export const noTag: CommandTag = { tag: null, rows: undefined, effect: 'none', isOpaque: false };
 
 const seen = new Map<string, CommandTag>();
 const seenMax = 4096;
@@ -80,7 +86,12 @@ export function commandTag(body: Uint8Array): CommandTag {
   const known = seen.get(tag);
   if (known !== undefined) return known;
   const effect = Object.hasOwn(effects, tag) ? (effects[tag] ?? 'none') : 'none';
-  const made: CommandTag = { tag, rows: commandRows(tag), effect };
+  const made: CommandTag = {
+    tag,
+    rows: commandRows(tag),
+    effect,
+    isOpaque: tag === 'DO' || tag === 'CALL',
+  };
   if (seen.size >= seenMax) seen.clear();
   seen.set(tag, made);
   return made;

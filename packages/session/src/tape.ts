@@ -3,12 +3,15 @@
  * Knows neither messages nor how a record came about.
  */
 import { type DraftOf, type DraftRecord, elapsedNs, type Instant } from '@pgtape/evidence';
+import type { KnownType } from '@pgtape/wire';
 import { rangesPerRecordMax, type SessionLimits } from './limits.ts';
 import type { Decision } from './transactionFate.ts';
 
-/** Where records go, in order. */
+/** Where records go, in order, and what is known of the place the session is at. */
 export interface SessionSink {
   record(draft: DraftRecord): void;
+  /** A type of a database; absent, only built-in ones are known. */
+  typeOf?(database: string, oid: number): KnownType | undefined;
 }
 
 /** Sums of a session or of a stretch; rows and bytes are what was returned or copied. */

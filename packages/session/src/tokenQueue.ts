@@ -5,6 +5,7 @@
 import type { SqlOptions } from '@pgtape/sql';
 import { type BoundState, BoundValues } from './boundValues.ts';
 import { Prepared, type PreparedState } from './names.ts';
+import { escapedLexing, standardLexing } from './settings.ts';
 import { SqlText, type SqlTextState } from './sqlText.ts';
 
 /** What was sent. `copyEnd` is CopyDone or CopyFail: no reply of its own, but it bounds a COPY. */
@@ -24,10 +25,6 @@ export const tokenKind = {
   copyEnd: 11,
 } as const;
 
-export const standardLexing: SqlOptions = {};
-/** `standard_conforming_strings` is off. */
-export const escapedLexing: SqlOptions = { standardConformingStrings: false };
-
 export class Token {
   kind = 0;
   /** 1, 2, 3 ... over the session. */
@@ -42,6 +39,8 @@ export class Token {
   bound: BoundValues | null = null;
   /** FunctionCall's function. */
   oid = 0;
+  /** FunctionCall's result is to be binary. */
+  binary = false;
   /** It could not be read; the server must refuse it. */
   malformed = false;
   /** Nothing else ran in its batch before it. */
@@ -120,6 +119,7 @@ export class TokenQueue {
     token.alone = false;
     token.prompt = false;
     token.replication = false;
+    token.binary = false;
     token.lexing = standardLexing;
     return token;
   }
@@ -189,6 +189,7 @@ export class TokenQueue {
       token.prompt = (one.flags & 4) !== 0;
       token.replication = (one.flags & 8) !== 0;
       token.lexing = (one.flags & 16) !== 0 ? escapedLexing : standardLexing;
+      token.binary = (one.flags & 32) !== 0;
       token.copyMessages = one.copy?.[0] ?? 0;
       token.copyBytes = one.copy?.[1] ?? 0;
     }
@@ -203,7 +204,8 @@ function tokenState(token: Token): TokenState {
     (token.alone ? 2 : 0) |
     (token.prompt ? 4 : 0) |
     (token.replication ? 8 : 0) |
-    (token.lexing === escapedLexing ? 16 : 0);
+    (token.lexing === escapedLexing ? 16 : 0) |
+    (token.binary ? 32 : 0);
   const { kind } = token;
   return {
     kind,

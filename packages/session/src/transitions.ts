@@ -72,6 +72,8 @@ export type Head = (typeof heads)[number];
 export const steps = [
   'lost',
   'ignore',
+  'notice',
+  'notification',
   'authentication',
   'backendKey',
   'parameter',
@@ -107,8 +109,8 @@ const impossible = Object.fromEntries(replies.map((reply) => [reply, 'lost'])) a
 /** Notices, notifications and parameter changes may stand between any two messages. */
 const live = {
   ...impossible,
-  NoticeResponse: 'ignore',
-  NotificationResponse: 'ignore',
+  NoticeResponse: 'notice',
+  NotificationResponse: 'notification',
   ParameterStatus: 'parameter',
 } as const;
 const ends = { ...live, ErrorResponse: 'failAgain', ReadyForQuery: 'ready' } as const;

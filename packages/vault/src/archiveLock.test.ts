@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { takeLock } from './archiveLock.ts';
@@ -22,8 +22,11 @@ const timing = { renewMs: 5, watchMs: 60 };
 const us = ourselves('us');
 /** Linux' largest pid is 2^22. */
 const nobody = 5_000_000;
-const put = (dir: string, holder: Holder): void =>
-  writeFileSync(join(dir, '.vault.lock'), `${JSON.stringify(holder)}\n`);
+/** At once, as a vault does it: a lock read while it is written names nobody. */
+const put = (dir: string, holder: Holder): void => {
+  writeFileSync(join(dir, 'draft'), `${JSON.stringify(holder)}\n`);
+  renameSync(join(dir, 'draft'), join(dir, '.vault.lock'));
+};
 const until = async (done: () => boolean): Promise<void> => {
   for (let i = 0; i < 200 && !done(); i += 1) await new Promise((resolve) => setTimeout(resolve, 5));
 };

@@ -43,4 +43,6 @@ export { type DecodedParameter, decodeParameter } from './parameter.ts';
 export { encodeStartup, readStartup, type StartupPacket, startupPacketBytes } from './startup.ts';
 export { backendName, backendTag, frontendName, frontendTag, type Side } from './tag.ts';
 export { trace } from './trace.ts';
-export { typeName } from './types/catalog.ts';
+export { builtInType } from './types/catalog.ts';
+export { type LearnedType, LearnedTypes } from './types/learnedTypes.ts';
+export type { KnownType, TypeLookup } from './types/valueDecoder.ts';

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { bytesOf, int16, int32, type Part } from './framing.testing.ts';
 import { decodeParameter } from './parameter.ts';
-import { knownOids, typeName } from './types/catalog.ts';
+import { builtInType, knownOids } from './types/catalog.ts';
 import { printedValues } from './types/printedValues.testing.ts';
 
-const oidByName = new Map(knownOids().map((oid) => [typeName(oid), oid]));
+const oidByName = new Map(knownOids().map((oid) => [builtInType(oid)!.name, oid]));
 
 function oidOf(type: string): number {
   const oid = oidByName.get(type);
@@ -369,17 +369,17 @@ describe('decodeParameter: any bytes (R8)', () => {
   });
 });
 
-describe('typeName', () => {
+describe('builtInType', () => {
   it.each([
     [16, 'bool'],
     [1184, 'timestamptz'],
     [1007, 'int4[]'],
     [1020, 'box[]'],
     [6157, 'int8multirange[]'],
-    [0, 'unknown'],
+    [0, undefined],
     [705, 'unknown'],
-    [99_999, 'unknown'],
+    [99_999, undefined],
   ])('%d is %s', (oid, name) => {
-    expect(typeName(oid)).toBe(name);
+    expect(builtInType(oid)?.name).toBe(name);
   });
 });

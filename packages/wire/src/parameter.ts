@@ -3,9 +3,9 @@
  * throws.
  */
 import { Cursor } from './cursor.ts';
-import { decoderOf } from './types/catalog.ts';
+import { builtInType } from './types/catalog.ts';
 import { hex, text } from './types/scalar.ts';
-import type { DecodeContext, ValueDecoder } from './types/valueDecoder.ts';
+import type { DecodeContext, TypeLookup, ValueDecoder } from './types/valueDecoder.ts';
 
 export interface DecodedParameter {
   readonly v: string;
@@ -35,19 +35,21 @@ function isPlain(bytes: Uint8Array): boolean {
  * @param oid its type, 0 when not known
  * @param format Bind's code: 0 text, 1 binary; text is taken as UTF-8
  * @param maxBytes bound of `v` in bytes of UTF-8
+ * @param typeOf the types of the database it was sent to
  */
 export function decodeParameter(
   oid: number,
   format: 0 | 1,
   bytes: Uint8Array,
   maxBytes: number,
+  typeOf: TypeLookup = builtInType,
 ): DecodedParameter {
   if (format === 0 && bytes.length <= plainBytesMax && bytes.length <= maxBytes && isPlain(bytes)) {
     return { v: toLatin1.call(bytes, 'latin1'), enc: 'text', cut: false };
   }
-  const decode: ValueDecoder | undefined = format === 0 ? text : decoderOf(oid);
+  const decode: ValueDecoder | undefined = format === 0 ? text : typeOf(oid)?.decode;
   if (decode === undefined) return inHex('hex', bytes, maxBytes);
-  const context: DecodeContext = { textBytesMax: maxBytes, decoderOf, depth: 0, cut: false, unknown: false };
+  const context: DecodeContext = { textBytesMax: maxBytes, typeOf, depth: 0, cut: false, unknown: false };
   const cursor = new Cursor(bytes);
   const printed = decode(cursor, context);
   if (!cursor.finished) return inHex(context.unknown ? 'hex' : 'failed', bytes, maxBytes);

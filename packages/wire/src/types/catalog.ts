@@ -11,7 +11,7 @@ import { cidr, inet, macaddr, macaddr8 } from './network.ts';
 import { numeric } from './numeric.ts';
 import * as scalar from './scalar.ts';
 import { tsquery, tsvector } from './textSearch.ts';
-import type { ValueDecoder } from './valueDecoder.ts';
+import type { KnownType, TypeLookup, ValueDecoder } from './valueDecoder.ts';
 
 /** OID, name, OID of its array (0: none), decoder. */
 type Row = readonly [number, string, number, ValueDecoder];
@@ -137,11 +137,6 @@ const rows: readonly Row[] = [
 /** `box` is the one type whose arrays do not separate by commas. */
 const boxOid = 603;
 
-interface KnownType {
-  readonly name: string;
-  readonly decode: ValueDecoder;
-}
-
 function catalogOf(table: readonly Row[]): ReadonlyMap<number, KnownType> {
   const types = new Map<number, KnownType>();
   for (const [oid, name, arrayOid, decode] of table) {
@@ -154,15 +149,8 @@ function catalogOf(table: readonly Row[]): ReadonlyMap<number, KnownType> {
 
 const catalog = catalogOf(rows);
 
-/** PostgreSQL's name of a built-in type, `name[]` for an array; `unknown` for every other OID, also 0. */
-export function typeName(oid: number): string {
-  return catalog.get(oid)?.name ?? 'unknown';
-}
-
-/** Decoder of a built-in type's binary format. */
-export function decoderOf(oid: number): ValueDecoder | undefined {
-  return catalog.get(oid)?.decode;
-}
+/** A type that has the same OID in every database; an array's name is `name[]`. */
+export const builtInType: TypeLookup = (oid) => catalog.get(oid);
 
 /** Every OID of the table, arrays included. */
 export function knownOids(): number[] {

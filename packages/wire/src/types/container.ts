@@ -46,9 +46,10 @@ function isElement(oid: number, elementOid: number): boolean {
   return oid === elementOid || oid >= unstableOidMin;
 }
 
-/** `array_recv`, `array_out`. */
-export function arrayDecoder(elementOid: number, delimiter: ',' | ';'): ValueDecoder {
-  const special = delimiter === ',' ? /[{},"\\ \t\n\r\v\f]/ : /[{};"\\ \t\n\r\v\f]/;
+/** `array_recv`, `array_out`. @param delimiter one character, `typdelim` of the elements */
+export function arrayDecoder(elementOid: number, delimiter: string): ValueDecoder {
+  const separator = /\w/.test(delimiter) ? delimiter : `\\${delimiter}`;
+  const special = new RegExp(`[{}"\\\\ \\t\\n\\r\\v\\f${separator}]`);
   return (cursor, context) => {
     const dimensions = cursor.int32();
     const flags = cursor.int32();

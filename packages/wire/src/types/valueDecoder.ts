@@ -12,12 +12,21 @@ export const depthMax = 6;
 /** Longest text of a value inside another one, in UTF-16 units. */
 export const innerLengthMax = 1_048_576;
 
+export interface KnownType {
+  /** PostgreSQL's name of it. */
+  readonly name: string;
+  readonly decode: ValueDecoder;
+}
+
+/** The type with an OID; undefined when it is not known. */
+export type TypeLookup = (oid: number) => KnownType | undefined;
+
 /** State of decoding one parameter. */
 export interface DecodeContext {
   /** Bytes of text that are wanted; the outermost decoder may stop once it has more. */
   readonly textBytesMax: number;
-  /** Decoder of a type inside a container. */
-  readonly decoderOf: (oid: number) => ValueDecoder | undefined;
+  /** Types inside a container. */
+  readonly typeOf: TypeLookup;
   depth: number;
   /** The outermost decoder gave only a prefix. */
   cut: boolean;
@@ -56,12 +65,26 @@ export function isFull(text: string, cursor: Cursor, context: DecodeContext): bo
 
 /** The next `length` bytes as a value of type `oid`. */
 export function innerText(cursor: Cursor, oid: number, length: number, context: DecodeContext): string {
-  const decoder = context.decoderOf(oid);
-  if (decoder === undefined || context.depth >= depthMax) return giveUp(cursor, context);
+  const type = context.typeOf(oid);
+  if (type === undefined || context.depth >= depthMax) return giveUp(cursor, context);
+  return innerValue(cursor, length, type.decode, context);
+}
+
+function innerValue(cursor: Cursor, length: number, decode: ValueDecoder, context: DecodeContext): string {
   const inner = cursor.inner(length);
   context.depth += 1;
-  const text = decoder(inner, context);
+  const text = decode(inner, context);
   context.depth -= 1;
   if (!inner.finished) cursor.fail();
   return text;
+}
+
+/** The next `length` bytes in double quotes, quotes and backslashes in it escaped. */
+export function quotedInner(
+  cursor: Cursor,
+  length: number,
+  decode: ValueDecoder,
+  context: DecodeContext,
+): string {
+  return `"${innerValue(cursor, length, decode, context).replace(/["\\]/g, '\\$&')}"`;
 }
