@@ -36,6 +36,9 @@ const cells = await runMatrix({
   transports: someTransports,
   onProgress: (text) => process.stderr.write(`drivers: ${text}\n`),
   signal: stopping.signal,
+}).catch((error: Error) => {
+  process.stderr.write(`drivers: ${error.message}\n`);
+  process.exit(1);
 });
 const pins = new Map(someDrivers.map((driver) => [driver, pinsOf(driver)]));
 const text = driversReport(someDrivers, someTransports, cells, pins);
