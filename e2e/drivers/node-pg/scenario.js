@@ -89,6 +89,8 @@ async function copy(client) {
   const out = client.query(copyTo('COPY (SELECT * FROM copied ORDER BY id) TO STDOUT'));
   const pieces = [];
   for await (const piece of out) pieces.push(piece);
+  // The stream ends with CopyDone; the count comes with CommandComplete behind it.
+  await client.query('SELECT 1');
   say('copy_out', { rows: out.rowCount, sha256: sha256(Buffer.concat(pieces)) });
   const binary = client.query(copyTo('COPY (SELECT 1::int4, NULL::text) TO STDOUT (FORMAT binary)'));
   const bytes = [];

@@ -3,7 +3,7 @@ import { type Cell, runMatrix } from './matrix.ts';
 import { transports } from './transports.ts';
 
 /** What `make e2e` runs of the matrix; `make drivers` runs all of it. */
-const subset = transports.filter(({ name }) => ['plain', 'chunks-3'].includes(name));
+const subset = transports.filter(({ name }) => ['plain', 'chunks-3', 'tls'].includes(name));
 
 describe('drivers see the same through the recorder, and the tape holds what the server logged', () => {
   let cells: readonly Cell[];

@@ -24,11 +24,21 @@ function chosen<T extends { readonly name: string }>(all: readonly T[]): readonl
   return some.length === 0 ? all : some;
 }
 
+/** Interrupted, it still stops the servers it started. */
+const stopping = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(name, () => stopping.abort(new Error(`stopped by ${name}`)));
+}
+
 const [someDrivers, someTransports] = [chosen(drivers), chosen(transports)];
 const cells = await runMatrix({
   drivers: someDrivers,
   transports: someTransports,
   onProgress: (text) => process.stderr.write(`drivers: ${text}\n`),
+  signal: stopping.signal,
+}).catch((error: Error) => {
+  process.stderr.write(`drivers: ${error.message}\n`);
+  process.exit(1);
 });
 const pins = new Map(someDrivers.map((driver) => [driver, pinsOf(driver)]));
 const text = driversReport(someDrivers, someTransports, cells, pins);

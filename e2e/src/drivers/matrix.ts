@@ -35,6 +35,8 @@ export interface MatrixOptions {
   readonly drivers: readonly Driver[];
   readonly transports: readonly Transport[];
   readonly onProgress: (text: string) => void;
+  /** Aborted, it ends what it started and rejects. */
+  readonly signal?: AbortSignal;
 }
 
 interface Ran {
@@ -49,6 +51,7 @@ interface Place {
   readonly server: EmbeddedPostgres;
   readonly identity: Identity;
   readonly onProgress: (text: string) => void;
+  readonly signal: AbortSignal;
 }
 
 interface Built {
@@ -77,7 +80,7 @@ async function play(
   tls: boolean,
 ): Promise<Transcript> {
   await freshDatabase(place.server, databaseOf(driver.name));
-  return runScenario(driver, dir, targetAt(place, port, driver, tls));
+  return runScenario(driver, dir, targetAt(place, port, driver, tls), place.signal);
 }
 
 function missing(transcript: Transcript): string[] {
@@ -156,6 +159,7 @@ async function throughRecorder(
           const difference = firstDifference(direct.get(tls) as Transcript, transcript);
           findings.push(...missing(transcript), ...(difference === null ? [] : [difference]));
         } catch (error) {
+          place.signal.throwIfAborted();
           findings.push((error as Error).message);
         }
         const seconds = (performance.now() - began) / 1000;
@@ -187,7 +191,8 @@ async function throughRecorder(
 }
 
 /** Builds what is not built, runs everything, and stops what it started. */
-export async function runMatrix({ drivers, transports, onProgress }: MatrixOptions): Promise<Cell[]> {
+export async function runMatrix(options: MatrixOptions): Promise<Cell[]> {
+  const { drivers, transports, onProgress, signal = new AbortController().signal } = options;
   const dirs = drivers.map((driver) => [driver, builtScenario(driver, onProgress)] as const);
   const home = mkdtempSync(join(tmpdir(), 'pgtape-drivers-'));
   const serverDir = join(tmpdir(), `${basename(home)}-postgres`);
@@ -198,7 +203,7 @@ export async function runMatrix({ drivers, transports, onProgress }: MatrixOptio
     settings: jsonLogSettings,
     tls: identity,
   });
-  const place: Place = { server, identity, onProgress };
+  const place: Place = { server, identity, onProgress, signal };
   try {
     const built = new Map<Driver, Built>();
     const kinds = [...new Set(transports.map(({ tls }) => tls === true))];

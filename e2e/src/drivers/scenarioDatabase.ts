@@ -7,6 +7,9 @@ import { withClient } from '../probes.ts';
 import type { Question } from './agreement.ts';
 import { jsonLogFile, logSince } from './serverExecutions.ts';
 
+const pollMs = 20;
+const backendEndMs = 10_000;
+
 export const databaseOf = (driver: string): string => `driver_${driver.replaceAll('-', '_')}`;
 
 const around = (server: EmbeddedPostgres, database: string): pg.ClientConfig => ({
@@ -24,6 +27,18 @@ export async function freshDatabase(server: EmbeddedPostgres, name: string): Pro
   });
 }
 
+/** Ends what a scenario that failed left running: it would be waited for as long as it runs. */
+async function untilEnded(client: pg.Client, databases: readonly string[]): Promise<void> {
+  for (let waited = 0; ; waited += pollMs) {
+    const { rowCount } = await client.query(
+      `SELECT ${waited < backendEndMs ? 'pid' : 'pg_terminate_backend(pid)'} FROM pg_stat_activity WHERE datname = ANY($1)`,
+      [databases],
+    );
+    if (rowCount === 0) return;
+    await sleep(pollMs);
+  }
+}
+
 /** The log from `from` on, when every backend of these databases has ended and the log collector has written all of it. */
 export async function completeLog(
   server: EmbeddedPostgres,
@@ -32,19 +47,13 @@ export async function completeLog(
 ): Promise<string> {
   const marker = `-- marker ${process.pid} ${performance.now()}`;
   await withClient(around(server, 'postgres'), async (client) => {
-    for (;;) {
-      const { rowCount } = await client.query('SELECT 1 FROM pg_stat_activity WHERE datname = ANY($1)', [
-        databases,
-      ]);
-      if (rowCount === 0) break;
-      await sleep(20);
-    }
+    await untilEnded(client, databases);
     await client.query(marker);
   });
   for (;;) {
     const log = logSince(jsonLogFile(server.dataDir), from);
     if (log.includes(marker)) return log;
-    await sleep(20);
+    await sleep(pollMs);
   }
 }
 

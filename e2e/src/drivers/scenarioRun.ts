@@ -45,7 +45,13 @@ function environment(target: Target): NodeJS.ProcessEnv {
 /**
  * @throws Error with what the scenario printed last, when it fails, hangs or prints anything but JSON lines
  */
-export async function runScenario(driver: Driver, dir: string, target: Target): Promise<Transcript> {
+export async function runScenario(
+  driver: Driver,
+  dir: string,
+  target: Target,
+  signal: AbortSignal,
+): Promise<Transcript> {
+  signal.throwIfAborted();
   const [program, ...args] = driver.command.map((word) => word.replace('{node}', process.execPath)) as [
     string,
     ...string[],
@@ -54,6 +60,7 @@ export async function runScenario(driver: Driver, dir: string, target: Target): 
     cwd: dir,
     env: environment(target),
     stdio: ['ignore', 'pipe', 'pipe'],
+    signal,
   });
   const out: Buffer[] = [];
   const err: Buffer[] = [];

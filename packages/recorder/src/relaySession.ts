@@ -137,6 +137,7 @@ export class RelaySession implements StartingSession, OpeningSession {
     this.#context.journal.startup(this.number, withoutCancelKey(packet));
     this.#context.journal.cancelled(this.number, { target });
     forwardCancel(packet, this.server(), this.#context.turn);
+    if (this.client.isGone) this.#clientClosed();
   }
 
   splice(reason: RawReason, detail: string): void {
@@ -232,7 +233,7 @@ export class RelaySession implements StartingSession, OpeningSession {
       this.#opening?.clientEnded();
       this.#farewell.decide(this.#terminate.isSeen ? 'terminated' : 'client_closed');
       this.#pumps.toServer.end();
-    } else if (!this.#isCancel && !this.isDeaf) {
+    } else if (!this.#isCancel && !this.#startup.isCancelWaiting && !this.isDeaf) {
       this.#farewell.decide('client_closed');
       this.isDeaf = true;
       this.client.socket.end();
@@ -249,7 +250,7 @@ export class RelaySession implements StartingSession, OpeningSession {
   #clientClosed(): void {
     const failure = this.#startup.clientFailure;
     if (failure !== null) this.#farewell.decide('error', failure);
-    const upstream = this.#upstream;
+    const upstream = this.#startup.isCancelWaiting ? null : this.#upstream;
     if (upstream !== null && !upstream.isGone) {
       upstream.socket.destroySoon();
       this.#farewell.linger(upstream.socket);

@@ -8,6 +8,7 @@ import { connect as connectTls } from 'node:tls';
 import {
   type EmbeddedPostgres,
   makeCertificate,
+  startChunkedHop,
   startEmbeddedPostgres,
   type TestCertificate,
 } from '@pgtape/testkit';
@@ -503,6 +504,43 @@ describe('what is known of the legs', () => {
 });
 
 describe('cancel', () => {
+  it.each([
+    { name: 'ends', leave: (socket: Socket) => socket.end() },
+    { name: 'is reset', leave: (socket: Socket) => socket.destroy() },
+  ])(
+    'tokio-postgres: a client that $name behind its request, before the server has TLS',
+    async ({ leave }) => {
+      // The server's handshake takes a hundred turns; the client is gone long before.
+      const hop = await startChunkedHop({
+        target: { host: '127.0.0.1', port: secured.port },
+        chunkBytes: 16,
+      });
+      const relay = await start({
+        serve: own,
+        mode: 'verify-full',
+        ca: authority,
+        more: { serverPort: hop.port },
+      });
+      try {
+        await using(relay, { ssl: trusting }, async (client) => {
+          const failed = expect(client.query('select pg_sleep(30)')).rejects.toMatchObject({ code: '57014' });
+          await new Promise((resolve) => setTimeout(resolve, 100));
+          const key = Buffer.alloc(4);
+          key.writeInt32BE(client.secretKey);
+          const cancel = await encrypted(relay);
+          await new Promise<void>((resolve) => {
+            cancel.socket.write(cancelRequest(client.processID, key), () => resolve());
+          });
+          leave(cancel.socket);
+          await failed;
+          expect(ofKind(relay, 'cancelled')).toEqual([{ target: 1 }]);
+        });
+      } finally {
+        await hop.stop();
+      }
+    },
+  );
+
   it.each([
     { name: 'inside TLS', setting: { serve: own }, client: { ssl: trusting }, inside: true },
     {

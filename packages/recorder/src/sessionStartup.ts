@@ -86,6 +86,11 @@ export class SessionStartup {
     return this.#server === 'securing';
   }
 
+  /** A CancelRequest waits for the server's leg: it is delivered even if its client has gone meanwhile, as some do at once. */
+  get isCancelWaiting(): boolean {
+    return this.#packet !== null && readStartup(this.#packet).kind === 'cancel_request';
+  }
+
   /** Bytes that came behind the last packet; they belong to the session that follows. */
   residue(): Buffer {
     return this.#gate.drain();
@@ -97,6 +102,17 @@ export class SessionStartup {
     // encrypted stream.
     if (this.#asking === 'client') this.#refuse('stuffing');
     else if (!this.#isWaiting && !this.#isDone) this.#read();
+    else if (this.isSecuringServer && !this.isSecuringClient && !this.#isDone) this.#readAhead();
+  }
+
+  /** One packet, while the server's leg is being secured: its sender may not wait for that. */
+  #readAhead(): void {
+    this.#host.pauseClient();
+    if (this.#packet !== null) return;
+    const taken = this.#gate.take();
+    if (taken.kind === 'packet') this.#packet = taken.packet;
+    else if (taken.kind === 'more') this.#host.resumeClient();
+    else this.#refuse(taken.reason);
   }
 
   /** The server's answer to SSLRequest. */
@@ -160,7 +176,6 @@ export class SessionStartup {
     }
     if (asking !== 'packet') this.#secureClient(asking === 'direct');
     this.#server = 'securing';
-    this.#host.pauseClient();
     this.#host.secureServer();
   }
 

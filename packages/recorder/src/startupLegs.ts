@@ -111,6 +111,10 @@ export class StartupLegs implements StartupHost {
     return this.#startup.isSecuringServer;
   }
 
+  get isCancelWaiting(): boolean {
+    return this.#startup.isCancelWaiting;
+  }
+
   /** What SCRAM's channel binding would be over. */
   get binding(): Binding {
     const served = this.#isClientSecured ? (this.#tls.served?.leaf ?? null) : null;
