@@ -1,7 +1,7 @@
 # pgtape: `make help` lists what there is.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help up demo build check test e2e soak bench golden lock clean
+.PHONY: help up demo build check test e2e fidelity soak bench golden lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ test: build ## every test that needs nothing but npm packages
 
 e2e: build ## what needs Debian packages or Go-built servers: psql, pgbench, pgbouncer, Jaeger (cached outside the checkout)
 	@scripts/e2e
+
+fidelity: build ## PostgreSQL's own suites directly and through the recorder, the decode oracle, docs/fidelity.md (resumable; ARGS="--fresh", ARGS="--only pgbench")
+	@scripts/fidelity $(ARGS)
 
 soak: build ## the long version of the kill -9 test (200 kills)
 	@PGTAPE_KILLS=200 scripts/e2e kill9

@@ -13,6 +13,8 @@ export interface StackOptions {
   readonly forward?: string;
   readonly segmentSeconds?: number;
   readonly trustUpstream?: boolean;
+  /** Longest that a stopping recorder seals and sends. */
+  readonly stopGraceSeconds?: number;
   /** Replaces the embedded server by one already running. */
   readonly postgres?: EmbeddedPostgres;
 }
@@ -88,6 +90,7 @@ function writeConfigs(dir: string, ports: Ports, upstreamPort: number, options: 
     journal: { dir: join('/dev/shm', dir.replaceAll('/', '_')) },
     segment: { maxSeconds: options.segmentSeconds ?? 0.5 },
     vault: { url: `http://127.0.0.1:${ports.otlp}` },
+    ...(options.stopGraceSeconds === undefined ? {} : { stopGraceSeconds: options.stopGraceSeconds }),
     health: { host: '127.0.0.1', port: ports.health },
   };
   // JSON is YAML.

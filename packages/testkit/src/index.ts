@@ -1,3 +1,4 @@
+export { type ChunkedHop, type ChunkedHopOptions, startChunkedHop } from './chunkedHop.ts';
 export {
   type EmbeddedPostgres,
   type EmbeddedPostgresOptions,
@@ -10,6 +11,7 @@ export {
   isReachableByAll,
   nobodyOf,
   type PostgresHome,
+  type PostgresRuntime,
   preparePostgresHome,
 } from './postgresHome.ts';
 export { message, RawClient, type RawConnection, type RawFrame } from './rawClient.ts';
