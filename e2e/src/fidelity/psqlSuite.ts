@@ -19,4 +19,4 @@ async function run({ build, port, password, workDir }: Target): Promise<SuiteRes
   return { tests: { script: done.code === 0 ? 'ok' : `exit ${done.code}` }, output };
 }
 
-export const psqlSuite: Suite = { name: 'psql', majors: [15, 18], trust: false, run };
+export const psqlSuite: Suite = { name: 'psql', majors: [15, 16, 17, 18], trust: false, run };

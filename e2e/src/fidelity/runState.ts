@@ -35,8 +35,12 @@ export function loadState(file: string, fresh: boolean): RunState {
   return JSON.parse(readFileSync(file, 'utf8')) as RunState;
 }
 
+/** Keeps what another run over other rows has written meanwhile. */
 export function saveState(file: string, state: RunState): void {
   mkdirSync(dirname(file), { recursive: true });
+  const there = loadState(file, false);
+  Object.assign(state.direct, { ...there.direct, ...state.direct });
+  Object.assign(state.rows, { ...there.rows, ...state.rows });
   writeFileSync(`${file}.new`, JSON.stringify(state));
   renameSync(`${file}.new`, file);
 }
