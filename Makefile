@@ -1,7 +1,7 @@
 # pgtape: `make help` lists what there is.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help up demo build check test model fuzz e2e drivers soak bench golden lock clean
+.PHONY: help up demo build check test model fuzz e2e drivers fidelity soak bench golden lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ e2e: build ## what needs Debian packages or Go-built servers: psql, pgbench, pgb
 
 drivers: build ## every driver over every transport, directly and recorded; writes docs/drivers.md (ARGS="pgx chunks-3")
 	@scripts/drivers $(ARGS)
+
+fidelity: build ## PostgreSQL's own suites directly and through the recorder, the decode oracle, docs/fidelity.md (resumable; ARGS="--fresh", ARGS="--only pgbench")
+	@scripts/fidelity $(ARGS)
 
 soak: build ## the long version of the kill -9 test (200 kills)
 	@PGTAPE_KILLS=200 scripts/e2e kill9

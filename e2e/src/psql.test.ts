@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { mebibyte, verify } from './probes.ts';
+import { inCsv, psqlScript } from './psqlScript.ts';
 import { type Stack, startStack } from './stack.ts';
 
 interface Output {
@@ -12,74 +13,6 @@ interface Output {
   /** Content of the files the script wrote. */
   readonly files: readonly string[];
 }
-
-/** Everything psql does with the protocol, in an order that leaves the database as it was. */
-function script(): string {
-  const rowsIn = Array.from({ length: 3000 }, (_, row) => `${row}\tzeile ${row} äöü 漢字 🐘\t\\N`).join('\n');
-  return `
-\\set VERBOSITY verbose
-\\set ON_ERROR_STOP off
-SHOW server_version;
-CREATE TABLE part (id int PRIMARY KEY, name text, note text);
-COPY part FROM STDIN;
-${rowsIn}
-\\.
-\\copy part (id, name) from 'in.csv' with (format csv)
-\\copy (SELECT id, name FROM part ORDER BY id LIMIT 50) to 'out.csv' with (format csv, header)
-COPY (SELECT * FROM part ORDER BY id DESC LIMIT 5) TO STDOUT;
-SELECT id, name FROM part \\gdesc
-SELECT 1 AS one \\gset
-SELECT :one + 1 AS two;
-SELECT 'first' AS a; SELECT 'second' AS b \\; SELECT 'third' AS c \\; SELECT 1/0 \\; SELECT 'never';
-BEGIN;
-DECLARE walk CURSOR FOR SELECT id FROM part ORDER BY id;
-FETCH 3 FROM walk;
-MOVE 10 FROM walk;
-FETCH BACKWARD 2 FROM walk;
-SAVEPOINT s;
-INSERT INTO part VALUES (1, 'twice');
-ROLLBACK TO s;
-CLOSE walk;
-COMMIT;
-SELEC nonsense;
-SELECT * FROM missing;
-INSERT INTO part VALUES (1, 'twice');
-DO $$ BEGIN RAISE NOTICE 'says %', 'ünïcødé'; RAISE WARNING 'careful'; END $$;
-PREPARE p (int) AS SELECT name FROM part WHERE id = $1;
-EXECUTE p (7);
-EXPLAIN (COSTS OFF) EXECUTE p (7);
-DEALLOCATE p;
-\\set FETCH_COUNT 100
-SELECT id FROM part ORDER BY id;
-\\unset FETCH_COUNT
-SELECT length('${'l'.repeat(5 * mebibyte)}') AS long_literal;
-SELECT md5(repeat('großer Text ', 600000)), length(repeat('z', 3000000));
-SELECT repeat('w', 2000000);
-COPY part FROM STDIN;
-not a number	x	y
-\\.
-COPY part FROM PROGRAM 'false';
-LISTEN ears;
-NOTIFY ears, 'payload';
-SET client_encoding = 'LATIN1';
-SELECT 'caf' || chr(233) AS latin;
-SET client_encoding = 'UTF8';
-SELECT '漢字 🐘 ñ' AS "spalte ü", E'tab\\tnew\\nline', NULL AS nothing, ''::text AS empty;
-;
-VACUUM part;
-\\d part
-\\x
-SELECT * FROM part WHERE id = 2;
-\\x
-SELECT generate_series(1, 3) \\gexec
-SELECT pg_cancel_backend(0);
-DROP TABLE part;
-\\c postgres
-SELECT current_database();
-`;
-}
-
-const csv = Array.from({ length: 200 }, (_, row) => `${10_000 + row},"quoted, ""name"" ${row}"`).join('\n');
 
 describe('R2: psql behaves the same through the recorder, byte for byte', () => {
   let stack: Stack;
@@ -93,7 +26,7 @@ describe('R2: psql behaves the same through the recorder, byte for byte', () => 
   ): Output {
     const cwd = join(dir, `${port}`);
     mkdirSync(cwd, { recursive: true });
-    writeFileSync(join(cwd, 'in.csv'), `${csv}\n`);
+    writeFileSync(join(cwd, 'in.csv'), `${inCsv}\n`);
     const done = spawnSync(
       'psql',
       ['-X', '-h', '127.0.0.1', '-p', `${port}`, '-U', 'postgres', ...args, 'postgres'],
@@ -136,8 +69,8 @@ describe('R2: psql behaves the same through the recorder, byte for byte', () => 
   }, 60_000);
 
   it('a script with COPY, \\copy, \\gdesc, cursors, errors, 5 MB literals, unicode', () => {
-    const direct = run(stack.postgres.port, ['-a'], script());
-    const through = run(stack.ports.recorder, ['-a'], script());
+    const direct = run(stack.postgres.port, ['-a'], psqlScript());
+    const through = run(stack.ports.recorder, ['-a'], psqlScript());
     // The script did what it is meant to do.
     expect(direct.stdout).toContain('second');
     expect(direct.stderr).toMatch(/division by zero/);

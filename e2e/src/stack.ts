@@ -17,6 +17,8 @@ export interface StackOptions {
   /** Further keys of the recorder's configuration, by section. */
   readonly recorder?: Readonly<Record<string, unknown>>;
   readonly trustUpstream?: boolean;
+  /** Longest that a stopping recorder seals and sends. */
+  readonly stopGraceSeconds?: number;
   /** Replaces the embedded server by one already running. */
   readonly postgres?: EmbeddedPostgres;
 }
@@ -97,6 +99,7 @@ function writeConfigs(dir: string, ports: Ports, upstreamPort: number, options: 
     journal: { dir: join('/dev/shm', dir.replaceAll('/', '_')) },
     segment: { maxSeconds: options.segmentSeconds ?? 0.5 },
     vault: { url: `http://127.0.0.1:${ports.otlp}` },
+    ...(options.stopGraceSeconds === undefined ? {} : { stopGraceSeconds: options.stopGraceSeconds }),
     health: { host: '127.0.0.1', port: ports.health },
   };
   // JSON is YAML.

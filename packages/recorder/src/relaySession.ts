@@ -341,8 +341,6 @@ export class RelaySession implements StartingSession, OpeningSession {
     else this.#context.turn.after(() => client.end());
   }
 
-  // Both.
-
   #startPumps(): PumpPair {
     this.#startup.stopTimer();
     const { turn, isBacklogged } = this.#context;

@@ -18,7 +18,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EmbeddedPostgresError } from './embeddedPostgresError.ts';
-import { type PostgresHome, preparePostgresHome } from './postgresHome.ts';
+import { type PostgresHome, type PostgresRuntime, preparePostgresHome } from './postgresHome.ts';
 
 export interface EmbeddedPostgresOptions {
   /** Absolute directory of this cluster's state; made if missing, found again on a second start. */
@@ -33,6 +33,8 @@ export interface EmbeddedPostgresOptions {
   readonly hba?: readonly string[];
   /** PEM; the server then speaks TLS. With `clientCa` it asks clients for a certificate of that authority. */
   readonly tls?: { readonly certificate: string; readonly key: string; readonly clientCa?: string };
+  /** Another PostgreSQL, 13 or newer, than the one npm installed. */
+  readonly runtime?: PostgresRuntime;
   readonly onProgress?: (step: string) => void;
 }
 
@@ -108,8 +110,8 @@ async function initialise(home: PostgresHome, password: string, logFile: string)
           `--pwfile=${passwordFile}`,
           '--encoding=UTF8',
           '--locale=C',
-          '--locale-provider=builtin',
-          '--builtin-locale=C.UTF-8',
+          // Older ones know no provider that is the same on every machine.
+          ...(home.major >= 17 ? ['--locale-provider=builtin', '--builtin-locale=C.UTF-8'] : []),
           '--no-sync',
         ],
         output,
@@ -236,7 +238,7 @@ function writeHba(home: PostgresHome, lines: readonly string[]): string {
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const progress = options.onProgress ?? (() => {});
-  const home = preparePostgresHome(options.dir);
+  const home = preparePostgresHome(options.dir, options.runtime);
   const logFile = join(home.control, 'postgres.log');
   const found = existsSync(join(home.data, 'PG_VERSION'));
   if (found) await stopOrphan(home, progress);

@@ -11,6 +11,7 @@ export {
   isReachableByAll,
   nobodyOf,
   type PostgresHome,
+  type PostgresRuntime,
   preparePostgresHome,
 } from './postgresHome.ts';
 export { message, RawClient, type RawConnection, type RawFrame } from './rawClient.ts';

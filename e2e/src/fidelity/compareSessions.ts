@@ -1,0 +1,152 @@
+/** Walks what a server logged of a session beside what the tape holds of it, and tells what differs. Pure. */
+
+import type { TapeTotal } from './countOracle.ts';
+import { isSame, namedDifferences } from './namedDifferences.ts';
+import type { ServerEvent, ServerSession } from './serverEvents.ts';
+import { lastOf, type TapeEvent, type TapeSession } from './tapeEvents.ts';
+
+export interface Comparison {
+  /** Events that are the same on both sides. */
+  same: number;
+  /** Tolerated ones, by name. */
+  readonly named: Record<string, number>;
+  /** The first of what has no name, as text for people. */
+  readonly unnamed: string[];
+  unnamedCount: number;
+  /** What both sides have completed, by the query id the server gave it. */
+  readonly totals: Map<string, TapeTotal>;
+}
+
+const unnamedKept = 200;
+/** How far ahead the other side is looked for when two events do not belong together. */
+const lookAhead = 8;
+
+export function emptyComparison(): Comparison {
+  return { same: 0, named: {}, unnamed: [], unnamedCount: 0, totals: new Map() };
+}
+
+function note(into: Comparison, name: string): void {
+  into.named[name] = (into.named[name] ?? 0) + 1;
+}
+
+function complain(into: Comparison, what: string): void {
+  into.unnamedCount += 1;
+  if (into.unnamed.length < unnamedKept) into.unnamed.push(what.slice(0, 1200));
+}
+
+/** Ids of 0 are statements that pg_stat_statements does not count. */
+function total(into: Comparison, server: ServerEvent, tape: TapeEvent, next: TapeEvent | undefined): void {
+  if (server.kind !== 'ran' || server.queryId === '0' || tape.kind !== 'statements') return;
+  const so = into.totals.get(server.queryId) ?? { calls: 0, rows: 0, doubtfulCalls: 0, doubtfulRows: 0 };
+  const { rows, protocol } = lastOf(tape);
+  const isDoubtful = protocol === 'extended' && endsBadly(next);
+  into.totals.set(server.queryId, {
+    calls: so.calls + 1,
+    rows: so.rows + (rows ?? 0),
+    doubtfulCalls: so.doubtfulCalls + (isDoubtful ? 1 : 0),
+    doubtfulRows: so.doubtfulRows + (isDoubtful ? (rows ?? 0) : 0),
+  });
+}
+
+/** The session ended there, or what came next did not complete. */
+function endsBadly(next: TapeEvent | undefined): boolean {
+  return next?.kind !== 'statements' || !['completed', 'empty'].includes(lastOf(next).outcome);
+}
+
+const show = (event: ServerEvent | TapeEvent | undefined): string => JSON.stringify(event ?? null);
+
+/** Adds one session's comparison to `into`. */
+export function compareEvents(
+  where: string,
+  server: readonly ServerEvent[],
+  tape: readonly TapeEvent[],
+  into: Comparison,
+): void {
+  let s = 0;
+  let t = 0;
+  while (s < server.length || t < tape.length) {
+    const left = server[s];
+    const right = tape[t];
+    if (left !== undefined && right !== undefined && isSame(left, right)) {
+      into.same += 1;
+      total(into, left, right, tape[t + 1]);
+      s += 1;
+      t += 1;
+      continue;
+    }
+    const found = namedDifferences.find(
+      ({ pair, onlyTape, onlyServer }) =>
+        (left !== undefined && right !== undefined && pair?.(left, right)) ||
+        (right !== undefined && onlyTape?.(right, tape[t + 1])) ||
+        (left !== undefined && onlyServer?.(left)),
+    );
+    if (found !== undefined) {
+      note(into, found.name);
+      if (found.pair !== undefined || found.onlyServer !== undefined) s += 1;
+      if (found.pair !== undefined || found.onlyTape !== undefined) t += 1;
+      continue;
+    }
+    complain(into, `${where}: server ${show(left)} | tape ${show(right)}`);
+    [s, t] = resume(server, tape, s, t);
+  }
+}
+
+/** The nearest place from which both sides agree again. */
+function resume(
+  server: readonly ServerEvent[],
+  tape: readonly TapeEvent[],
+  s: number,
+  t: number,
+): [number, number] {
+  for (let ahead = 1; ahead <= lookAhead; ahead += 1) {
+    for (const [a, b] of [
+      [s + ahead, t],
+      [s, t + ahead],
+      [s + ahead, t + ahead],
+    ] as const) {
+      const left = server[a];
+      const right = tape[b];
+      if (left !== undefined && right !== undefined && isSame(left, right)) return [a, b];
+    }
+  }
+  return [s + 1, t + 1];
+}
+
+/** A client that was refused never learned its backend's PID: any refusal that reads the same is its own. */
+function refusedLike(session: TapeSession, waiting: Map<number, ServerSession[]>): ServerSession | undefined {
+  if (session.pid !== 0) return undefined;
+  for (const list of waiting.values()) {
+    const at = list.findIndex(
+      ({ events }) =>
+        events.length === session.events.length &&
+        events.every((event, index) => isSame(event, session.events[index] as TapeEvent)),
+    );
+    if (at >= 0) return list.splice(at, 1)[0];
+  }
+  return undefined;
+}
+
+/** Compares all sessions; those around the recorder are known by their application names. */
+export function compareSessions(
+  server: readonly ServerSession[],
+  tape: readonly TapeSession[],
+  around: string,
+): Comparison {
+  const into = emptyComparison();
+  const waiting = new Map<number, ServerSession[]>();
+  for (const session of server) {
+    if (session.applications.has(around) || session.events.length === 0) continue;
+    const list = waiting.get(session.pid);
+    if (list === undefined) waiting.set(session.pid, [session]);
+    else list.push(session);
+  }
+  for (const session of tape) {
+    if (session.events.length === 0) continue;
+    const found = waiting.get(session.pid)?.shift() ?? refusedLike(session, waiting);
+    compareEvents(`${session.session} pid ${session.pid}`, found?.events ?? [], session.events, into);
+  }
+  for (const list of waiting.values()) {
+    for (const session of list) compareEvents(`not on tape, pid ${session.pid}`, session.events, [], into);
+  }
+  return into;
+}

@@ -1,0 +1,150 @@
+/** Where one suite runs: a server of its own, and either nothing before it or a whole pgtape over some transport. */
+import { rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  type ChunkedHop,
+  type EmbeddedPostgres,
+  startChunkedHop,
+  startEmbeddedPostgres,
+} from '@pgtape/testkit';
+import pg from 'pg';
+import { type ArchivedRecord, startStack } from '../stack.ts';
+import type { Build } from './builds.ts';
+import { oracleLogFile, oracleSettings } from './serverEvents.ts';
+
+/** How bytes travel between client, recorder and server. */
+export interface Transport {
+  readonly name: string;
+  /** Most bytes of one write, on both legs; absent: no hop. */
+  readonly pieceBytes?: number;
+}
+
+export const transports: readonly Transport[] = [
+  { name: 'plain' },
+  { name: 'pieces of 8 KiB', pieceBytes: 8192 },
+  { name: 'pieces of 3 bytes', pieceBytes: 3 },
+  { name: 'pieces of 1 byte', pieceBytes: 1 },
+];
+
+export interface Place {
+  readonly postgres: EmbeddedPostgres;
+  /** Where the suite's clients connect. */
+  readonly port: number;
+  readonly serverLog: string;
+  /** Asks the server itself, around the recorder; rows as text. */
+  ask(sql: string): Promise<Record<string, string>[]>;
+  /** Ends pgtape in order and the server after it; the tape and the log are whole then. */
+  finish(): Promise<ArchivedRecord[]>;
+  /** Stops and removes everything. */
+  clear(): Promise<void>;
+}
+
+export interface PlaceOptions {
+  readonly build: Build;
+  /** Null: clients reach the server itself. */
+  readonly transport: Transport | null;
+  /** Clients are let in without a password: suites whose roles have none. */
+  readonly trust: boolean;
+}
+
+/** Name of what the runner itself asks of a server, around the recorder. */
+export const aroundName = 'pgtape-fidelity-around';
+
+const drainSeconds = 900;
+
+let number = 0;
+
+function startServer({ build, trust }: PlaceOptions): Promise<EmbeddedPostgres> {
+  number += 1;
+  return startEmbeddedPostgres({
+    dir: join(tmpdir(), `pgtape-fidelity-${process.pid}-${number}`),
+    password: 'fidelity-password',
+    runtime: build.runtime,
+    settings: {
+      ...oracleSettings,
+      shared_preload_libraries: 'pg_stat_statements',
+      'pg_stat_statements.max': '100000',
+      max_connections: '200',
+      fsync: 'off',
+      max_prepared_transactions: '10',
+    },
+    ...(trust && { hba: ['host all all 127.0.0.1/32 trust'] }),
+  });
+}
+
+async function ask(postgres: EmbeddedPostgres, sql: string): Promise<Record<string, string>[]> {
+  const client = new pg.Client({
+    host: '127.0.0.1',
+    port: postgres.port,
+    user: 'postgres',
+    password: postgres.password,
+    database: 'postgres',
+    application_name: aroundName,
+  });
+  await client.connect();
+  try {
+    return (await client.query<Record<string, string>>(sql)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+/** Starts it; the caller clears it. */
+export async function startPlace(options: PlaceOptions): Promise<Place> {
+  const { transport, trust } = options;
+  const postgres = await startServer(options);
+  const removeServer = async (): Promise<void> => {
+    await postgres.stop();
+    rmSync(join(postgres.dataDir, '..'), { recursive: true, force: true });
+  };
+  const serverLog = join(postgres.dataDir, oracleLogFile);
+  if (transport === null) {
+    return {
+      postgres,
+      port: postgres.port,
+      serverLog,
+      ask: (sql) => ask(postgres, sql),
+      finish: async () => {
+        await postgres.stop();
+        return [];
+      },
+      clear: removeServer,
+    };
+  }
+  const hops: ChunkedHop[] = [];
+  const hop = async (targetPort: number): Promise<number> => {
+    if (transport.pieceBytes === undefined) return targetPort;
+    const target = { host: '127.0.0.1', port: targetPort };
+    const made = await startChunkedHop({ target, chunkBytes: transport.pieceBytes });
+    hops.push(made);
+    return made.port;
+  };
+  const behind = await hop(postgres.port);
+  const stack = await startStack({
+    postgres: { ...postgres, port: behind },
+    trustUpstream: trust,
+    stopGraceSeconds: drainSeconds,
+  }).catch(async (error: unknown) => {
+    await removeServer();
+    throw error;
+  });
+  return {
+    postgres,
+    port: await hop(stack.ports.recorder),
+    serverLog,
+    ask: (sql) => ask(postgres, sql),
+    finish: async () => {
+      // Half a million statements in a few seconds take longer than that to seal and send.
+      await stack.recorder.stop(drainSeconds * 1000);
+      await stack.settle();
+      await postgres.stop();
+      return stack.records();
+    },
+    clear: async () => {
+      await stack.stop();
+      for (const open of hops) await open.stop();
+      await removeServer();
+    },
+  };
+}

@@ -1,0 +1,117 @@
+/** What a tape says happened in each session, in the server's units: one event a Query, an Execute, a failure. */
+import type { ArchivedRecord } from '../stack.ts';
+
+export interface TapeParameter {
+  readonly v: string | null;
+  readonly enc: 'text' | 'hex' | 'failed';
+  readonly type: string;
+  readonly cut?: true;
+}
+
+export interface TapeError {
+  readonly severity: string;
+  readonly sqlstate: string;
+  readonly message: string;
+}
+
+/** A statement record, as far as the oracle reads it. */
+export interface TapeStatement {
+  readonly n: number;
+  readonly protocol: 'simple' | 'extended' | 'function' | 'replication';
+  readonly sql: string | null;
+  readonly sql_unknown?: string;
+  readonly sql_cut?: { readonly len: number; readonly sha256: string };
+  readonly redacted?: readonly string[];
+  readonly statement?: string;
+  readonly portal?: string;
+  readonly part?: number;
+  readonly parts?: number;
+  readonly params?: readonly TapeParameter[];
+  readonly function_oid?: number;
+  readonly outcome: 'completed' | 'empty' | 'suspended' | 'failed' | 'cancelled' | 'skipped' | 'lost';
+  readonly stage: string;
+  readonly tag?: string;
+  readonly rows?: number;
+  readonly returned_rows: number;
+  readonly continues?: number;
+  readonly error?: TapeError;
+}
+
+/** All records of one message that the server answers as a whole. */
+export interface StatementEvent {
+  readonly kind: 'statements';
+  readonly pieces: readonly TapeStatement[];
+}
+
+/** An error that no statement has: raised at a commit, or ending the session. */
+export interface LooseErrorEvent {
+  readonly kind: 'loose_error';
+  readonly where: 'transaction' | 'closed';
+  readonly error: TapeError;
+}
+
+export type TapeEvent = StatementEvent | LooseErrorEvent;
+
+export interface TapeSession {
+  readonly session: string;
+  readonly pid: number;
+  readonly application: string;
+  readonly events: readonly TapeEvent[];
+}
+
+/** The last statement of an event's. */
+export function lastOf(event: StatementEvent): TapeStatement {
+  return event.pieces[event.pieces.length - 1] as TapeStatement;
+}
+
+function eventsOf(records: readonly ArchivedRecord[]): TapeEvent[] {
+  const events: TapeEvent[] = [];
+  let open: TapeStatement[] = [];
+  // A transaction that a failed COMMIT ended repeats that statement's error.
+  let told = '';
+  const close = (): void => {
+    if (open.length > 0) events.push({ kind: 'statements', pieces: open });
+    open = [];
+  };
+  for (const record of records) {
+    if (record.kind === 'statement') {
+      const statement = record as unknown as TapeStatement;
+      if ((statement.part ?? 1) === 1) close();
+      open.push(statement);
+      told = JSON.stringify(statement.error ?? null);
+      continue;
+    }
+    if (record.kind !== 'transaction' && record.kind !== 'closed') continue;
+    const error = record.error as TapeError | undefined;
+    if (error === undefined || JSON.stringify(error) === told) continue;
+    close();
+    events.push({ kind: 'loose_error', where: record.kind, error });
+  }
+  close();
+  return events;
+}
+
+/** Sessions by their numbers in the reel, which is the order in which they connected; cancel requests are none. */
+export function tapeSessions(records: readonly ArchivedRecord[]): TapeSession[] {
+  const byId = new Map<string, ArchivedRecord[]>();
+  for (const record of records) {
+    if (record.session === undefined) continue;
+    const list = byId.get(record.session);
+    if (list === undefined) byId.set(record.session, [record]);
+    else list.push(record);
+  }
+  const sessions: TapeSession[] = [];
+  for (const [session, list] of byId) {
+    list.sort((a, b) => (a.n as number) - (b.n as number));
+    const opened = list.find(({ kind }) => kind === 'opened');
+    if (opened?.protocol === 'cancel') continue;
+    sessions.push({
+      session,
+      pid: Number(opened?.pid ?? 0),
+      application: String(opened?.application_name ?? ''),
+      events: eventsOf(list),
+    });
+  }
+  const number = ({ session }: TapeSession): number => Number(session.split('-')[1]);
+  return sessions.sort((a, b) => number(a) - number(b));
+}
