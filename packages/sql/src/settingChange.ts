@@ -111,8 +111,9 @@ const touching = /set_config|\b(?:set|reset|discard|do|call|rollback|abort|execu
 export function mentionsSetConfig(sql: string): boolean {
   // An underscore is rarer than anything else of the name, and has no other case.
   for (let at = sql.indexOf('_', 3); at > 0; at = sql.indexOf('_', at + 1)) {
-    const last = sql.charCodeAt(at - 1) | 0x20;
-    if (last === 0x74 && sql.slice(at - 3, at + 7).toLowerCase() === 'set_config') return true;
+    if ((sql.charCodeAt(at - 1) | 0x20) !== 0x74 || (sql.charCodeAt(at - 2) | 0x20) !== 0x65) continue;
+    if ((sql.charCodeAt(at - 3) | 0x20) !== 0x73 || (sql.charCodeAt(at + 1) | 0x20) !== 0x63) continue;
+    if (sql.slice(at - 3, at + 7).toLowerCase() === 'set_config') return true;
   }
   return false;
 }
