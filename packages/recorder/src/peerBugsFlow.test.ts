@@ -294,7 +294,10 @@ describe('ends and notices', () => {
     await bench.ask("select pg_notify('news', 'now')");
     expect(await client.hear(1)).toEqual(['A']);
     await terminated(client);
-    expect(await bench.taped(client.pid)).toEqual(['2 completed query [listen news] <LISTEN> II committed']);
+    expect(await bench.taped(client.pid)).toEqual([
+      '2 completed query [listen news] <LISTEN> II committed',
+      'notification',
+    ]);
   });
 
   const twice = { of: 48, bug: 'pgdog#841: one error when the server ends a session, and one end on tape' };

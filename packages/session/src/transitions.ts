@@ -142,6 +142,8 @@ const replication = {
 export const transitions = {
   startup: {
     ...live,
+    // Nobody has listened yet, and `opened` is the first record.
+    NotificationResponse: 'ignore',
     Authentication: 'authentication',
     BackendKeyData: 'backendKey',
     NegotiateProtocolVersion: 'negotiated',
