@@ -70,13 +70,17 @@ async function startUp(cwd: string, flags: readonly string[], env: Record<string
   throw new Error(`up never came up: ${text}`);
 }
 
+/** The listing once so many sessions are on tape to their ends; a session may lie in several segments. */
 async function archived(cwd: string, atLeast: number): Promise<FakeIo> {
+  let listing = '';
   for (let waited = 0; waited < 15_000; waited += 100) {
     const run = await pgtape(cwd, 'sessions', '-o', 'json');
-    if (run.code === 0 && (JSON.parse(run.out.text) as unknown[]).length >= atLeast) return run;
+    listing = run.out.text;
+    const sessions = run.code === 0 ? (JSON.parse(listing) as { verdict: string }[]) : [];
+    if (sessions.length >= atLeast && sessions.every(({ verdict }) => verdict !== 'open')) return run;
     await sleep(100);
   }
-  throw new Error(`never ${atLeast} sessions on tape`);
+  throw new Error(`never ${atLeast} whole sessions on tape: ${listing}`);
 }
 
 /** The process whose command line holds `part`. */

@@ -274,7 +274,15 @@ describe('bodies', () => {
     const all = Buffer.concat(bytes);
     for (const sizes of all.length > 10_000 ? [[], [9973]] : [[], [1]]) {
       const heard = { direct: '', recorded: '' };
-      for (const way of ways) heard[way] = await ending(way, all, sizes);
+      for (const way of ways) {
+        // A server that dies with bytes unread resets the connection, and its last words may be lost.
+        for (
+          let tries = 0;
+          tries < 5 && (tries === 0 || (is.endsWith('FATAL') && heard[way] !== is));
+          tries += 1
+        )
+          heard[way] = await ending(way, all, sizes);
+      }
       expect({ sizes, ...heard }).toEqual({ sizes, direct: is, recorded: is });
     }
     expect(bench.relay.journalBytes().includes('late-9a71-secret')).toBe(false);
