@@ -64,4 +64,10 @@ async function run({ build, port, password, workDir }: Target): Promise<SuiteRes
   return { tests, output };
 }
 
-export const pgbenchSuite: Suite = { name: 'pgbench', majors: [15, 16, 17, 18], trust: false, counted: true, run };
+export const pgbenchSuite: Suite = {
+  name: 'pgbench',
+  majors: [15, 16, 17, 18],
+  trust: false,
+  counted: true,
+  run,
+};
