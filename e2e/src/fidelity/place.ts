@@ -1,5 +1,5 @@
 /** Where one suite runs: a server of its own, and either nothing before it or a whole pgtape over some transport. */
-import { rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -9,6 +9,7 @@ import {
   startEmbeddedPostgres,
 } from '@pgtape/testkit';
 import pg from 'pg';
+import { type Identity, makeIdentity, recorderTls } from '../identity.ts';
 import { type ArchivedRecord, startStack } from '../stack.ts';
 import type { Build } from './builds.ts';
 import { oracleLogFile, oracleSettings } from './serverEvents.ts';
@@ -18,10 +19,13 @@ export interface Transport {
   readonly name: string;
   /** Most bytes of one write, on both legs; absent: no hop. */
   readonly pieceBytes?: number;
+  /** TLS on both legs, the server's certificate checked; libpq uses it wherever it is offered. */
+  readonly tls?: true;
 }
 
 export const transports: readonly Transport[] = [
   { name: 'plain' },
+  { name: 'TLS', tls: true },
   { name: 'pieces of 8 KiB', pieceBytes: 8192 },
   { name: 'pieces of 3 bytes', pieceBytes: 3 },
   { name: 'pieces of 1 byte', pieceBytes: 1 },
@@ -55,7 +59,7 @@ const drainSeconds = 900;
 
 let number = 0;
 
-function startServer({ build, trust }: PlaceOptions): Promise<EmbeddedPostgres> {
+function startServer({ build, trust }: PlaceOptions, identity: Identity | null): Promise<EmbeddedPostgres> {
   number += 1;
   return startEmbeddedPostgres({
     dir: join(tmpdir(), `pgtape-fidelity-${process.pid}-${number}`),
@@ -70,6 +74,7 @@ function startServer({ build, trust }: PlaceOptions): Promise<EmbeddedPostgres> 
       max_prepared_transactions: '10',
     },
     ...(trust && { hba: ['host all all 127.0.0.1/32 trust'] }),
+    ...(identity !== null && { tls: identity }),
   });
 }
 
@@ -90,13 +95,23 @@ async function ask(postgres: EmbeddedPostgres, sql: string): Promise<Record<stri
   }
 }
 
+/** A suite whose clients went round TLS has shown nothing about it. */
+function assertTls(records: readonly ArchivedRecord[]): void {
+  const sessions = records.filter(({ kind, ready }) => kind === 'opened' && ready === true);
+  const plain = sessions.filter(({ tls, tls_server }) => tls !== true || tls_server === undefined);
+  if (sessions.length > 0 && plain.length === 0) return;
+  throw new Error(`${plain.length} of ${sessions.length} sessions were not in TLS on both legs`);
+}
+
 /** Starts it; the caller clears it. */
 export async function startPlace(options: PlaceOptions): Promise<Place> {
   const { transport, trust } = options;
-  const postgres = await startServer(options);
+  const home = mkdtempSync(join(tmpdir(), 'pgtape-fidelity-tls-'));
+  const identity = transport?.tls === true ? makeIdentity(home) : null;
+  const postgres = await startServer(options, identity);
   const removeServer = async (): Promise<void> => {
     await postgres.stop();
-    rmSync(join(postgres.dataDir, '..'), { recursive: true, force: true });
+    for (const dir of [join(postgres.dataDir, '..'), home]) rmSync(dir, { recursive: true, force: true });
   };
   const serverLog = join(postgres.dataDir, oracleLogFile);
   if (transport === null) {
@@ -124,6 +139,7 @@ export async function startPlace(options: PlaceOptions): Promise<Place> {
   const stack = await startStack({
     postgres: { ...postgres, port: behind },
     trustUpstream: trust,
+    ...(identity !== null && { recorder: recorderTls(identity) }),
     stopGraceSeconds: drainSeconds,
   }).catch(async (error: unknown) => {
     await removeServer();
@@ -139,7 +155,9 @@ export async function startPlace(options: PlaceOptions): Promise<Place> {
       await stack.recorder.stop(drainSeconds * 1000);
       await stack.settle();
       await postgres.stop();
-      return stack.records();
+      const records = stack.records();
+      if (identity !== null) assertTls(records);
+      return records;
     },
     clear: async () => {
       await stack.stop();

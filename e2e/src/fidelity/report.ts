@@ -42,6 +42,7 @@ server directly and through the recorder; then the server's own log (jsonlog, ev
 - *compared*: events of the server's log (statement, Execute, FunctionCall, error), each with backend PID, order, text, parameters and
   SQLSTATE, that the tape has exactly so. *named*: differences with a name, below. *unnamed*: differences without one.
 - Pieces: a hop before and one behind the recorder write every byte in pieces of that size, both ways.
+- TLS: every session on both legs, the recorder checking the server's certificate.
 
 | PostgreSQL | suite | transport | direct | recorded | identical | compared | named | unnamed |
 |---|---|---|---|---|---|---|---|---|

@@ -13,7 +13,7 @@ export interface Identity {
 
 /** A new one, good for 127.0.0.1; both show the same, so that SCRAM's channel binding holds end to end. */
 export function makeIdentity(dir: string): Identity {
-  const authority = makeCertificate({ name: 'authority of the driver matrix' });
+  const authority = makeCertificate({ name: 'authority of the end-to-end tests' });
   const own = makeCertificate({ name: 'localhost', names: ['localhost', '127.0.0.1'], issuer: authority });
   const write = (name: string, pem: string): string => {
     const file = join(dir, name);
