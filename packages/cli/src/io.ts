@@ -62,12 +62,20 @@ function processOutput(stream: NodeJS.WriteStream, onClosed: () => void): Output
   };
 }
 
+/**
+ * A second signal so soon is the first one's echo (make passes SIGTERM on, and its group gets it as well); a later
+ * one is a person who will not wait.
+ */
+const echoMs = 1000;
+
 /** The real process as `Io`. The one place of the command line that is given `process.env`. */
 export function processIo(env: Readonly<Record<string, string | undefined>>): Io {
   const stop = new AbortController();
   const end = (reason: StopReason): void => stop.abort(reason);
+  let signalledMs = 0;
   const onSignal = (): void => {
-    if (stop.signal.reason === 'signal') process.exit(130);
+    if (stop.signal.reason !== 'signal') signalledMs = performance.now();
+    else if (performance.now() - signalledMs > echoMs) process.exit(130);
     end('signal');
   };
   process.on('SIGINT', onSignal);

@@ -32,6 +32,52 @@ const param = (v: string | null, more: object = {}) => ({
 const error = { severity: 'ERROR', sqlstate: '23505', message: 'duplicate key' };
 
 describe('the script of a tape', () => {
+  it('tells what a name runs, as whom, what is uncertain, and what the server said unasked', () => {
+    const notice = { severity: 'WARNING', sqlstate: '25P01', message: 'there is no\u0007 transaction' };
+    const text = textOf([
+      drafts.opened(session, 0),
+      statement('EXECUTE report', {
+        role: 'auditor',
+        runs: { name: 'report', sql: 'select 1' },
+        unsure: ['names_hidden'],
+        notices: [notice],
+        notices_more: 2,
+        tag: 'SELECT 1',
+      }),
+      statement('FETCH c', {
+        role: 'ada',
+        runs: { name: 'c', sql: null, sql_unknown: 'statement_not_seen' },
+      }),
+      statement('START_REPLICATION', {
+        replication: {
+          command: 'START_REPLICATION',
+          slot: 's',
+          first: '0/1000',
+          last: '0/2000',
+          flushed: '0/1800',
+          bytes_from_server: 4096,
+          bytes_from_client: 0,
+        },
+      }),
+      { ...head(3000, 6), kind: 'notices', notices: [notice], notices_more: 0 },
+      { ...head(3000, 7), kind: 'notification', channel: 'news', pid: 7, payload: 'hello', payload_len: 5 },
+    ]);
+    const lines = text
+      .split('\n')
+      .filter((line) => /runs|role|unsure|WARNING|more|WAL|notification/.test(line));
+    expect(lines).toEqual([
+      '  report runs: select 1',
+      '  as role auditor',
+      '  unsure: names_hidden',
+      '  WARNING:  25P01: there is no␇ transaction',
+      '  and 2 notices more',
+      '  c runs: text unknown: statement_not_seen',
+      '  START_REPLICATION, slot s, WAL 0/1000 to 0/2000, flushed to 0/1800, 4096 bytes streamed',
+      '  WARNING:  25P01: there is no␇ transaction',
+      '-- notification on news from pid 7: hello',
+    ]);
+  });
+
   it('tells a whole session', () => {
     const text = textOf([
       drafts.opened(session, 0),

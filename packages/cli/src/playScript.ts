@@ -2,6 +2,7 @@
 import type { RecordLine } from '@pgtape/evidence';
 import { durationText, plural, wallMs, wallText } from './format.ts';
 import { type Paint, printable } from './paint.ts';
+import { detailsText, noticesText } from './playDetails.ts';
 
 export interface Frame {
   /** Milliseconds since 1970 at which it happened. */
@@ -127,6 +128,12 @@ function noteText(record: RecordLine, paint: Paint): string | null {
       const what = `${record.outcome.replaceAll('_', ' ')}${name === undefined ? '' : ` (${printable(name)})`}`;
       return paint.dim(`  -- ${what}: ${rangesText(record.ranges)}`);
     }
+    case 'notices':
+      return noticesText(record.notices, record.notices_more, paint).trimEnd();
+    case 'notification': {
+      const what = `notification on ${printable(record.channel)} from pid ${record.pid}`;
+      return paint.cyan(`-- ${what}: ${printable(record.payload)}`);
+    }
     case 'gap':
       return paint.yellow(`-- NOT RECORDED from here: ${record.reason}: ${printable(record.detail)}`);
     default:
@@ -138,6 +145,7 @@ function noteText(record: RecordLine, paint: Paint): string | null {
 export class PlayScript {
   readonly #paint: Paint;
   #prompt = '?';
+  #user = '';
   #lastMs: number | null = null;
   /** Announced while it ran; shown with the statement's own record, or alone when none follows. */
   #running: RunningRecord | null = null;
@@ -162,6 +170,7 @@ export class PlayScript {
     const frames = running === null ? [] : this.#unfinished(running);
     if (record.kind === 'opened') {
       this.#prompt = printable(record.database);
+      this.#user = record.user;
       frames.push(this.#frame(record.start, 'note', openedText(record, this.#paint)));
     } else {
       const text = noteText(record, this.#paint);
@@ -183,12 +192,13 @@ export class PlayScript {
 
   #statement(record: StatementRecord, announced: RunningRecord | null): Frame[] {
     const paint = this.#paint;
-    const sent =
-      sentText(record, this.#prompt, paint) + whyUnknown(record, paint) + paramsText(record, paint);
+    const details = detailsText(record, this.#user, paint) + paramsText(record, paint);
+    const sent = sentText(record, this.#prompt, paint) + whyUnknown(record, paint) + details;
     const frames = [this.#frame(record.start, 'statement', sent)];
     if (announced !== null) frames.push(this.#runningNote(announced));
     const endMs = wallMs(record.start) + record.duration_ns / 1e6;
-    frames.push({ atMs: endMs, kind: 'result', text: resultText(record, paint) });
+    const notices = noticesText(record.notices ?? [], record.notices_more ?? 0, paint);
+    frames.push({ atMs: endMs, kind: 'result', text: notices + resultText(record, paint) });
     return frames;
   }
 

@@ -122,6 +122,14 @@ describe('pgtape up', () => {
     rmSync(dir, { recursive: true, force: true });
   });
 
+  it('signal_echo: the same signal twice at once still ends it in order', async () => {
+    const up = await startUp(dir, await flagsFor());
+    up.child.kill('SIGTERM');
+    await sleep(50);
+    expect(await up.stop('SIGTERM')).toBe(0);
+    expect(() => processWith(join(dir, '.pgtape', 'postgres'))).toThrow('no process');
+  }, 60_000);
+
   it('records a demo that sessions, search, play and verify then tell, over two runs', async () => {
     const flags = await flagsFor();
     const up = await startUp(dir, flags, { LANG: 'de_DE.UTF-8', LC_ALL: 'xx_YY.bogus' });
