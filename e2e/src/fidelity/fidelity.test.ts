@@ -32,7 +32,7 @@ describe("R2, R4: PostgreSQL's own suites pass unchanged, and the tape is what t
     '$suite.name, $transport.name',
     async ({ suite, transport, eventsMin }) => {
       const build = buildOf(15);
-      const direct = await runDirect(build, suite);
+      const direct = await runDirect(build, suite, transport);
       expect(passed(direct)).toBeGreaterThan(0);
       const { result, oracle } = await runRecorded(build, suite, transport);
       expect(result.output).toBe(direct.output);

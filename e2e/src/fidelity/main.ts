@@ -25,10 +25,10 @@ const say = (text: string): void => void process.stderr.write(`fidelity: ${text}
 
 async function runRow(row: Row, state: RunState): Promise<RowOutcome> {
   const build = buildOf(row.major);
-  const directName = `${row.major} / ${row.suite.name}`;
+  const directName = `${row.major} / ${row.suite.name}${row.transport.tls === true ? ' / TLS' : ''}`;
   if (state.direct[directName] === undefined) {
     say(`${directName}, directly ...`);
-    const { tests, output } = await runDirect(build, row.suite);
+    const { tests, output } = await runDirect(build, row.suite, row.transport);
     state.direct[directName] = { tests, output };
     saveState(stateFile, state);
   }

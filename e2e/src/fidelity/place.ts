@@ -48,6 +48,8 @@ export interface PlaceOptions {
   readonly build: Build;
   /** Null: clients reach the server itself. */
   readonly transport: Transport | null;
+  /** The server, and a recorder before it, offer TLS. */
+  readonly tls: boolean;
   /** Clients are let in without a password: suites whose roles have none. */
   readonly trust: boolean;
 }
@@ -107,7 +109,7 @@ function assertTls(records: readonly ArchivedRecord[]): void {
 export async function startPlace(options: PlaceOptions): Promise<Place> {
   const { transport, trust } = options;
   const home = mkdtempSync(join(tmpdir(), 'pgtape-fidelity-tls-'));
-  const identity = transport?.tls === true ? makeIdentity(home) : null;
+  const identity = options.tls ? makeIdentity(home) : null;
   const postgres = await startServer(options, identity);
   const removeServer = async (): Promise<void> => {
     await postgres.stop();

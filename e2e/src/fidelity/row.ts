@@ -40,9 +40,10 @@ async function inWorkDir<T>(run: (dir: string) => Promise<T>): Promise<T> {
   }
 }
 
-/** The suite against the server itself. */
-export async function runDirect(build: Build, suite: Suite): Promise<SuiteResult> {
-  const place = await startPlace({ build, transport: null, trust: suite.trust });
+/** The suite against the server itself, in TLS where the recorded run is: libpq words some of its messages by that. */
+export async function runDirect(build: Build, suite: Suite, transport: Transport): Promise<SuiteResult> {
+  const tls = transport.tls === true;
+  const place = await startPlace({ build, transport: null, tls, trust: suite.trust });
   try {
     return await inWorkDir((workDir) =>
       suite.run({ build, port: place.port, password: place.postgres.password, workDir }),
@@ -93,7 +94,8 @@ export function judge(
 
 /** The suite through a recorder, then the server's log beside the tape. */
 export async function runRecorded(build: Build, suite: Suite, transport: Transport): Promise<Recorded> {
-  const place = await startPlace({ build, transport, trust: suite.trust });
+  const tls = transport.tls === true;
+  const place = await startPlace({ build, transport, tls, trust: suite.trust });
   const started = performance.now();
   try {
     if (suite.counted) await place.ask('CREATE EXTENSION pg_stat_statements');

@@ -41,6 +41,6 @@ export function saveState(file: string, state: RunState): void {
   const there = loadState(file, false);
   Object.assign(state.direct, { ...there.direct, ...state.direct });
   Object.assign(state.rows, { ...there.rows, ...state.rows });
-  writeFileSync(`${file}.new`, JSON.stringify(state));
-  renameSync(`${file}.new`, file);
+  writeFileSync(`${file}.${process.pid}.new`, JSON.stringify(state));
+  renameSync(`${file}.${process.pid}.new`, file);
 }
