@@ -1,8 +1,8 @@
-/** The corpus, and new inputs, by `PGTAPE_SEED` or a random seed; `make fuzz` runs five million. */
-import { randomInt } from 'node:crypto';
+/** The corpus, and new inputs, by testSeed.testing.ts; `make fuzz` runs five million. */
 import { readCorpus } from './fuzzCorpus.testing.ts';
 import { inputOf } from './fuzzInputs.testing.ts';
 import { runInput, targetOf, targets } from './fuzzTargets.testing.ts';
+import { testSeed } from './testSeed.testing.ts';
 
 const corpus = readCorpus();
 
@@ -15,7 +15,7 @@ describe('fuzz', () => {
     expect(() => runInput(input)).not.toThrow();
   });
 
-  const seed = Number(process.env.PGTAPE_SEED ?? randomInt(2 ** 31));
+  const seed = Number(testSeed(process.env));
   it(`30,000 inputs, PGTAPE_SEED=${seed}`, () => {
     const inputs = corpus.map(({ input }) => input);
     for (let index = 0; index < 30_000; index += 1) runInput(inputOf(seed, index, inputs));

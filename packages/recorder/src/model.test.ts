@@ -5,16 +5,16 @@
  * `PGTAPE_SEED=<seed>[:<path>]` plays what a failure printed; `PGTAPE_MODEL_SEQUENCES` is how many are played (nightly: `make model`), in
  * batches of 100; `PGTAPE_MODEL_FROM` is the first batch, to go on from where a run was stopped.
  */
-import { randomInt } from 'node:crypto';
 import type { DraftRecord } from '@pgtape/evidence';
 import fc from 'fast-check';
 import { type Exchange, masked, messageOf } from './exchange.testing.ts';
 import { checkTape } from './modelOracle.testing.ts';
 import { type Move, prelude, type Sequence, schema, sequences, told } from './modelSequences.testing.ts';
 import { RelayBench } from './relayBench.testing.ts';
+import { testSeed } from './testSeed.testing.ts';
 
-const [seedText = '', path] = (process.env.PGTAPE_SEED ?? '').split(/:(.*)/s);
-const seed = seedText === '' ? randomInt(2 ** 31) : Number(seedText);
+const [seedText = '', path] = testSeed(process.env).split(/:(.*)/s);
+const seed = Number(seedText);
 const wanted = path === undefined ? Number(process.env.PGTAPE_MODEL_SEQUENCES ?? 200) : 1;
 const perBatch = 100;
 const from = Number(process.env.PGTAPE_MODEL_FROM ?? 0);

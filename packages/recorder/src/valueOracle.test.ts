@@ -5,6 +5,7 @@ import { type EmbeddedPostgres, message, RawClient, startEmbeddedPostgres } from
 import { decodeParameter } from '@pgtape/wire';
 import fc from 'fast-check';
 import pg from 'pg';
+import { testSeed } from './testSeed.testing.ts';
 import { newerSamples, valueSamples } from './valueSamples.testing.ts';
 
 /** A value as the server tells it: its type, its binary form, its text. */
@@ -15,7 +16,7 @@ interface Told {
 }
 
 const valueBytesMax = 1024 * 1024;
-const seed = Number(process.env.PGTAPE_SEED ?? Date.now() % 2 ** 31);
+const seed = Number(testSeed(process.env));
 let postgres: EmbeddedPostgres;
 let admin: pg.Client;
 let dir: string;
