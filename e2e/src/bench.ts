@@ -21,6 +21,7 @@ const { values: flags } = parseArgs({
     seconds: { type: 'string', default: '5' },
     clients: { type: 'string', default: '8' },
     mode: { type: 'string', default: 'prepared' },
+    rate: { type: 'string', default: '12000' },
     help: { type: 'boolean', default: false },
   },
 });
@@ -129,7 +130,8 @@ function pgbench(stack: Stack, port: number, args: readonly string[]): Promise<s
   });
 }
 
-async function sample(stack: Stack, target: Target): Promise<Sample> {
+/** `rate`: transactions per second; 0: as many as go. */
+async function sample(stack: Stack, target: Target, rate = 0): Promise<Sample> {
   const before = target.pid === null ? noCpu : cpuOf(target.pid);
   const output = await pgbench(stack, target.port, [
     '-n',
@@ -142,6 +144,7 @@ async function sample(stack: Stack, target: Target): Promise<Sample> {
     '1',
     '-T',
     String(flags.seconds),
+    ...(rate === 0 ? [] : ['-R', String(rate)]),
   ]);
   // The tail of the run is decoded, sealed and sent after the last answer: that cost belongs to the run.
   if (target.name === 'recorder') await sleep(2500);
@@ -233,10 +236,42 @@ function pipelineCost(reelDir: string): string {
   );
 }
 
+/** Interleaved, so that what slows the machine down slows all of them. */
+async function rounded(
+  stack: Stack,
+  targets: readonly Target[],
+  rounds: number,
+  rate: number,
+): Promise<Map<string, Sample[]>> {
+  const samples = new Map<string, Sample[]>();
+  const pace = rate === 0 ? '' : ` at ${rate} tps`;
+  for (let round = 0; round < rounds; round += 1) {
+    for (const target of targets) {
+      process.stderr.write(`\rround ${round + 1} of ${rounds}${pace}: ${target.name}          `);
+      samples.set(target.name, [...(samples.get(target.name) ?? []), await sample(stack, target, rate)]);
+    }
+  }
+  process.stderr.write('\r\u001b[K');
+  return samples;
+}
+
+/**
+ * The same load for all. Where everyone runs as fast as he can, who is faster also wakes others less often: at
+ * 44,000 tps pgbouncer's answers find pgbench awake, at 26,000 the recorder's do not, and a wakeup is the dearest
+ * part of a write.
+ */
+async function paced(stack: Stack, targets: readonly Target[], rounds: number): Promise<string> {
+  const rate = Number(flags.rate);
+  if (rate === 0) return '';
+  const samples = await rounded(stack, targets, rounds, rate);
+  return `the same at ${rate} transactions per second for each\n${table(samples)}\n${ratios(samples)}\n`;
+}
+
 async function main(): Promise<void> {
   if (flags.help) {
     process.stdout.write(
-      'make bench ARGS="--rounds 5 --seconds 10 --clients 8 --mode simple|extended|prepared"\n',
+      'make bench ARGS="--rounds 5 --seconds 10 --clients 8 --mode simple|extended|prepared --rate 12000"\n' +
+        '--rate: transactions per second of the second part, the same for all; 0 leaves it out\n',
     );
     return;
   }
@@ -251,18 +286,11 @@ async function main(): Promise<void> {
         : [{ name: 'pgbouncer', port: bouncer.port, pid: bouncer.process.pid as number }]),
       { name: 'recorder', port: stack.ports.recorder, pid: stack.recorder.pid },
     ];
-    const samples = new Map<string, Sample[]>();
     const rounds = Number(flags.rounds);
     const reelDir = await keepJournal(stack);
     for (const target of targets) await sample(stack, target);
     const warm = await workerCounts(stack);
-    for (let round = 0; round < rounds; round += 1) {
-      for (const target of targets) {
-        process.stderr.write(`\rround ${round + 1} of ${rounds}: ${target.name}          `);
-        samples.set(target.name, [...(samples.get(target.name) ?? []), await sample(stack, target)]);
-      }
-    }
-    process.stderr.write('\r\u001b[K');
+    const samples = await rounded(stack, targets, rounds, 0);
     const end = await workerCounts(stack);
     const statements = end.statements - warm.statements;
     process.stdout.write(
@@ -271,6 +299,7 @@ async function main(): Promise<void> {
         `evidence thread: ${((end.cpuUs - warm.cpuUs) / statements).toFixed(2)} us of CPU per statement over ${statements} statements, ` +
         `reading behind the writer, outbox, snapshots and sending included\n${pipelineCost(reelDir)}\n`,
     );
+    process.stdout.write(await paced(stack, targets, rounds));
     rmSync(dirname(reelDir), { recursive: true, force: true });
   } finally {
     bouncer?.process.kill('SIGTERM');
