@@ -2,8 +2,9 @@
  * What of a record line verification looks at: the whole schema, and its session. Knows nothing of its
  * neighbours.
  */
-import type { z } from 'zod';
+import { z } from 'zod';
 import { type Kind, RecordLine } from './record.ts';
+import { type Predicate, schemaPredicate } from './schemaPredicate.ts';
 
 /**
  * A parsed record line that is as the schema says.
@@ -40,13 +41,25 @@ const ofSession: Readonly<Record<Kind, 'always' | 'never' | 'maybe'>> = {
   gap: 'maybe',
 };
 
+let predicate: Predicate | undefined;
+
+/** The schema as one function; a line that does not fit is read again by the schema itself, which says why. */
+function isRecord(value: unknown): boolean {
+  predicate ??= schemaPredicate(z.toJSONSchema(RecordLine));
+  return predicate(value);
+}
+
 /**
  * The record, or what is wrong with it. With `text`, the line as it stands, its exact bytes are demanded too.
  */
 export function checkRecord(value: unknown, text?: string): ParsedRecord | string {
-  const parsed = RecordLine.safeParse(value);
-  if (!parsed.success) return fieldsOf(parsed.error);
-  const record = parsed.data as ParsedRecord;
+  if (text !== undefined || !isRecord(value)) {
+    const parsed = RecordLine.safeParse(value);
+    if (!parsed.success) return fieldsOf(parsed.error);
+    // Fields in the order of the schema: the order in which they must be written.
+    if (text !== undefined && JSON.stringify(parsed.data) !== text) return 'not written as the format says';
+  }
+  const record = value as ParsedRecord;
   const session = ofSession[record.kind];
   if (session === 'always' || (session === 'maybe' && record.session !== undefined)) {
     if (!isSessionOf(record.session!, record.reel)) return 'session';
@@ -54,7 +67,6 @@ export function checkRecord(value: unknown, text?: string): ParsedRecord | strin
   } else if (record.n !== undefined) {
     return 'session';
   }
-  if (text !== undefined && JSON.stringify(parsed.data) !== text) return 'not written as the format says';
   return record;
 }
 
