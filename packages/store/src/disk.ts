@@ -1,10 +1,27 @@
 /** Owns the system calls the file store makes, one method each, so that tests can fail every one of them. */
 import { constants } from 'node:fs';
-import { type FileHandle, link, lstat, mkdir, open, readdir, readFile, unlink } from 'node:fs/promises';
+import {
+  type FileHandle,
+  link,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  unlink,
+} from 'node:fs/promises';
 
 export interface DiskEntry {
   readonly name: string;
   readonly kind: 'file' | 'directory' | 'other';
+}
+
+export interface DiskStat {
+  readonly kind: DiskEntry['kind'];
+  readonly bytes: number;
+  /** When the bytes were last written, ms since 1970. */
+  readonly modifiedMs: number;
 }
 
 /** A file open for writing, at its own offset. */
@@ -26,13 +43,15 @@ export interface Disk {
   create(path: string, mode: number): Promise<DiskFile>;
   /** link(2): fails with EEXIST when `to` exists. */
   link(from: string, to: string): Promise<void>;
+  /** rename(2): `to` is replaced in one step. */
+  rename(from: string, to: string): Promise<void>;
   unlink(path: string): Promise<void>;
   mkdir(path: string, mode: number): Promise<void>;
   /** fsync(2) of a directory: its entries are durable, not what they name. */
   fsyncDirectory(path: string): Promise<void>;
   readdir(path: string): Promise<DiskEntry[]>;
   /** lstat(2). */
-  stat(path: string): Promise<{ kind: DiskEntry['kind']; bytes: number }>;
+  stat(path: string): Promise<DiskStat>;
   readFile(path: string): Promise<Uint8Array>;
 }
 
@@ -67,6 +86,7 @@ async function fsyncDirectory(path: string): Promise<void> {
 export const nodeDisk: Disk = {
   create: async (path, mode) => diskFile(await open(path, 'wx', mode)),
   link,
+  rename,
   unlink,
   mkdir: async (path, mode) => {
     await mkdir(path, { mode });
@@ -79,7 +99,7 @@ export const nodeDisk: Disk = {
     })),
   stat: async (path) => {
     const found = await lstat(path);
-    return { kind: kindOf(found), bytes: found.size };
+    return { kind: kindOf(found), bytes: found.size, modifiedMs: Math.trunc(found.mtimeMs) };
   },
   readFile: (path) => readFile(path, { flag: constants.O_RDONLY | constants.O_NOFOLLOW }),
 };

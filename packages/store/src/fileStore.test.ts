@@ -93,6 +93,38 @@ describe('fileStore on a disk in memory', () => {
     ]);
   });
 
+  it('makes exactly these calls to swap', async () => {
+    const disk = new MemoryDisk();
+    const store = fileStore('/archive', disk);
+    await store.putOnce('log/a', one);
+    const traced = async (to: Uint8Array, from: Uint8Array | null): Promise<string[]> => {
+      disk.trace.length = 0;
+      await store.swap('log/checkpoint', to, from);
+      return disk.trace.map(withoutRandom);
+    };
+    const temporary = ['open', 'write', 'fsync', 'close'].map((call) => `${call} /archive/.tmp-*`);
+    const read = 'readFile /archive/log/checkpoint';
+    const sync = 'fsyncDirectory /archive/log';
+    const unlink = 'unlink /archive/.tmp-*';
+    const [two, three] = [Uint8Array.of(2), Uint8Array.of(3)];
+    expect(await traced(one, null)).toEqual([
+      read,
+      ...temporary,
+      'link /archive/log/checkpoint',
+      sync,
+      unlink,
+    ]);
+    expect(await traced(two, one)).toEqual([
+      read,
+      ...temporary,
+      'rename /archive/log/checkpoint',
+      sync,
+      unlink,
+    ]);
+    expect(await traced(two, one)).toEqual([read, sync]);
+    expect(await traced(three, one)).toEqual([read]);
+  });
+
   it('goes on after a short write', async () => {
     const store = fileStore(
       '/archive',
@@ -131,7 +163,10 @@ describe('fileStore on a disk in memory', () => {
           ? Promise.reject(Object.assign(new Error('EACCES'), { code: 'EACCES' }))
           : memory.fsyncDirectory(path),
     };
-    expect(await fileStore('/archive', refusing).putOnce('a', one)).toBe('stored');
+    expect(await fileStore('/archive', refusing).putOnce('a', one)).toEqual({
+      answer: 'stored',
+      version: '',
+    });
   });
 });
 

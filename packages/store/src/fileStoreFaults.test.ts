@@ -117,6 +117,7 @@ describe('the fault table itself', () => {
   const bound = (disk: Disk): Disk => ({
     create: disk.create.bind(disk),
     link: disk.link.bind(disk),
+    rename: disk.rename.bind(disk),
     unlink: disk.unlink.bind(disk),
     mkdir: disk.mkdir.bind(disk),
     fsyncDirectory: disk.fsyncDirectory.bind(disk),

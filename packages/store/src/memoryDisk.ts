@@ -4,7 +4,7 @@
  * its directory.
  */
 import { join } from 'node:path';
-import type { Disk, DiskEntry, DiskFile } from './disk.ts';
+import type { Disk, DiskEntry, DiskFile, DiskStat } from './disk.ts';
 
 export type Syscall =
   | 'open'
@@ -12,6 +12,7 @@ export type Syscall =
   | 'fsync'
   | 'close'
   | 'link'
+  | 'rename'
   | 'unlink'
   | 'mkdir'
   | 'fsyncDirectory'
@@ -104,6 +105,17 @@ export class MemoryDisk implements Disk {
     });
   }
 
+  rename(from: string, to: string): Promise<void> {
+    return this.#call('rename', to, () => {
+      const node = this.#find('rename', from);
+      const old = this.#place('rename', from);
+      const { parent, name } = this.#place('rename', to);
+      if (parent.live.get(name)?.kind === 'directory') throw failure('EISDIR', 'rename', to);
+      parent.live.set(name, node);
+      old.parent.live.delete(old.name);
+    });
+  }
+
   unlink(path: string): Promise<void> {
     return this.#call('unlink', path, () => {
       const { parent, name } = this.#place('unlink', path);
@@ -132,10 +144,11 @@ export class MemoryDisk implements Disk {
     );
   }
 
-  stat(path: string): Promise<{ kind: DiskEntry['kind']; bytes: number }> {
+  /** Its clock stands still. */
+  stat(path: string): Promise<DiskStat> {
     return this.#call('stat', path, () => {
       const node = this.#find('stat', path);
-      return { kind: node.kind, bytes: node.kind === 'file' ? node.live.length : 0 };
+      return { kind: node.kind, bytes: node.kind === 'file' ? node.live.length : 0, modifiedMs: 0 };
     });
   }
 

@@ -13,6 +13,7 @@
  * - `STORE_ACCESS`: the process's user may not do this here.
  * - `STORE_NO_LINKS`: the file system has no hard links, so objects cannot be created exclusively and whole.
  * - `STORE_OPEN_FILES`: the process or the machine is out of file descriptors.
+ * - `STORE_UNSUPPORTED`: the store cannot do this; its `capabilities` say so.
  * - `STORE_IO`: anything else the operating system said.
  */
 export type StoreErrorCode =
@@ -24,6 +25,7 @@ export type StoreErrorCode =
   | 'STORE_ACCESS'
   | 'STORE_NO_LINKS'
   | 'STORE_OPEN_FILES'
+  | 'STORE_UNSUPPORTED'
   | 'STORE_IO';
 
 const advice: Readonly<Record<StoreErrorCode, string>> = {
@@ -35,6 +37,7 @@ const advice: Readonly<Record<StoreErrorCode, string>> = {
   STORE_ACCESS: "give the vault's user write access to the archive directory",
   STORE_NO_LINKS: 'put the archive on a file system with hard links (ext4, xfs, btrfs, zfs, nfs)',
   STORE_OPEN_FILES: 'raise the limit of open files (ulimit -n, LimitNOFILE)',
+  STORE_UNSUPPORTED: 'keep the archive in a store that can: S3 with Object Lock',
   STORE_IO: "check the archive's volume and the kernel's log",
 };
 

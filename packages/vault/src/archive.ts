@@ -10,7 +10,7 @@ import {
   type SegmentSuccess,
   segmentKey,
 } from '@pgtape/evidence';
-import { type Store, StoreError } from '@pgtape/store';
+import { type PutAnswer, type Store, StoreError } from '@pgtape/store';
 import type { OwnedReel } from './reelOwners.ts';
 import { emptyTail, type ReelTail, tailAfter } from './reelTail.ts';
 
@@ -42,14 +42,11 @@ export class Archive {
   }
 
   /** Durable when it resolves, with either answer; see Store.putOnce. */
-  async put(
-    segment: SegmentSuccess,
-    text: Uint8Array,
-  ): Promise<{ answer: 'stored' | 'exists'; bytes: number }> {
+  async put(segment: SegmentSuccess, text: Uint8Array): Promise<PutAnswer & { bytes: number }> {
     const { recorder, reel } = segment.header;
     const object = encodeText(text);
-    const answer = await this.#store.putOnce(segmentKey(recorder, reel, segment.seal.segment), object);
-    return { answer, bytes: object.length };
+    const put = await this.#store.putOnce(segmentKey(recorder, reel, segment.seal.segment), object);
+    return { ...put, bytes: object.length };
   }
 
   /** Digest of the archived segment's seal; the whole segment is checked. */
