@@ -1,5 +1,6 @@
 /** `pgtape search`: statements by text and by what became of them, over the whole archive. */
 import { availableParallelism } from 'node:os';
+import { parsePattern } from '@pgtape/evidence';
 import { Command, InvalidArgumentError } from 'commander';
 import { type Archive, openArchive, reelsByTime } from './archive.ts';
 import { CommandError, exitCode, throwIfStopped } from './exitCode.ts';
@@ -9,7 +10,6 @@ import { type Paint, paintFor, printable } from './paint.ts';
 import { momentOf, paintOf, type ReadFlags, withReadOptions } from './readOptions.ts';
 import {
   needsSession,
-  parsePattern,
   type SearchFilter,
   type SessionFields,
   type StatementFields,

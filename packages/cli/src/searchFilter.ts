@@ -41,18 +41,6 @@ export interface SessionFields {
   readonly client: { readonly address: string; readonly port: number };
 }
 
-/** `/a.*b/i` is a regular expression, everything else is text. */
-export function parsePattern(pattern: string, ignoreCase: boolean): Pick<SearchFilter, 'text' | 'regex'> {
-  const match = /^\/(.+)\/([ims]*)$/s.exec(pattern);
-  if (match !== null) {
-    const flags = new Set([...(match[2] as string), ...(ignoreCase ? 'i' : '')]);
-    return { text: null, regex: { source: match[1] as string, flags: [...flags].join('') } };
-  }
-  if (ignoreCase)
-    return { text: null, regex: { source: pattern.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&'), flags: 'i' } };
-  return { text: pattern, regex: null };
-}
-
 /** Builds the test for statements; compiles the regular expression once. */
 export function statementTest(filter: SearchFilter): (statement: StatementFields) => boolean {
   const regex = filter.regex === null ? null : new RegExp(filter.regex.source, filter.regex.flags);

@@ -1,6 +1,6 @@
-import { lineBytesBound, writeLine } from '@pgtape/evidence';
+import { lineBytesBound, parsePattern, writeLine } from '@pgtape/evidence';
 import { drafts } from './archive.testing.ts';
-import { parsePattern, type SearchFilter, type SessionFields, sessionTest } from './searchFilter.ts';
+import { type SearchFilter, type SessionFields, sessionTest } from './searchFilter.ts';
 import { type ScanTask, searcher } from './searchScan.ts';
 
 const head = (seq: number, kind: string, session: string) => ({

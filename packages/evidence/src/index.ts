@@ -56,9 +56,24 @@ export {
   TlsFacts,
   Unsure,
 } from './recordParts.ts';
+export {
+  CALLER_NAME_MAX,
+  HoldId,
+  oneLine,
+  parseReleaseText,
+  parseSignedRelease,
+  RELEASE_REASON_MAX,
+  ReleaseRequest,
+  ReleaseSignature,
+  releaseText,
+  type SignedRelease,
+  signedReleaseText,
+  verifyRelease,
+} from './releaseText.ts';
 export { headerSaltOf, saltsOf, seedBytes } from './salts.ts';
 export { recordJsonSchema, recordReference } from './schemaDocs.ts';
 export { headerLine, type SealFields, sealDigest, sealLine, ZERO_DIGEST } from './seal.ts';
+export { parsePattern, type SearchPattern } from './searchPattern.ts';
 export { segmentExample, tinySegment } from './segmentExample.ts';
 export { parseSegmentKey, type SegmentName, segmentKey } from './segmentKey.ts';
 export { HeaderLine, SealLine } from './segmentLines.ts';

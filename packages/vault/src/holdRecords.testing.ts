@@ -1,0 +1,25 @@
+/** Owns record lines with only the fields that retention and holds look at, for tests of both. */
+import type { ParsedRecord } from '@pgtape/evidence';
+
+export const testReel = '00112233445566778899aabbccddeeff';
+
+/** Nanoseconds, as lines say them, of a second. */
+export const atSecond = (second: number): string => `${BigInt(second) * 1_000_000_000n}`;
+
+export function lineOf(kind: string, session?: string, second = 100, fields: object = {}): ParsedRecord {
+  const head = { v: 1, reel: testReel, seq: 1, salt: '0011223344556677', at: atSecond(second), mono: '1' };
+  return { ...head, kind, ...(session !== undefined && { session, n: 1 }), ...fields } as ParsedRecord;
+}
+
+export function openedLine(session: string, user: string, database: string, second = 100): ParsedRecord {
+  return lineOf('opened', session, second, { user, database, start: atSecond(second) });
+}
+
+export function statementLine(
+  session: string,
+  sql: string | null,
+  second = 100,
+  more: object = {},
+): ParsedRecord {
+  return lineOf('statement', session, second, { sql, start: atSecond(second), ...more });
+}
