@@ -36,7 +36,11 @@ SEAL = {
     "at": TIME, "sig": HEX[128],
 }
 OF_SESSION = {"opened", "statement", "running", "transaction", "stretch", "closed"}
-OF_REEL = {"reel_opened", "reel_closed", "heartbeat"}
+OF_VAULT = {
+    "vault_opened", "access", "hold", "held", "release", "probe", "enrolment", "quarantine", "skew", "alert",
+}
+OF_REEL = {"reel_opened", "reel_closed", "heartbeat"} | OF_VAULT
+OPENS = {"reel_opened", "vault_opened"}
 
 
 def schemas_by_kind():
@@ -276,6 +280,7 @@ class Reel:
         self.untied = False
         self.recovered = self.crashed = self.ended = False
         self.closed_by = None
+        self.by = None
         self.recovery_key = None
         self.segments = self.records = 0
 
@@ -349,9 +354,14 @@ class Reel:
         self.records += 1
         if self.closed_by:
             self.found("forged", artefact, "after_reel_closed")
-        if (kind == "reel_opened") != (record["seq"] == 1):
+        if (kind in OPENS) != (record["seq"] == 1):
             self.found("forged", artefact, "reel_opened")
-        if kind == "reel_opened" and record.get("recorder") != header["recorder"]:
+        if kind != "reel_closed":
+            by = "vault" if kind in OF_VAULT else "recorder"
+            self.by = self.by or by
+            if by != self.by:
+                self.found("forged", artefact, "kind_misplaced")
+        if kind in OPENS and record.get("recorder") != header["recorder"]:
             self.found("forged", artefact, "recorder_mismatch")
         if kind == "reel_closed":
             self.closed_by = artefact

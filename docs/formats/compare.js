@@ -31,7 +31,8 @@ const other = archive[3];
 const first = [one, two, three];
 const at = (key, { object }) => ({ key, object });
 const second = (object) => [one, { key: two.key, object }, three];
-const { reelOpened, reelClosed, opened, statement, closed, gap } = exampleRecords;
+const { reelOpened, reelClosed, opened, statement, closed, gap, vaultOpened, alert, enrolment } =
+  exampleRecords;
 const { reel, recorder } = parseSegmentKey(one.key);
 const session = `${reel.slice(0, 16)}-1`;
 const made = (segments, more = {}) => exampleReel({ reel, recorder, segments, ...more });
@@ -47,6 +48,18 @@ function* cases() {
     'another recorder in the key',
     [one, two].map((s) => at(s.key.replace(recorder, 'f'.repeat(16)), s)),
   ];
+  const keys = { of_reel: reel, of_recorder: recorder, key: '0'.repeat(64), recovery_key: '1'.repeat(64) };
+  yield [
+    "a vault's reel",
+    made([
+      [vaultOpened(recorder), enrolment(keys)],
+      [alert('worm'), reelClosed(0, 0)],
+    ]),
+  ];
+  yield ["a vault's line in a recorder's reel", made([[reelOpened(recorder), alert('worm', reel)]])];
+  yield ["a recorder's line in a vault's reel", made([[vaultOpened(recorder), opened(session)]])];
+  yield ['a vault of another id', made([[vaultOpened('f'.repeat(16))]])];
+  yield ['a vault opened late', made([[alert('worm')], [vaultOpened(recorder)]])];
   const forged = made([[reelOpened(recorder)], [gap('spool_full')], [reelClosed(0, 0)]], { keys: 'forger' });
   yield ['middle segment sealed anew', second(forged[1].object)];
   yield ['last segment sealed anew', [one, two, forged[2]]];

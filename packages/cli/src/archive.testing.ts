@@ -114,6 +114,18 @@ export const drafts = {
     trust_upstream: false,
     policy,
   }),
+  vaultOpened: (ms = 0, more: Partial<DraftOf<'vault_opened'>> = {}): DraftOf<'vault_opened'> => ({
+    ...head(ms),
+    kind: 'vault_opened',
+    recorder: recorderId,
+    name: 'main',
+    version: '0.1.0',
+    store: 'file',
+    lock: 'none',
+    log: 'example.test/log',
+    config: policy,
+    ...more,
+  }),
   reelClosed: (sessions: number, statements: number, ms = 0): DraftOf<'reel_closed'> => ({
     ...head(ms),
     kind: 'reel_closed',

@@ -27,6 +27,10 @@ export interface Archive {
 /** The first record line begins within this: a header is bounded by its names. */
 const beginningBytes = 8 * 1024;
 
+const newline = 0x0a;
+/** Inside a JSON string every quote has a backslash before it: this is structure, never content. */
+const vaultMark = Buffer.from(',"kind":"vault_opened"');
+
 /** Where commands look when --archive is not given: PGTAPE_ARCHIVE, else what `pgtape up` makes. */
 export function archiveRoot(io: Io, flag: string | undefined): string {
   return resolve(io.cwd, flag ?? io.env.PGTAPE_ARCHIVE ?? join('.pgtape', 'archive'));
@@ -72,6 +76,22 @@ async function textOf(archive: Archive, key: string | undefined): Promise<Buffer
   } catch {
     return Buffer.alloc(0);
   }
+}
+
+/** Whether a segment's text is the first of a vault's own reel, which has no sessions. */
+export function isOfVault(text: Buffer): boolean {
+  const first = text.indexOf(newline) + 1;
+  const second = text.indexOf(newline, first);
+  return text.subarray(first, second).includes(vaultMark);
+}
+
+/** The vaults' own reels, but for those in `without`. */
+export async function vaultReels(archive: Archive, without: readonly ReelKeys[]): Promise<ReelKeys[]> {
+  const found: ReelKeys[] = [];
+  for (const reel of archive.reels) {
+    if (!without.includes(reel) && isOfVault(await textOf(archive, reel.keys[0]))) found.push(reel);
+  }
+  return found;
 }
 
 /** Reels by the wall clock of their first record, oldest first. For the order of what is shown; proves nothing. */

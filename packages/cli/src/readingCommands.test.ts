@@ -357,6 +357,26 @@ where a = 1
       expect(io.out.text).toContain('\nVerdict: forged\n');
     });
 
+    it("shows a vault's reel as the vault's, and calls it crashed when the next one says so", async () => {
+      const [before, after] = ['bb'.repeat(16), 'cc'.repeat(16)];
+      new ReelWriter(archive, before).seal([drafts.vaultOpened(200_000)]);
+      const shown = async (...args: string[]) =>
+        (await run(['verify', ...args])).out.text.match(/^\w+ +reel [bc].*/gm)?.map((line) => line.trim());
+      expect(await shown()).toEqual([
+        expect.stringMatching(/^open {6}reel (bb)+ {2}1 segment, 1 record, \S+ \S+, of the vault main$/),
+      ]);
+      const previous = { reel: before, segment: 1, seal: '0'.repeat(64) };
+      new ReelWriter(archive, after).seal([drafts.vaultOpened(300_000, { previous })]);
+      expect(await shown()).toEqual([
+        expect.stringMatching(/^forged {4}reel (bb)+ /),
+        expect.stringMatching(/^open {6}reel (cc)+ /),
+      ]);
+      expect((await shown('--reel', before))?.[0]).toMatch(/^forged/);
+      const io = await run(['sessions', '-o', 'json']);
+      expect((JSON.parse(io.out.text) as unknown[]).length).toBe(3);
+      expect((await run(['play', 'last', '--no-color'])).out.text).toContain('eve');
+    });
+
     it('wraps its sentences to a terminal', async () => {
       const io = await run(['verify', '--no-color'], { columns: 70 });
       const sentences = io.out.text

@@ -1,6 +1,6 @@
 /** Finds the session a person means, reading as little of the archive as that takes. Checks nothing. */
 import { decodeObject } from '@pgtape/evidence';
-import { type Archive, lastSealOf, type ReelKeys } from './archive.ts';
+import { type Archive, isOfVault, lastSealOf, type ReelKeys } from './archive.ts';
 import { CommandError, exitCode, throwIfStopped } from './exitCode.ts';
 import type { Io } from './io.ts';
 import { byStart } from './sessionList.ts';
@@ -44,7 +44,9 @@ async function sessionsOf(io: Io, archive: Archive, reel: ReelKeys): Promise<Can
     } catch {
       continue;
     }
-    sessionsIn(Buffer.from(text.buffer, text.byteOffset, text.byteLength), starts);
+    const bytes = Buffer.from(text.buffer, text.byteOffset, text.byteLength);
+    if (key === reel.keys[0] && isOfVault(bytes)) return [];
+    sessionsIn(bytes, starts);
   }
   return [...starts].map(([session, start]) => ({ reel, session, start }));
 }

@@ -1,7 +1,7 @@
 /** `pgtape verify`: proves that an archive is what recorders sealed; trusts keys and bytes, nothing else. */
-import { type Finding, type ReelVerdict, worse } from '@pgtape/evidence';
+import { type Finding, type JudgedReel, judgeTogether, worse } from '@pgtape/evidence';
 import { Command } from 'commander';
-import { type Archive, openArchive, type ReelKeys, reelsByTime } from './archive.ts';
+import { type Archive, openArchive, type ReelKeys, reelsByTime, vaultReels } from './archive.ts';
 import { CommandError, exitCode } from './exitCode.ts';
 import { bytesText, plural } from './format.ts';
 import { type Io, put } from './io.ts';
@@ -29,8 +29,8 @@ interface Flags extends ReadFlags {
 }
 
 interface Report {
-  readonly verdict: ReelVerdict['verdict'];
-  readonly reels: readonly ReelVerdict[];
+  readonly verdict: JudgedReel['verdict'];
+  readonly reels: readonly JudgedReel[];
   readonly strangers: readonly string[];
   readonly quarantined: readonly string[];
 }
@@ -58,13 +58,17 @@ async function chosenReels(archive: Archive, flags: Flags): Promise<readonly Ree
 }
 
 async function check(io: Io, archive: Archive, flags: Flags, paint: Paint): Promise<Report> {
-  const readings = await readReels(io, archive, await chosenReels(archive, flags), optionsOf(flags), paint);
-  const reels = readings.map(({ verdict }) => verdict);
+  const wantedReels = await chosenReels(archive, flags);
+  // What the vault's reels say of a reel is part of its verdict.
+  const others = flags.reel === undefined ? [] : await vaultReels(archive, wantedReels);
+  const readings = await readReels(io, archive, [...wantedReels, ...others], optionsOf(flags), paint);
+  const judged = judgeTogether(readings.map(({ verdict }) => verdict));
+  const reels = judged.slice(0, wantedReels.length);
   const strangers = flags.reel === undefined ? archive.strangers : [];
   const wanted = flags.reel ?? '';
   const quarantined = archive.quarantined.filter((key) => key.includes(wanted));
   const isForged = strangers.length > 0 || quarantined.length > 0;
-  const worst = reels.reduce<ReelVerdict['verdict']>((sum, reel) => worse(sum, reel.verdict), 'complete');
+  const worst = reels.reduce<JudgedReel['verdict']>((sum, reel) => worse(sum, reel.verdict), 'complete');
   return { verdict: isForged ? 'forged' : worst, reels, strangers, quarantined };
 }
 
@@ -74,12 +78,20 @@ function findingText(finding: Finding, columns: number, paint: Paint): string {
   return `${head}      ${wrapped(what, columns - 6, 6)}\n`;
 }
 
-function reelText(reel: ReelVerdict, columns: number, paint: Paint): string {
+/** Whose the reel is, as far as the archive says. */
+function ownerText(reel: JudgedReel): string {
+  if (reel.by === 'vault') return `of the vault ${reel.vault?.name ?? ''}`.trimEnd();
+  if (reel.enrolled === null || reel.enrolled.method === 'none') return 'not enrolled';
+  return `enrolled by ${reel.enrolled.name} (${reel.enrolled.method})`;
+}
+
+function reelText(reel: JudgedReel, columns: number, paint: Paint): string {
   const counts = [
     plural(reel.segments, 'segment'),
     plural(reel.records, 'record'),
-    plural(reel.sessions.length, 'session'),
+    ...(reel.by === 'vault' ? [] : [plural(reel.sessions.length, 'session')]),
     bytesText(reel.bytes),
+    printable(ownerText(reel)),
   ].join(', ');
   const head = `${verdictColour(reel.verdict, reel.verdict.padEnd(8), paint)}  reel ${reel.reel}  ${paint.dim(counts)}\n`;
   return head + reel.findings.map((finding) => findingText(finding, columns, paint)).join('');

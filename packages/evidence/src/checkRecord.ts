@@ -39,6 +39,16 @@ const ofSession: Readonly<Record<Kind, 'always' | 'never' | 'maybe'>> = {
   notification: 'always',
   notices: 'always',
   gap: 'maybe',
+  vault_opened: 'never',
+  access: 'never',
+  hold: 'never',
+  held: 'never',
+  release: 'never',
+  probe: 'never',
+  enrolment: 'never',
+  quarantine: 'never',
+  skew: 'never',
+  alert: 'never',
 };
 
 let predicate: Predicate | undefined;

@@ -7,6 +7,7 @@ import {
   exampleSigner,
 } from './exampleReel.ts';
 import type { DraftRecord } from './record.ts';
+import { sealDigest } from './seal.ts';
 import { encodeObject } from './segmentObject.ts';
 import { newSigner, recoverySigner } from './signer.ts';
 import type { ReelVerdict } from './verdict.ts';
@@ -15,7 +16,7 @@ const reel = '0102030405060708090a0b0c0d0e0f10';
 const recorder = '00112233445566aa';
 const a = `${reel.slice(0, 16)}-1`;
 const b = `${reel.slice(0, 16)}-2`;
-const { reelOpened, opened, statement, closed, reelClosed, gap } = exampleRecords;
+const { reelOpened, opened, statement, closed, reelClosed, gap, vaultOpened, alert } = exampleRecords;
 const keyOf = (segment: number) => `reel/${recorder}/${reel}/0000000${segment}.jsonl.zst`;
 
 const made = (...segments: DraftRecord[][]) => exampleReel({ reel, recorder, segments });
@@ -43,6 +44,11 @@ describe('checkReel', () => {
     expect(verdict).toEqual({
       reel,
       recorder,
+      by: 'recorder',
+      closed: true,
+      key: exampleSigner('example key', 1).publicKey,
+      recoveryKey: recoverySigner(reel).publicKey,
+      tail: { segment: 3, seal: sealDigest(segments[2]!.lines.at(-1)!) },
       verdict: 'complete',
       findings: [],
       segments: 3,
@@ -71,6 +77,7 @@ describe('checkReel', () => {
         },
       ],
       notProven: [expect.stringContaining('first key'), expect.stringContaining('whole reel was deleted')],
+      vault: null,
     });
     expect(lines[0]).toBe(`${keyOf(1)}#2 reel_opened`);
     expect(lines).toHaveLength(8);
@@ -104,6 +111,35 @@ describe('checkReel', () => {
       name: 'a gap of the reel',
       segments: [[reelOpened(recorder), gap('journal_full'), reelClosed(0, 0)]],
       expected: { verdict: 'gap', findings: [`gap ${keyOf(1)}#3 journal_full`], sessions: [] },
+    },
+    {
+      name: "a vault's reel",
+      segments: [[vaultOpened(recorder), alert('worm')], [reelClosed(0, 0)]],
+      expected: { verdict: 'complete', findings: [], sessions: [] },
+    },
+    {
+      name: "a vault's reel that begins twice",
+      segments: [[vaultOpened(recorder), vaultOpened(recorder), reelClosed(0, 0)]],
+      expected: { verdict: 'forged', findings: [`forged ${keyOf(1)}#3 reel_opened`], sessions: [] },
+    },
+    {
+      name: "a vault's reel of another id",
+      segments: [[vaultOpened('ffffffffffffffff'), reelClosed(0, 0)]],
+      expected: { verdict: 'forged', findings: [`forged ${keyOf(1)}#2 recorder_mismatch`], sessions: [] },
+    },
+    {
+      name: "a recorder's line in a vault's reel",
+      segments: [[vaultOpened(recorder), opened(a), closed(a, 2, 0), reelClosed(0, 0)]],
+      expected: {
+        verdict: 'forged',
+        findings: [`forged ${keyOf(1)}#3 kind_misplaced`, `forged ${keyOf(1)}#4 kind_misplaced`],
+        sessions: [`${a} complete`],
+      },
+    },
+    {
+      name: "a vault's line in a recorder's reel",
+      segments: [[reelOpened(recorder), alert('worm'), reelClosed(0, 0)]],
+      expected: { verdict: 'forged', findings: [`forged ${keyOf(1)}#3 kind_misplaced`], sessions: [] },
     },
     {
       name: 'a session without its end in a reel that ended',

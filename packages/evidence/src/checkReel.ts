@@ -12,6 +12,7 @@ import { parseSegmentKey, type SegmentName, segmentKey } from './segmentKey.ts';
 import type { HeaderLine, SealLine } from './segmentLines.ts';
 import { decodeObject } from './segmentObject.ts';
 import { type ReelEnd, SessionLedger } from './sessionLedger.ts';
+import { VaultLedger } from './vaultLedger.ts';
 import { type ReelVerdict, worse } from './verdict.ts';
 
 export interface StoredSegment {
@@ -74,8 +75,11 @@ class ReelCheck {
   readonly #options: CheckReelOptions;
   readonly #findings = new Findings();
   readonly #sessions = new SessionLedger(this.#findings);
+  readonly #vault = new VaultLedger(this.#findings);
   #name: SegmentName | undefined;
   #lastKey = '';
+  #firstSigner = '';
+  #tail: ReelVerdict['tail'] = null;
   /** null after a segment that could not be checked: what follows cannot be tied to it. */
   #chain: Chain | null = chainStart;
   #expected = 1;
@@ -197,6 +201,8 @@ class ReelCheck {
       }
     }
     this.#chain = { digest: sealDigest, nextKey: seal.next_key, lastSeq: seal.last_seq };
+    if (seal.segment === 1) this.#firstSigner = header.key;
+    this.#tail = { segment: seal.segment, seal: sealDigest };
   }
 
   #checkKey(key: string, signedBy: string, recovered: boolean, chain: Chain): void {
@@ -248,10 +254,12 @@ class ReelCheck {
     if (this.#closedBy !== '') {
       this.#findings.add('forged', artefact, 'after_reel_closed', `the reel ended with ${this.#closedBy}`);
     }
-    if ((record.kind === 'reel_opened') !== (record.seq === 1)) {
+    const opens = record.kind === 'reel_opened' || record.kind === 'vault_opened';
+    if (opens !== (record.seq === 1)) {
       this.#findings.add('forged', artefact, 'reel_opened', 'a reel opens with its first line and no other');
     }
-    if (record.kind === 'reel_opened' && record.recorder !== recorder) {
+    this.#vault.record(record, artefact);
+    if (opens && record.recorder !== recorder) {
       this.#findings.add('forged', artefact, 'recorder_mismatch', `opened by recorder ${record.recorder}`);
     }
     if (record.kind === 'reel_closed') this.#closedBy = artefact;
@@ -274,6 +282,11 @@ class ReelCheck {
     return {
       reel: this.#name?.reel ?? '',
       recorder: this.#name?.recorder ?? '',
+      by: this.#vault.by,
+      closed,
+      key: this.#firstSigner,
+      recoveryKey: this.#recoveryKey,
+      tail: this.#tail,
       verdict: sessions.reduce((worst, session) => worse(worst, session.verdict), this.#findings.worst),
       findings: this.#findings.list(this.#lastKey),
       segments: this.#segments,
@@ -286,6 +299,7 @@ class ReelCheck {
         lastKey: this.#lastKey,
         trusted: this.#options.trustedKeys !== undefined,
       }),
+      vault: this.#vault.words(),
     };
   }
 }

@@ -1,3 +1,4 @@
+export { type JudgedReel, judgeTogether } from './archiveVerdict.ts';
 export type { ParsedRecord } from './checkRecord.ts';
 export { type CheckedLine, type CheckReelOptions, checkReel, type StoredSegment } from './checkReel.ts';
 export {
@@ -19,7 +20,7 @@ export {
   exampleReel,
   exampleSigner,
 } from './exampleReel.ts';
-export { Digest, FORMAT_VERSION, LINE_BYTES_MAX, ReelId } from './fields.ts';
+export { Digest, FORMAT_VERSION, LINE_BYTES_MAX, ReelId, SessionId } from './fields.ts';
 export { elapsedNs, type Instant, monoText, wallText } from './instant.ts';
 export { lineBytesBound, type SealedFields, writeLine } from './line.ts';
 export {
@@ -39,11 +40,12 @@ export {
   ReelOpened,
   Running,
   type Sealed,
-  SessionId,
   Statement,
   Stretch,
   Transaction,
   TxStatus,
+  type VaultDraft,
+  type VaultKind,
 } from './record.ts';
 export {
   Cut,
@@ -79,6 +81,15 @@ export { parseSegmentKey, type SegmentName, segmentKey } from './segmentKey.ts';
 export { HeaderLine, SealLine } from './segmentLines.ts';
 export { decodeObject, encodeObject, encodeText, joinLines, SEGMENT_BYTES_MAX } from './segmentObject.ts';
 export { keyId, newSigner, recoverySigner, type Signer, verifySignature } from './signer.ts';
+export type { EnrolledReel, PreviousReel, VaultWords } from './vaultLedger.ts';
+export {
+  AlertReason,
+  HELD_SESSIONS_MAX,
+  HoldScope,
+  Lock,
+  type VaultRecord,
+  vaultKinds,
+} from './vaultRecord.ts';
 export {
   type Finding,
   type ReelVerdict,

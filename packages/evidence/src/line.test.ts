@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { anyDraft, anyText, kinds } from './arbitraries.testing.ts';
 import { LINE_BYTES_MAX } from './fields.ts';
 import { lineBytesBound, writeLine } from './line.ts';
-import { type DraftOf, type DraftRecord, RecordLine } from './record.ts';
+import { type DraftOf, type DraftRecord, RecordLine, type RecordOf } from './record.ts';
 
 const sealed = { reel: '0123456789abcdef0123456789abcdef', seq: 7, salt: '00112233445566ff' };
 
@@ -154,6 +154,21 @@ describe('writeLine of what does not fit', () => {
     });
   });
 
+  it('counts the held objects that have no room', () => {
+    const object = { key: 'k'.repeat(90), version: 'v'.repeat(1024), sessions: [] };
+    const line = parsed({
+      at: '1',
+      mono: '1',
+      kind: 'held',
+      hold: 'a',
+      objects: Array.from({ length: 3000 }, () => object),
+      objects_more: 7,
+    });
+    const { objects, objects_more: more = 0 } = line as RecordOf<'held'>;
+    expect([objects.length > 100, objects.length + more]).toEqual([true, 3007]);
+    expect(objects[0]).toEqual(object);
+  });
+
   it.each<{ name: string; draft: DraftRecord }>([
     { name: 'control characters only', draft: { ...statement, sql: '\u0000'.repeat(400_000) } },
     {
@@ -244,6 +259,65 @@ describe('writeLine of what does not fit', () => {
         cancels: 'unknown',
         clamped: true,
         ready: true,
+      },
+    },
+    {
+      name: 'a hold',
+      draft: {
+        at: '1',
+        mono: '1',
+        kind: 'hold',
+        hold: long,
+        case: long,
+        reason: long,
+        who: long,
+        scope: {
+          sessions: Array.from({ length: 60_000 }, (_, i) => `0123456789abcdef-${i + 1}`),
+          user: long,
+          database: long,
+          search: long,
+        },
+      },
+    },
+    {
+      name: 'held objects',
+      draft: {
+        at: '1',
+        mono: '1',
+        kind: 'held',
+        hold: 'a',
+        objects: Array.from({ length: 3000 }, () => ({
+          key: 'k'.repeat(90),
+          version: long.slice(0, 1024),
+          sessions: [],
+        })),
+      },
+    },
+    {
+      name: 'a release',
+      draft: {
+        at: '1',
+        mono: '1',
+        kind: 'release',
+        hold: long,
+        reason: long,
+        who: long,
+        second: { who: long, key: '0'.repeat(64), sig: '0'.repeat(128) },
+      },
+    },
+    {
+      name: 'a probe',
+      draft: {
+        at: '1',
+        mono: '1',
+        kind: 'probe',
+        at_start: true,
+        lock: 'strict',
+        results: Array.from({ length: 8000 }, () => ({
+          test: 'delete',
+          outcome: 'unknown' as const,
+          detail: long.slice(0, 300),
+        })),
       },
     },
   ])('writes a line whatever is too long: $name', ({ draft }) => {

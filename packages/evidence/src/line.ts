@@ -7,10 +7,13 @@ import { putAscii, putBlock, putCount } from './asciiBytes.ts';
 import { FORMAT_VERSION, LINE_BYTES_MAX } from './fields.ts';
 import { errorJson, optionalText, textJson } from './jsonText.ts';
 import { fitDraft } from './lineLimit.ts';
-import type { DraftOf, DraftRecord } from './record.ts';
+import type { DraftOf, DraftRecord, VaultDraft } from './record.ts';
 import type { Notice, Replication, ServerError, TlsFacts } from './recordParts.ts';
 import { putStatement } from './statementLine.ts';
 import { noticesJson, runningFields } from './statementText.ts';
+import { isVaultDraft, vaultFields } from './vaultLine.ts';
+
+type RecorderDraft = Exclude<DraftRecord, VaultDraft>;
 
 /** What the sealer adds to a draft. */
 export interface SealedFields {
@@ -66,6 +69,8 @@ export function lineBytesBound(draft: DraftRecord): number {
 }
 
 function bytesBound(draft: DraftRecord): number {
+  // Escapes are counted already; a unit is then at most three bytes.
+  if (isVaultDraft(draft)) return fixedBytesMax + vaultFields(draft).length * 3;
   return fixedBytesMax + unitsOf(draft) * bytesPerUnitMax + listBytesMax(draft);
 }
 
@@ -81,16 +86,14 @@ function lineInto(draft: DraftRecord, sealed: SealedFields, out: Buffer, at: num
   pos = putAscii(out, putBlock(out, pos, monoPart), draft.mono);
   pos = putBlock(out, pos, kindPart);
   if (draft.kind === 'statement') return putStatement(out, pos, draft);
-  const text =
-    draft.kind === 'running'
-      ? runningFields(`running","session":"${draft.session}","n":${draft.n}`, draft)
-      : rareFields(draft);
-  return pos + out.write(text, pos, 'utf8');
+  return pos + out.write(isVaultDraft(draft) ? vaultFields(draft) : rareFields(draft), pos, 'utf8');
 }
 
 /** From the kind's name to the end of the line. */
-function rareFields(d: Exclude<DraftRecord, { kind: 'statement' | 'running' }>): string {
+function rareFields(d: Exclude<RecorderDraft, { kind: 'statement' }>): string {
   switch (d.kind) {
+    case 'running':
+      return runningFields(`running","session":"${d.session}","n":${d.n}`, d);
     case 'transaction':
       return transactionFields(d);
     case 'opened':
@@ -216,7 +219,7 @@ function optionalError(error: ServerError | undefined): string {
 }
 
 /** UTF-16 units of all texts of a draft that have no fixed bound. */
-function unitsOf(d: DraftRecord): number {
+function unitsOf(d: RecorderDraft): number {
   switch (d.kind) {
     case 'statement':
       return (
@@ -266,7 +269,7 @@ function unitsOf(d: DraftRecord): number {
   }
 }
 
-function listBytesMax(d: DraftRecord): number {
+function listBytesMax(d: RecorderDraft): number {
   if (d.kind === 'heartbeat') return d.open.length * perOpenSessionBytesMax;
   if (d.kind === 'transaction') return d.ranges.length * perRangeBytesMax;
   if (d.kind === 'notices') return noticesBytesMax(d.notices);

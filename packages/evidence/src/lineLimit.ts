@@ -5,11 +5,15 @@
 import { hash } from 'node:crypto';
 import type { DraftOf, DraftRecord } from './record.ts';
 import type { Parameter, Runs, ServerError, TlsFacts } from './recordParts.ts';
+import { HELD_SESSIONS_MAX } from './vaultRecord.ts';
 
 /** Bytes left of each text, tried in this order: first of `sql` alone, then of every text. */
 const levels = [65_536, 4_096, 256] as const;
 /** What a list that itself fills a line is cut to. */
 const listItemsMax = 4_096;
+const probeResultsMax = 256;
+/** UTF-16 units, at most three bytes each, of all objects of a `held` record. */
+const heldUnitsMax = 262_144;
 /** Entry of `redacted` when parameters were left out because the line had no room for them. */
 export const lineLimitRule = 'line_limit';
 
@@ -70,6 +74,12 @@ function cutTexts(draft: DraftRecord, level: number): DraftRecord {
       };
     case 'notices':
       return { ...draft, notices: draft.notices.map((notice) => cutTop(notice, level)) };
+    case 'hold':
+      return { ...cutTop(draft, level), scope: cutTop(draft.scope, level) };
+    case 'probe':
+      return { ...cutTop(draft, level), results: draft.results.map((result) => cutTop(result, level)) };
+    case 'release':
+      return { ...cutTop(draft, level), ...(draft.second && { second: cutTop(draft.second, level) }) };
     default:
       return cutTop(draft, level);
   }
@@ -131,9 +141,30 @@ function dropLists(draft: DraftRecord): DraftRecord {
           ],
         ],
       };
+    case 'held':
+      return cutHeld(draft);
+    case 'hold': {
+      const { sessions } = draft.scope;
+      if (sessions === undefined) return draft;
+      return { ...draft, scope: { ...draft.scope, sessions: sessions.slice(0, HELD_SESSIONS_MAX) } };
+    }
+    case 'probe':
+      return { ...draft, results: draft.results.slice(0, probeResultsMax) };
     default:
       return draft;
   }
+}
+
+/** As many objects as have room for sure; the rest are counted. */
+function cutHeld(draft: DraftOf<'held'>): DraftOf<'held'> {
+  let units = 0;
+  const until = draft.objects.findIndex((object) => {
+    units += JSON.stringify(object).length;
+    return units > heldUnitsMax;
+  });
+  if (until === -1) return draft;
+  const more = draft.objects.length - until + (draft.objects_more ?? 0);
+  return { ...draft, objects: draft.objects.slice(0, until), objects_more: more };
 }
 
 function namedRules(redacted: readonly string[] | undefined): string[] {

@@ -1,5 +1,6 @@
 /**
- * The record schema: the one source of the TypeScript types, the JSON Schema and docs/formats/record.md.
+ * The record schema: the one source of the TypeScript types, the JSON Schema and docs/formats/record.md. Records of a
+ * vault's own reel are vaultRecord.ts's.
  *
  * A record is one line of UTF-8 JSON; fields stand in the order written here. Rules of the format:
  * - the JSON type of a field never depends on its value;
@@ -9,7 +10,7 @@
  * - an optional field that is absent was not observed; `null` is used only where the schema says so.
  */
 import { z } from 'zod';
-import { count, Digest, FORMAT_VERSION, hex, nanoseconds, ReelId } from './fields.ts';
+import { count, Digest, hex, lineHead, nanoseconds, SessionId } from './fields.ts';
 import {
   Cut,
   Notice,
@@ -21,22 +22,7 @@ import {
   TlsFacts,
   Unsure,
 } from './recordParts.ts';
-
-export const SessionId = z
-  .string()
-  .regex(/^[0-9a-f]{16}-[1-9]\d{0,15}$/)
-  .describe('`<first 16 hex digits of the reel>-<number of the session in the reel>`.');
-
-const lineHead = {
-  v: z.literal(FORMAT_VERSION).describe('Version of the format.'),
-  reel: ReelId,
-  seq: z.int().positive().describe('1, 2, 3 ... over the whole reel.'),
-  salt: hex(8).describe(
-    "8 random bytes, so that a line's hash tells nothing to someone who guesses its content.",
-  ),
-  at: nanoseconds.describe('Wall clock when the record was made, ns since 1970 UTC.'),
-  mono: nanoseconds.describe('Monotonic clock of the same moment, ns since the reel started.'),
-};
+import { type VaultRecord, vaultRecords } from './vaultRecord.ts';
 
 const sessionHead = {
   session: SessionId,
@@ -367,6 +353,7 @@ export const RecordLine = z.discriminatedUnion('kind', [
   Notification,
   Notices,
   Gap,
+  ...vaultRecords,
 ]);
 
 export type RecordLine = z.infer<typeof RecordLine>;
@@ -381,3 +368,6 @@ type WithoutSealed<R> = R extends unknown ? Omit<R, Sealed> : never;
 /** A record as the decoder yields it, before it has a number. */
 export type DraftRecord = WithoutSealed<RecordLine>;
 export type DraftOf<K extends Kind> = Omit<RecordOf<K>, Sealed>;
+export type VaultKind = VaultRecord['kind'];
+/** What a vault writes into its own reel, before it has a number. */
+export type VaultDraft = Extract<DraftRecord, { kind: VaultKind }>;

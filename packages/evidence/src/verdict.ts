@@ -1,5 +1,6 @@
 /** What verification says: the words and shapes of verdicts. Decides nothing. */
 import type { GapReason } from './record.ts';
+import type { VaultWords } from './vaultLedger.ts';
 
 /** Worst first: a reel or session has the worst verdict any finding about it has. */
 export const verdicts = ['forged', 'crashed', 'gap', 'open', 'complete'] as const;
@@ -30,6 +31,16 @@ export interface SessionVerdict {
 export interface ReelVerdict {
   readonly reel: string;
   readonly recorder: string;
+  /** Who wrote it; a reel of which no line could be read counts as a recorder's. */
+  readonly by: 'recorder' | 'vault';
+  /** It has its end, `reel_closed`. */
+  readonly closed: boolean;
+  /** Public key of segment 1; '' when it could not be read. */
+  readonly key: string;
+  /** Of the first header that could be read; '' when none could. */
+  readonly recoveryKey: string;
+  /** The last segment that could be read, and SHA-256 of its seal line; null when none could. */
+  readonly tail: { readonly segment: number; readonly seal: string } | null;
   readonly verdict: Verdict;
   readonly findings: readonly Finding[];
   readonly segments: number;
@@ -39,6 +50,8 @@ export interface ReelVerdict {
   readonly sessions: readonly SessionVerdict[];
   /** Sentences: what these bytes alone cannot prove. */
   readonly notProven: readonly string[];
+  /** Of a vault's reel: what it says about others; null for a recorder's. */
+  readonly vault: VaultWords | null;
 }
 
 /** The worse of two. */

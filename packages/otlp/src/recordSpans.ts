@@ -76,7 +76,12 @@ export function putRecord(
     case 'heartbeat':
       putInt(out, names.statements, draft.statements);
       break;
-    case 'reel_opened':
+    case 'alert':
+      putString(out, names.reason, draft.reason);
+      putString(out, names.detail, draft.detail, max);
+      break;
+    default:
+      // Nothing beyond what every record's span says.
       break;
   }
 }

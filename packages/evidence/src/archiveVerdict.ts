@@ -1,0 +1,99 @@
+/**
+ * Judges reels by what other reels of the same archive say about them: a vault's reel that the next one found
+ * without an end, and who vouched for a recorder's keys. Looks at verdicts only, never at lines.
+ */
+import { segmentKey } from './segmentKey.ts';
+import type { EnrolledReel, PreviousReel, VaultWords } from './vaultLedger.ts';
+import { type Finding, type ReelVerdict, worse } from './verdict.ts';
+
+export interface JudgedReel extends ReelVerdict {
+  /** What the vault's reels say of its keys; null where they say nothing, and of a vault's reel. */
+  readonly enrolled: Pick<EnrolledReel, 'method' | 'name' | 'artefact'> | null;
+}
+
+/**
+ * The same reels in the same order. Give all reels of the archive: one whose vault's reel is left out counts
+ * as not enrolled, one whose successor is left out as open.
+ */
+export function judgeTogether(reels: readonly ReelVerdict[]): JudgedReel[] {
+  const judged = new Map<string, JudgedReel>();
+  for (const reel of reels) judged.set(reel.reel, { ...reel, enrolled: null });
+  for (const { recorder, reel, vault } of reels) {
+    if (vault === null) continue;
+    if (vault.previous !== null) succeed(judged, { recorder, reel, vault, previous: vault.previous });
+    for (const enrolment of vault.enrolments) enrol(judged, enrolment);
+  }
+  return reels.map(({ reel }) => judged.get(reel)!);
+}
+
+interface Succession {
+  readonly recorder: string;
+  readonly reel: string;
+  readonly vault: VaultWords;
+  readonly previous: PreviousReel;
+}
+
+/** The later reel swears how far the earlier one reached: what is missing of it, or more, is forged. */
+function succeed(reels: Map<string, JudgedReel>, { recorder, reel, vault, previous }: Succession): void {
+  const before = reels.get(previous.reel);
+  const keyOf = (segment: number) => segmentKey(before?.recorder ?? recorder, previous.reel, segment);
+  const forged = (about: string, artefact: string, reason: string, detail: string) =>
+    add(reels, about, { verdict: 'forged', artefact, reason, detail });
+  const said = `${vault.artefact} says that it ended with segment ${previous.segment}`;
+  if (before === undefined) {
+    forged(reel, keyOf(1), 'reel_missing', `the vault's reel before this one is not here; ${said}`);
+  } else if (before.closed) {
+    forged(previous.reel, keyOf(previous.segment), 'closed_afterwards', `the reel has an end; ${said}`);
+  } else if (before.tail === null || before.tail.segment < previous.segment) {
+    forged(previous.reel, keyOf(previous.segment), 'segment_missing', said);
+  } else if (before.tail.segment > previous.segment) {
+    forged(previous.reel, keyOf(previous.segment + 1), 'continued_afterwards', said);
+  } else if (before.tail.seal !== previous.seal) {
+    forged(previous.reel, keyOf(previous.segment), 'seal_mismatch', `another seal than the next reel names`);
+  } else {
+    crashed(reels, before, keyOf(previous.segment), vault);
+  }
+}
+
+/** Nothing of it is lost: a vault's records are stored before what they tell of is done. */
+function crashed(reels: Map<string, JudgedReel>, before: JudgedReel, key: string, vault: VaultWords): void {
+  const detail = `the vault did not end in order; ${vault.artefact} names this as its last segment`;
+  reels.set(before.reel, {
+    ...before,
+    verdict: worse(before.verdict, 'crashed'),
+    findings: [
+      ...before.findings.filter(({ reason }) => reason !== 'not_closed'),
+      { verdict: 'crashed', artefact: key, reason: 'vault_crashed', detail },
+    ],
+    notProven: before.notProven.filter((sentence) => !sentence.startsWith('That nothing followed')),
+  });
+}
+
+function enrol(reels: Map<string, JudgedReel>, enrolment: EnrolledReel): void {
+  const reel = reels.get(enrolment.reel);
+  // The first segment may never have come: enrolment is recorded before it is stored.
+  if (reel === undefined || reel.by === 'vault') return;
+  const { method, name, artefact } = enrolment;
+  reels.set(reel.reel, { ...reel, enrolled: { method, name, artefact } });
+  const isSame =
+    reel.recorder === enrolment.recorder &&
+    (reel.key === '' || reel.key === enrolment.key) &&
+    (reel.recoveryKey === '' || reel.recoveryKey === enrolment.recoveryKey);
+  if (isSame) return;
+  const detail = `${artefact} vouches for other keys than the reel begins with`;
+  add(reels, reel.reel, {
+    verdict: 'forged',
+    artefact: segmentKey(reel.recorder, reel.reel, 1),
+    reason: 'enrolment_mismatch',
+    detail,
+  });
+}
+
+function add(reels: Map<string, JudgedReel>, about: string, finding: Finding): void {
+  const reel = reels.get(about)!;
+  reels.set(about, {
+    ...reel,
+    verdict: worse(reel.verdict, finding.verdict),
+    findings: [...reel.findings, finding],
+  });
+}

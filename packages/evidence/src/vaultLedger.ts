@@ -1,0 +1,88 @@
+/**
+ * Gathers from a reel whose it is, and of a vault's what it says about other reels. Knows nothing of
+ * segments; whether those other reels are as said is archiveVerdict.ts's.
+ */
+import type { ParsedRecord } from './checkRecord.ts';
+import type { Findings } from './findings.ts';
+import { vaultKinds } from './vaultRecord.ts';
+
+/** The vault's reel before, which it found without an end. */
+export interface PreviousReel {
+  readonly reel: string;
+  readonly segment: number;
+  readonly seal: string;
+}
+
+/** Who vouched for the keys of a reel. */
+export interface EnrolledReel {
+  readonly reel: string;
+  readonly recorder: string;
+  readonly key: string;
+  readonly recoveryKey: string;
+  readonly method: 'secret' | 'mtls' | 'none';
+  readonly name: string;
+  /** The record's line: `key#line`. */
+  readonly artefact: string;
+}
+
+/** What a vault's reel says of others. */
+export interface VaultWords {
+  /** `key#line` of `vault_opened`. */
+  readonly artefact: string;
+  readonly name: string;
+  readonly previous: PreviousReel | null;
+  readonly enrolments: readonly EnrolledReel[];
+}
+
+/** Kinds that stand in a reel whoever writes it. */
+const ofBoth: ReadonlySet<string> = new Set(['reel_closed']);
+
+export class VaultLedger {
+  readonly #findings: Findings;
+  readonly #enrolments: EnrolledReel[] = [];
+  /** null: no line was seen. */
+  #by: 'recorder' | 'vault' | null = null;
+  #opened = { artefact: '', name: '', previous: null as PreviousReel | null };
+
+  constructor(findings: Findings) {
+    this.#findings = findings;
+  }
+
+  /** The first line that is read says whose reel it is; a line that the other side writes is out of place. */
+  record(record: ParsedRecord, artefact: string): void {
+    const by = vaultKinds.has(record.kind) ? 'vault' : 'recorder';
+    if (!ofBoth.has(record.kind)) {
+      this.#by ??= by;
+      if (by !== this.#by) {
+        const detail = `a ${record.kind} line in the reel of a ${this.#by}`;
+        this.#findings.add('forged', artefact, 'kind_misplaced', detail);
+      }
+    }
+    if (record.kind === 'vault_opened') {
+      const previous = (record.previous as PreviousReel | undefined) ?? null;
+      this.#opened = { artefact, name: String(record.name), previous };
+    }
+    if (record.kind === 'enrolment') this.#enrolments.push(enrolled(record, artefact));
+  }
+
+  get by(): 'recorder' | 'vault' {
+    return this.#by ?? 'recorder';
+  }
+
+  /** null for a recorder's reel. */
+  words(): VaultWords | null {
+    return this.#by === 'vault' ? { ...this.#opened, enrolments: this.#enrolments } : null;
+  }
+}
+
+function enrolled(record: ParsedRecord, artefact: string): EnrolledReel {
+  return {
+    reel: String(record.of_reel),
+    recorder: String(record.of_recorder),
+    key: String(record.key),
+    recoveryKey: String(record.recovery_key),
+    method: record.method as EnrolledReel['method'],
+    name: String(record.name),
+    artefact,
+  };
+}

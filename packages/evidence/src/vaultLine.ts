@@ -1,0 +1,64 @@
+/**
+ * The fields of a vault's records as text, in schema order whatever the order of the draft's. These are rare
+ * beside statements: JSON.stringify writes them. Knows neither line heads nor limits.
+ */
+import type { DraftOf, VaultDraft, VaultKind } from './record.ts';
+import { vaultKinds } from './vaultRecord.ts';
+
+type Writers = { readonly [K in VaultKind]: (d: DraftOf<K>) => object };
+
+const writers: Writers = {
+  vault_opened: ({ recorder, name, version, store, lock, log, config, previous }) => ({
+    recorder,
+    name,
+    version,
+    store,
+    lock,
+    log,
+    config,
+    previous: previous && { reel: previous.reel, segment: previous.segment, seal: previous.seal },
+  }),
+  access: ({ who, method, action, what, why, grant }) => ({ who, method, action, what, why, grant }),
+  hold: ({ hold, case: name, reason, who, scope }) => {
+    const { sessions, user, database, since, until, search } = scope;
+    return { hold, case: name, reason, who, scope: { sessions, user, database, since, until, search } };
+  },
+  held: ({ hold, objects, objects_more }) => ({
+    hold,
+    objects: objects.map(({ key, version, sessions }) => ({ key, version, sessions })),
+    objects_more,
+  }),
+  release: ({ hold, reason, who, second }) => ({
+    hold,
+    reason,
+    who,
+    second: second && { who: second.who, key: second.key, sig: second.sig },
+  }),
+  probe: ({ at_start, lock, results }) => ({
+    at_start,
+    lock,
+    results: results.map(({ test, outcome, detail }) => ({ test, outcome, detail })),
+  }),
+  enrolment: ({ of_reel, of_recorder, key, recovery_key, method, name }) => ({
+    of_reel,
+    of_recorder,
+    key,
+    recovery_key,
+    method,
+    name,
+  }),
+  quarantine: ({ of_reel, segment, object, detail }) => ({ of_reel, segment, object, detail }),
+  skew: ({ of_reel, of_recorder, skew_ms, bound_ms }) => ({ of_reel, of_recorder, skew_ms, bound_ms }),
+  alert: ({ state, reason, of_reel, detail }) => ({ state, reason, of_reel, detail }),
+};
+
+/** Whether a record is one of a vault's own reel. */
+export function isVaultDraft(draft: { readonly kind: string }): draft is VaultDraft {
+  return vaultKinds.has(draft.kind);
+}
+
+/** From the kind's name to the end of the line. */
+export function vaultFields(draft: VaultDraft): string {
+  const write = writers[draft.kind] as (d: VaultDraft) => object;
+  return `${draft.kind}",${JSON.stringify(write(draft)).slice(1)}`;
+}
