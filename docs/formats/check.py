@@ -37,7 +37,8 @@ SEAL = {
 }
 OF_SESSION = {"opened", "statement", "running", "transaction", "stretch", "closed"}
 OF_VAULT = {
-    "vault_opened", "access", "hold", "held", "release", "probe", "enrolment", "quarantine", "skew", "alert",
+    "vault_opened", "access", "hold", "held", "release", "freed", "retention", "probe", "enrolment", "quarantine",
+    "skew", "alert",
 }
 OF_REEL = {"reel_opened", "reel_closed", "heartbeat"} | OF_VAULT
 OPENS = {"reel_opened", "vault_opened"}

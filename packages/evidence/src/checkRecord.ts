@@ -44,6 +44,8 @@ const ofSession: Readonly<Record<Kind, 'always' | 'never' | 'maybe'>> = {
   hold: 'never',
   held: 'never',
   release: 'never',
+  freed: 'never',
+  retention: 'never',
   probe: 'never',
   enrolment: 'never',
   quarantine: 'never',

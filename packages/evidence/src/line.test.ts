@@ -302,7 +302,20 @@ describe('writeLine of what does not fit', () => {
         hold: long,
         reason: long,
         who: long,
+        asked: '1',
         second: { who: long, key: '0'.repeat(64), sig: '0'.repeat(128) },
+      },
+    },
+    {
+      name: 'a retention',
+      draft: {
+        at: '1',
+        mono: '1',
+        kind: 'retention',
+        who: long,
+        reason: long,
+        scope: { before: '1' },
+        until: '1',
       },
     },
     {

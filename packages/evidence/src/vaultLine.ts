@@ -19,21 +19,28 @@ const writers: Writers = {
     previous: previous && { reel: previous.reel, segment: previous.segment, seal: previous.seal },
   }),
   access: ({ who, method, action, what, why, grant }) => ({ who, method, action, what, why, grant }),
-  hold: ({ hold, case: name, reason, who, scope }) => {
+  hold: ({ hold, case: name, reason, who, scope, dual_control }) => {
     const { sessions, user, database, since, until, search } = scope;
-    return { hold, case: name, reason, who, scope: { sessions, user, database, since, until, search } };
+    const conditions = { sessions, user, database, since, until, search };
+    return { hold, case: name, reason, who, scope: conditions, dual_control };
   },
   held: ({ hold, objects, objects_more }) => ({
     hold,
     objects: objects.map(({ key, version, sessions }) => ({ key, version, sessions })),
     objects_more,
   }),
-  release: ({ hold, reason, who, second }) => ({
+  release: ({ hold, reason, who, asked, second }) => ({
     hold,
     reason,
     who,
+    asked,
     second: second && { who: second.who, key: second.key, sig: second.sig },
   }),
+  freed: ({ hold, objects, kept }) => ({ hold, objects, kept }),
+  retention: ({ who, reason, scope, until }) => {
+    const { session, reel, before } = scope;
+    return { who, reason, scope: { session, reel, before }, until };
+  },
   probe: ({ at_start, lock, results }) => ({
     at_start,
     lock,

@@ -73,6 +73,10 @@ export const Hold = z
     reason: z.string(),
     who,
     scope: HoldScope,
+    dual_control: z
+      .literal(true)
+      .optional()
+      .describe('Its release needs a second person, whatever the configuration says by then.'),
   })
   .describe('A legal hold was placed.');
 
@@ -103,16 +107,44 @@ export const Release = z
     hold: z.string().describe('Id of the hold.'),
     reason: z.string(),
     who,
+    asked: nanoseconds.describe('When it was asked for, wall ns: the time in the text that is signed.'),
     second: z
       .strictObject({
         who,
         key: hex(32).describe('Ed25519 public key.'),
-        sig: hex(64),
+        sig: hex(64).describe('Over the release text (docs/formats/hold.md).'),
       })
       .optional()
       .describe('The second person, where releases ask for one.'),
   })
-  .describe('A hold was released.');
+  .describe('A hold was released; its objects are let go from here on.');
+
+export const Freed = z
+  .strictObject({
+    ...lineHead,
+    kind: z.literal('freed'),
+    hold: z.string().describe('Id of the hold.'),
+    objects: count.describe('Objects it had frozen that were let go.'),
+    kept: count.describe('Objects that stay frozen, because another hold covers them.'),
+  })
+  .describe('Everything a released hold had frozen was let go: nothing is left to do.');
+
+export const Retention = z
+  .strictObject({
+    ...lineHead,
+    kind: z.literal('retention'),
+    who,
+    reason: z.string(),
+    scope: z
+      .strictObject({
+        session: SessionId.optional(),
+        reel: ReelId.optional(),
+        before: nanoseconds.optional().describe('Wall ns: objects sealed earlier.'),
+      })
+      .describe('Objects it is about: exactly one condition stands.'),
+    until: nanoseconds.describe('Wall ns: until when they are kept at least. Nothing is ever shortened.'),
+  })
+  .describe('Somebody asked to keep objects longer; the record is stored before the first is extended.');
 
 export const Probe = z
   .strictObject({
@@ -207,6 +239,8 @@ export const vaultRecords = [
   Hold,
   Held,
   Release,
+  Freed,
+  Retention,
   Probe,
   Enrolment,
   Quarantine,

@@ -1,6 +1,6 @@
-import type { ParsedRecord } from '@pgtape/evidence';
+import type { HoldScope, ParsedRecord } from '@pgtape/evidence';
 import { atSecond, lineOf, openedLine, statementLine } from './holdRecords.testing.ts';
-import { type HoldScope, ScopeMatcher, standingOf } from './holdScope.ts';
+import { ScopeMatcher, standingOf } from './holdScope.ts';
 import { type SessionFacts, SessionMemory } from './sessionFacts.ts';
 import { type TextSearch, textSearch } from './textSearch.ts';
 

@@ -5,22 +5,9 @@
  * Where something is not known, the hold covers it: what is frozen needlessly can be released, what is gone is
  * gone.
  */
-import type { ParsedRecord } from '@pgtape/evidence';
+import type { HoldScope, ParsedRecord } from '@pgtape/evidence';
 import { type SessionFacts, sessionsOf } from './sessionFacts.ts';
 import { type TextSearch, textsOf } from './textSearch.ts';
-
-/** What is held: all conditions that stand must fit. Times are wall ns. */
-export interface HoldScope {
-  readonly sessions?: readonly string[] | undefined;
-  readonly user?: string | undefined;
-  readonly database?: string | undefined;
-  /** Sessions still going on at or after. */
-  readonly since?: string | undefined;
-  /** Sessions started at or before. */
-  readonly until?: string | undefined;
-  /** Statements whose text holds this. */
-  readonly search?: string | undefined;
-}
 
 /** Whether a session is covered: known from its facts alone, or only from its lines. */
 export type Standing = 'covered' | 'free' | 'by_lines';
