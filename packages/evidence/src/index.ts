@@ -22,6 +22,18 @@ export {
 } from './exampleReel.ts';
 export { Digest, FORMAT_VERSION, LINE_BYTES_MAX, ReelId, SessionId } from './fields.ts';
 export { elapsedNs, type Instant, monoText, wallText } from './instant.ts';
+export {
+  LEAF_BYTES_MAX,
+  Leaf,
+  leafText,
+  objectDigest,
+  parseLeaf,
+  ReelStartLeaf,
+  reelStartLeaf,
+  SegmentLeaf,
+  type StoredAs,
+  segmentLeaf,
+} from './leaf.ts';
 export { lineBytesBound, type SealedFields, writeLine } from './line.ts';
 export {
   Closed,

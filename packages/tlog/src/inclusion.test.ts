@@ -68,6 +68,22 @@ describe('verifyInclusion', () => {
     );
   });
 
+  it('refuses every flipped bit of leaf, proof and root, around the widths of tiles', () => {
+    for (const [size, index] of [
+      [7, 6],
+      [256, 255],
+      [257, 256],
+      [300, 17],
+    ] as const) {
+      const { leaf, proof, root } = proven(size, index);
+      for (let bit = 0; bit < (proof.length + 2) * 256; bit += 1) {
+        const parts = [leaf, root, ...proof].map((part) => Uint8Array.from(part));
+        parts[bit >> 8]![(bit & 255) >> 3]! ^= 1 << (bit & 7);
+        expect(verifyInclusion(parts[0]!, index, size, parts.slice(2), parts[1]!)).toBe(false);
+      }
+    }
+  });
+
   it('never throws, whatever it is given', () => {
     const hash = fc.uint8Array({ maxLength: 33 });
     fc.assert(

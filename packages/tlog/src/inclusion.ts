@@ -1,5 +1,6 @@
 /** Inclusion proofs of RFC 6962 2.1.1. Knows hashes only; where they are stored is the caller's matter. */
 import { nodeHash } from './hash.ts';
+import { inclusionRanges, type LeafRange } from './ranges.ts';
 import { MerkleTree } from './tree.ts';
 
 /**
@@ -7,23 +8,7 @@ import { MerkleTree } from './tree.ts';
  * @throws RangeError when `index` is not a leaf
  */
 export function inclusionProof(leaves: readonly Uint8Array[], index: number): Uint8Array[] {
-  if (!Number.isInteger(index) || index < 0 || index >= leaves.length) {
-    throw new RangeError(`leaf ${index} of a tree of ${leaves.length}`);
-  }
-  const proof: Uint8Array[] = [];
-  let from = 0;
-  let to = leaves.length;
-  while (to - from > 1) {
-    const middle = from + splitPoint(to - from);
-    if (index < middle) {
-      proof.push(rootOf(leaves, middle, to));
-      to = middle;
-    } else {
-      proof.push(rootOf(leaves, from, middle));
-      from = middle;
-    }
-  }
-  return proof.reverse();
+  return inclusionRanges(index, leaves.length).map((range) => rangeRoot(leaves, range));
 }
 
 /**
@@ -60,14 +45,8 @@ export function verifyInclusion(
   return last === 0 && Buffer.compare(found, root) === 0;
 }
 
-/** Largest power of two below `size` (RFC 6962 2.1). */
-function splitPoint(size: number): number {
-  let split = 1;
-  while (split * 2 < size) split *= 2;
-  return split;
-}
-
-function rootOf(leaves: readonly Uint8Array[], from: number, to: number): Uint8Array {
+/** Root of the subtree over a range of leaf hashes. */
+export function rangeRoot(leaves: readonly Uint8Array[], { from, to }: LeafRange): Uint8Array {
   const tree = new MerkleTree();
   for (let i = from; i < to; i++) tree.pushHash(leaves[i]!);
   return tree.root();

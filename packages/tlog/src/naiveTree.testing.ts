@@ -22,3 +22,15 @@ export function naivePath(index: number, leaves: readonly Uint8Array[]): Uint8Ar
     ? [...naivePath(index, leaves.slice(0, k)), naiveRoot(leaves.slice(k))]
     : [...naivePath(index - k, leaves.slice(k)), naiveRoot(leaves.slice(0, k))];
 }
+
+/** PROOF(m, D[n]) of RFC 6962 2.1.2; 0 < m < n. */
+export function naiveConsistency(older: number, leaves: readonly Uint8Array[]): Uint8Array[] {
+  const subproof = (m: number, part: readonly Uint8Array[], whole: boolean): Uint8Array[] => {
+    if (m === part.length) return whole ? [] : [naiveRoot(part)];
+    const k = split(part.length);
+    return m <= k
+      ? [...subproof(m, part.slice(0, k), whole), naiveRoot(part.slice(k))]
+      : [...subproof(m - k, part.slice(k), false), naiveRoot(part.slice(0, k))];
+  };
+  return subproof(older, leaves, true);
+}
