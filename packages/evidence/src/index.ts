@@ -35,6 +35,7 @@ export {
   segmentLeaf,
 } from './leaf.ts';
 export { lineBytesBound, type SealedFields, writeLine } from './line.ts';
+export { logExample } from './logExample.ts';
 export {
   Closed,
   type DraftOf,

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { kinds } from './arbitraries.testing.ts';
 import { checkReel } from './checkReel.ts';
+import { logExample } from './logExample.ts';
 import { recordJsonSchema, recordReference } from './schemaDocs.ts';
 import { segmentExample, tinySegment } from './segmentExample.ts';
 
@@ -22,6 +23,11 @@ describe('docs/formats', () => {
   it(`segment.md ends with the worked bytes (${hint})`, () => {
     const [, worked] = formats('segment.md').split('checked by a test -->');
     expect(said(worked!)).toBe(said(segmentExample()));
+  });
+
+  it(`log.md ends with the worked bytes (${hint})`, () => {
+    const [, worked] = formats('log.md').split('checked by a test -->');
+    expect(said(worked!)).toBe(said(logExample()));
   });
 
   it('work on bytes that verify', async () => {
