@@ -3,6 +3,7 @@ export { type Disk, type DiskEntry, type DiskFile, type DiskStat, nodeDisk } fro
 export { fileStore } from './fileStore.ts';
 export { type Crash, type DiskFault, type DiskFaults, MemoryDisk, type Syscall } from './memoryDisk.ts';
 export { type MemoryFault, type MemoryFaults, memoryStore } from './memoryStore.ts';
+export { type OpenOptions, openStore } from './openStore.ts';
 export {
   assertKey,
   KEY_BYTES_MAX,
@@ -16,4 +17,5 @@ export {
   type StoredObject,
   type StoredVersion,
 } from './store.ts';
+export { parseStoreAddress, type S3Address, type StoreAddress } from './storeAddress.ts';
 export { errnoOf, StoreError, type StoreErrorCode } from './storeError.ts';

@@ -13,8 +13,15 @@
  * - `STORE_ACCESS`: the process's user may not do this here.
  * - `STORE_NO_LINKS`: the file system has no hard links, so objects cannot be created exclusively and whole.
  * - `STORE_OPEN_FILES`: the process or the machine is out of file descriptors.
+ * - `STORE_ADDRESS`: the text that names the store is not one, or the file it names cannot be read.
+ * - `STORE_BUCKET`: there is no such bucket there.
+ * - `STORE_CREDENTIALS`: the store does not know who asks, or there is nothing to show it.
+ * - `STORE_UNREACHABLE`: no answer from the store's server: network, name, time-out, certificate.
+ * - `STORE_UNAVAILABLE`: its server answered that it cannot now: throttling, overload, a defect of its own.
+ * - `STORE_LOCKED`: retention or a hold refuses it.
+ * - `STORE_DAMAGED`: the bytes are not those of the checksum that the store keeps with them.
  * - `STORE_UNSUPPORTED`: the store cannot do this; its `capabilities` say so.
- * - `STORE_IO`: anything else the operating system said.
+ * - `STORE_IO`: anything else the operating system or the store's server said.
  */
 export type StoreErrorCode =
   | 'STORE_KEY'
@@ -25,20 +32,36 @@ export type StoreErrorCode =
   | 'STORE_ACCESS'
   | 'STORE_NO_LINKS'
   | 'STORE_OPEN_FILES'
+  | 'STORE_ADDRESS'
+  | 'STORE_BUCKET'
+  | 'STORE_CREDENTIALS'
+  | 'STORE_UNREACHABLE'
+  | 'STORE_UNAVAILABLE'
+  | 'STORE_LOCKED'
+  | 'STORE_DAMAGED'
   | 'STORE_UNSUPPORTED'
   | 'STORE_IO';
 
 const advice: Readonly<Record<StoreErrorCode, string>> = {
   STORE_KEY: 'this is a defect of pgtape, please report it',
-  STORE_NOT_FOUND: 'check the key and the archive directory',
+  STORE_NOT_FOUND: 'check the key and the archive',
   STORE_CONFLICT: 'whoever administers the archive must find out what put it there',
-  STORE_FULL: "free space on the archive's volume or enlarge it",
+  STORE_FULL: "free space on the archive's volume or enlarge it, or its quota",
   STORE_READ_ONLY: "mount the archive's volume writable, and look into the kernel's log for why it is not",
-  STORE_ACCESS: "give the vault's user write access to the archive directory",
+  STORE_ACCESS:
+    "give the process's user access to the archive directory, or its role the rights of deploy/iam",
   STORE_NO_LINKS: 'put the archive on a file system with hard links (ext4, xfs, btrfs, zfs, nfs)',
   STORE_OPEN_FILES: 'raise the limit of open files (ulimit -n, LimitNOFILE)',
+  STORE_ADDRESS: 'name a directory, or s3://bucket/prefix?endpoint=...&region=...&pathStyle=1&caFile=...',
+  STORE_BUCKET:
+    "check the bucket's name, its region and the endpoint; whoever administers the store makes buckets",
+  STORE_CREDENTIALS: "check the credentials (environment, profile or role) and this machine's clock",
+  STORE_UNREACHABLE: "check the endpoint, the network and, for https, the certificate's authority (caFile)",
+  STORE_UNAVAILABLE: 'the same call may be made again; if it stays, whoever runs the store must look',
+  STORE_LOCKED: 'nobody must act: the store did what its lock is for',
+  STORE_DAMAGED: 'whoever administers the store must find out what changed it',
   STORE_UNSUPPORTED: 'keep the archive in a store that can: S3 with Object Lock',
-  STORE_IO: "check the archive's volume and the kernel's log",
+  STORE_IO: "check the archive's volume and the kernel's log, or the log of the store's server",
 };
 
 const codes: Readonly<Record<string, StoreErrorCode>> = {
