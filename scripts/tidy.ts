@@ -26,6 +26,7 @@ const arrows: Readonly<
   evidence: { code: ['tlog'], tests: [] },
   session: { code: ['wire', 'sql', 'evidence'], tests: ['testkit'] },
   otlp: { code: ['evidence'], tests: [] },
+  kube: { code: [], tests: [] },
   testkit: { code: ['wire'], tests: [] },
   vault: { code: ['tlog', 'evidence', 'otlp', 'store', 'process'], tests: ['testkit'] },
   recorder: {

@@ -1,0 +1,31 @@
+export { type BackoffLimits, backoffMs } from './backoff.ts';
+export {
+  type ConnectionLimits,
+  type KubeAccess,
+  KubeConnection,
+  type KubeCredentials,
+  type KubeRequest,
+  type KubeTransport,
+} from './connection.ts';
+export { EventRecorder, type EventRecorderOptions, type Told } from './eventRecorder.ts';
+export { type AccessSource, kubeConfigAccess } from './kubeConfigAccess.ts';
+export { KubeError, type KubeErrorCode } from './kubeError.ts';
+export { type KubeObject, keyOf, type ObjectMeta, splitKey } from './kubeObject.ts';
+export { type ElectionEvents, type ElectionOptions, LeaderElection } from './leaderElection.ts';
+export type { LeaseTiming } from './leasePlan.ts';
+export type { Change } from './objectStore.ts';
+export { type ApplyOptions, KubeObjects, type ListOptions, type WriteOptions } from './objects.ts';
+export { type Pacing, realPacing } from './pacing.ts';
+export { Reflector, type ReflectorEvents, type ReflectorLimits, type ReflectorOptions } from './reflector.ts';
+export {
+  apiVersionOf,
+  configMaps,
+  events,
+  type KubeResource,
+  leases,
+  namespaces,
+  pods,
+  type ResourcePlace,
+  resourcePath,
+} from './resource.ts';
+export { type WorkOutcome, WorkQueue, type WorkQueueOptions } from './workQueue.ts';
