@@ -1,7 +1,7 @@
 # pgtape: `make help` lists what there is.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help up demo build check test model fuzz e2e drivers fidelity soak bench golden lock clean
+.PHONY: help up demo build check test model fuzz e2e e2e-cluster drivers fidelity soak bench golden lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ fuzz: build ## five million inputs against the decoders (INPUTS=..., SEED=..., T
 
 e2e: build ## what needs Debian packages or Go-built servers: psql, pgbench, pgbouncer, Jaeger (cached outside the checkout)
 	@scripts/e2e
+
+e2e-cluster: build ## what needs a Kubernetes API server: built from Go modules into a cache outside the checkout (about ten minutes, once)
+	@scripts/e2e-cluster
 
 drivers: build ## every driver over every transport, directly and recorded; writes docs/drivers.md (ARGS="pgx chunks-3")
 	@scripts/drivers $(ARGS)

@@ -11,6 +11,7 @@ export default {
   testTimeout: 60_000,
   projects: [
     project('unit', ['<rootDir>/packages/*/dist/**/*.test.js']),
-    project('e2e', ['<rootDir>/e2e/dist/**/*.test.js']),
+    project('e2e', ['<rootDir>/e2e/dist/*.test.js', '<rootDir>/e2e/dist/!(cluster)/**/*.test.js']),
+    project('cluster', ['<rootDir>/e2e/dist/cluster/**/*.test.js']),
   ],
 };

@@ -8,7 +8,7 @@ export {
   type KubeTransport,
 } from './connection.ts';
 export { EventRecorder, type EventRecorderOptions, type Told } from './eventRecorder.ts';
-export { type AccessSource, kubeConfigAccess } from './kubeConfigAccess.ts';
+export { type AccessSource, accessOf, kubeConfigAccess } from './kubeConfigAccess.ts';
 export { KubeError, type KubeErrorCode } from './kubeError.ts';
 export { type KubeObject, keyOf, type ObjectMeta, splitKey } from './kubeObject.ts';
 export { type ElectionEvents, type ElectionOptions, LeaderElection } from './leaderElection.ts';
