@@ -13,6 +13,17 @@ export { cosignatureBytes, cosignatureTime, cosignedMessage, verifyCosignature }
 export { rawPublicKey, signEd25519, verifyEd25519 } from './ed25519.ts';
 export { emptyRoot, hashBytes, leafHash, nodeHash } from './hash.ts';
 export { inclusionProof, verifyInclusion } from './inclusion.ts';
+export { type LogHead, recoverLog } from './logRecovery.ts';
+export {
+  type Cosign,
+  checkpointPath,
+  type LogRetention,
+  type LogSigner,
+  type LogStorage,
+  parseCheckpointPath,
+  type UnwitnessedCheckpoint,
+} from './logStorage.ts';
+export { LogWriter, type LogWriterOptions, type Published, tileReader } from './logWriter.ts';
 export {
   formatNote,
   NOTE_BYTES_MAX,
