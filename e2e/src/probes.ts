@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { ReelVerdict } from '@pgtape/evidence';
+import { type ReelVerdict, type Verdict, worse } from '@pgtape/evidence';
 import pg from 'pg';
 import type { Stack } from './stack.ts';
 
@@ -13,8 +13,14 @@ const command = fileURLToPath(new URL('../../packages/cli/dist/main.js', import.
 
 export interface VerifyReport {
   readonly code: number | null;
+  /** Over everything. */
+  readonly whole: string;
+  /** The worst of the recorders' reels, `forged` where anything is. */
   readonly verdict: string;
+  /** The recorders' reels. */
   readonly reels: readonly ReelVerdict[];
+  /** The vaults' own. */
+  readonly vaults: readonly ReelVerdict[];
   readonly strangers: readonly string[];
 }
 
@@ -23,7 +29,11 @@ export function verify(archiveDir: string): VerifyReport {
   const args = [command, 'verify', '--archive', archiveDir, '-o', 'json', '--strict'];
   const run = spawnSync(process.execPath, args, { encoding: 'utf8', maxBuffer: 64 * mebibyte });
   if (!run.stdout.startsWith('{')) throw new Error(`verify said: ${run.stdout}${run.stderr}`);
-  return { code: run.status, ...(JSON.parse(run.stdout) as Omit<VerifyReport, 'code'>) };
+  const report = JSON.parse(run.stdout) as Omit<VerifyReport, 'code' | 'whole' | 'vaults'>;
+  const [reels, vaults] = ['recorder', 'vault'].map((by) => report.reels.filter((reel) => reel.by === by));
+  const worst = reels!.reduce<Verdict>((sum, reel) => worse(sum, reel.verdict), 'complete');
+  const verdict = report.verdict === 'forged' ? 'forged' : worst;
+  return { ...report, code: run.status, whole: report.verdict, verdict, reels: reels!, vaults: vaults! };
 }
 
 /** Resident set of a process in bytes; `peak`: the highest it ever was. */

@@ -68,7 +68,7 @@ export function archivedRecords(root: string): ArchivedRecord[] {
   const files = readdirSync(reelRoot, { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.jsonl.zst'))
     .sort();
-  return files.flatMap((file) => {
+  const records = files.flatMap((file) => {
     const text = Buffer.from(decodeObject(readFileSync(join(reelRoot, file)))).toString('utf8');
     return text
       .trimEnd()
@@ -76,6 +76,8 @@ export function archivedRecords(root: string): ArchivedRecord[] {
       .slice(1, -1)
       .map((line) => JSON.parse(line) as ArchivedRecord);
   });
+  const vaults = new Set(records.filter(({ kind }) => kind === 'vault_opened').map(({ reel }) => reel));
+  return records.filter(({ reel }) => !vaults.has(reel));
 }
 
 function section(options: StackOptions, name: 'listen' | 'upstream'): object {

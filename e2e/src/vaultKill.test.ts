@@ -38,12 +38,12 @@ describe('R3: the vault acknowledges only what is durable', () => {
         expect(marks.size).toBe(load.answered.size);
         expect(load.answered.size).toBeGreaterThan(vaultKills * 10);
         const report = verify(stack.archiveDir);
-        expect([report.code, report.verdict, report.reels.length, report.strangers]).toEqual([
-          0,
-          'complete',
-          1,
-          [],
-        ]);
+        expect([report.verdict, report.reels.length, report.strangers]).toEqual(['complete', 1, []]);
+        // Each vault says how the one before ended; one that was killed at once has no reel.
+        const vaults = report.vaults.map(({ verdict }) => verdict);
+        expect(vaults.pop()).toBe('complete');
+        expect(vaults.filter((verdict) => verdict !== 'crashed')).toEqual([]);
+        expect(vaults.length).toBeGreaterThan(vaultKills / 2);
         expect(report.reels[0]?.segments).toBeGreaterThan(vaultKills);
         expect(existsSync(join(stack.archiveDir, 'quarantine'))).toBe(false);
       } finally {

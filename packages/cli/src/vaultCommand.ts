@@ -4,6 +4,7 @@ import { announceReady } from './childProcess.ts';
 import { configured, parseEndpoint, readConfigFile } from './configFile.ts';
 import { CommandError, exitCode } from './exitCode.ts';
 import type { Io } from './io.ts';
+import { version } from './version.ts';
 
 const help = `
 Examples:
@@ -52,7 +53,7 @@ async function run(io: Io, flags: Flags): Promise<void> {
     }),
   );
   const telemetry = await startTelemetry('pgtape-vault', io.env);
-  const vault = await startVault(config).catch((cause: unknown) => {
+  const vault = await startVault(config, { version }).catch((cause: unknown) => {
     if (!(cause instanceof VaultError)) throw cause;
     throw new CommandError(cause.code, cause.message, { exit: exitCode.environment, cause });
   });

@@ -33,6 +33,25 @@ export class Metrics {
     });
   }
 
+  /** A gauge with labels of which all values are asked for whenever the metrics are read. */
+  gaugeBy<L extends string>(
+    name: string,
+    help: string,
+    label: L,
+    collect: () => Iterable<[string, number]>,
+  ): void {
+    new Gauge({
+      name: full(name),
+      help,
+      labelNames: [label],
+      registers: [this.#registry],
+      collect() {
+        this.reset();
+        for (const [value, count] of collect()) this.set({ [label]: value } as Record<L, string>, count);
+      },
+    });
+  }
+
   /** `buckets` are upper bounds in the unit the name ends with. */
   histogram<L extends string = string>(
     name: string,

@@ -42,8 +42,9 @@ function masked(record: RecordLine, names: Map<string, string>): Fields {
   return fields;
 }
 
+/** The recorder's records: the vault keeps a reel of its own beside them. */
 function archived(root: string): RecordLine[] {
-  return readdirSync(join(root, 'reel'), { recursive: true, encoding: 'utf8' })
+  const records = readdirSync(join(root, 'reel'), { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.jsonl.zst'))
     .sort()
     .flatMap((file) =>
@@ -54,6 +55,8 @@ function archived(root: string): RecordLine[] {
         .slice(1, -1)
         .map((line) => RecordLine.parse(JSON.parse(line))),
     );
+  const vaults = new Set(records.filter(({ kind }) => kind === 'vault_opened').map(({ reel }) => reel));
+  return records.filter(({ reel }) => !vaults.has(reel));
 }
 
 async function recordScript(dir: string, postgres: EmbeddedPostgres): Promise<RecordLine[]> {

@@ -30,6 +30,12 @@ export class ArchiveDamaged extends Error {
   }
 }
 
+/** What became of a segment that was put. */
+export interface ArchivedSegment extends PutAnswer {
+  /** As stored. */
+  readonly bytes: number;
+}
+
 const reelId = /^[0-9a-f]{32}$/;
 const recorderId = /^[0-9a-f]{16}$/;
 
@@ -42,7 +48,7 @@ export class Archive {
   }
 
   /** Durable when it resolves, with either answer; see Store.putOnce. */
-  async put(segment: SegmentSuccess, text: Uint8Array): Promise<PutAnswer & { bytes: number }> {
+  async put(segment: SegmentSuccess, text: Uint8Array): Promise<ArchivedSegment> {
     const { recorder, reel } = segment.header;
     const object = encodeText(text);
     const put = await this.#store.putOnce(segmentKey(recorder, reel, segment.seal.segment), object);
@@ -72,8 +78,17 @@ export class Archive {
   }
 
   /** Reel and recorder of every archived segment, in the order of their keys. */
-  async *reels(): AsyncIterable<OwnedReel> {
-    for await (const { key } of this.#store.list('reel/')) {
+  reels(): AsyncIterable<OwnedReel> {
+    return this.#reels('reel/');
+  }
+
+  /** As `reels`, of one recorder. */
+  reelsOf(recorder: string): AsyncIterable<OwnedReel> {
+    return this.#reels(`reel/${recorder}/`);
+  }
+
+  async *#reels(prefix: string): AsyncIterable<OwnedReel> {
+    for await (const { key } of this.#store.list(prefix)) {
       const name = parseSegmentKey(key);
       if (name !== null) yield name;
     }

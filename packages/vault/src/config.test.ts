@@ -7,6 +7,7 @@ describe('VaultConfig', () => {
 
   it('needs only the archive’s directory', () => {
     expect(load('archive: {dir: /srv/archive}')).toEqual({
+      name: 'vault',
       otlp: { host: '127.0.0.1', port: 4317 },
       http: { host: '127.0.0.1', port: 7417 },
       archive: { dir: '/srv/archive' },

@@ -102,6 +102,14 @@ const Log = z.strictObject({
 
 /** The vault's configuration file. */
 export const VaultConfig = z.strictObject({
+  name: z
+    .string()
+    .min(1)
+    .max(200)
+    .default('vault')
+    .describe(
+      'What the vault calls itself in its own reel. Its reels are found again by this name: keep it as long as the archive.',
+    ),
   otlp: Otlp.prefault({}),
   http: Http.prefault({}),
   archive: Archive,

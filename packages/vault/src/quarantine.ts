@@ -35,6 +35,14 @@ export class Quarantine {
     return this.#serial.run(prefix, () => this.#keep(key, text));
   }
 
+  /** Reels of which something is kept. Rejects with StoreError. */
+  async reels(): Promise<ReadonlySet<string>> {
+    const reels = new Set<string>();
+    for await (const { key } of this.#store.list(prefix))
+      reels.add(key.slice(prefix.length).split('/')[0] ?? '');
+    return reels;
+  }
+
   async #keep(key: string, text: Uint8Array): Promise<Kept> {
     this.#bytes ??= await this.#counted();
     const object = encodeText(text);

@@ -22,6 +22,7 @@ function receiving(
   const store = memoryStore(faults, objects);
   const receiver = new Receiver({
     archive: new Archive(store),
+    vaultId: 'ffffffffffffffff',
     quarantine: new Quarantine(store, 1 << 20),
     events: {
       quarantined: (_reel, segment, key) => void events.push(`quarantined ${segment} ${key}`),
@@ -56,6 +57,17 @@ async function afterTwo(again: boolean): Promise<Place & { reel: TestReel; segme
 }
 
 describe('Receiver', () => {
+  it("takes nobody else's word for the vault's", async () => {
+    const { receiver, events } = receiving();
+    const own = new TestReel('ffffffffffffffff');
+    const other = new TestReel();
+    const head = { at: '1', mono: '1' };
+    const alert = { ...head, kind: 'alert', state: 'raised', reason: 'worm', detail: '' } as const;
+    const segments = [own.next(own.opening()), other.next([...other.opening(), alert])];
+    expect(await words(receiver, segments)).toEqual(['forged', 'forged']);
+    expect(events).toHaveLength(2);
+  });
+
   it('stores each segment as the lines that were sent', async () => {
     const { receiver, objects } = receiving();
     const { reel, segments } = TestReel.whole(3);

@@ -6,7 +6,7 @@
  * with it: recovery is the ordinary path. An acknowledgement always stands behind a putOnce made by this
  * process, for an object that merely is there may be one whose directory a dead process had not synced.
  */
-import { checkSegment, joinLines, type SegmentSuccess } from '@pgtape/evidence';
+import { checkSegment, joinLines, type SegmentSuccess, vaultKinds } from '@pgtape/evidence';
 import { readSegmentRequest } from '@pgtape/otlp';
 import { StoreError } from '@pgtape/store';
 import { type Archive, ArchiveDamaged } from './archive.ts';
@@ -46,6 +46,8 @@ export interface ReceiverEvents {
 
 export interface ReceiverOptions {
   readonly archive: Archive;
+  /** What stands in the place of a recorder's id in the vault's own reels, which nobody may send. */
+  readonly vaultId: string;
   readonly quarantine: Quarantine;
   readonly events: ReceiverEvents;
   /** Bytes of requests being received at once; one request is always let in. */
@@ -157,7 +159,10 @@ export class Receiver {
   }
 
   async #judge(sent: Sent): Promise<Outcome> {
-    const { header, seal } = sent.segment;
+    const { segment } = sent;
+    const { header, seal } = segment;
+    if (header.recorder === this.#options.vaultId || segment.records.some(({ kind }) => vaultKinds.has(kind)))
+      return await this.#quarantine(sent, 'a vault writes this; recorders do not');
     const owner = await this.#owners.ownerOf(header.reel);
     if (owner !== null && owner !== header.recorder) {
       return await this.#quarantine(sent, `the reel is of recorder ${owner}, not ${header.recorder}`);

@@ -15,6 +15,7 @@ const { reel, segments } = TestReel.whole(3);
 function vaultOn(disk: MemoryDisk): Receiver {
   return new Receiver({
     archive: new Archive(fileStore(root, disk)),
+    vaultId: 'ffffffffffffffff',
     quarantine: new Quarantine(fileStore(root, disk), 1 << 30),
     events: { quarantined: () => undefined, quarantineFull: () => undefined, failed: () => undefined },
     inflightBytesMax: 1 << 26,

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { get, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { checkReel, type StoredSegment } from '@pgtape/evidence';
+import { checkReel, judgeTogether, parseSegmentKey, type StoredSegment } from '@pgtape/evidence';
 import { exportTracePath, GrpcClient, GrpcServer, readSegmentRequest, viewOf } from '@pgtape/otlp';
 import { logger } from '@pgtape/process';
 import { fileStore, type MemoryFault, memoryStore } from '@pgtape/store';
@@ -79,11 +79,18 @@ async function until(done: () => boolean): Promise<void> {
   for (let i = 0; i < 1000 && !done(); i += 1) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
-async function verdictOf(dir: string): Promise<string> {
+/** Verdicts of the reels, joined: of the recorders' or the vaults'. */
+async function verdictOf(dir: string, by: 'recorder' | 'vault' = 'recorder'): Promise<string> {
   const store = fileStore(dir);
-  const found: StoredSegment[] = [];
-  for await (const { key } of store.list('reel/')) found.push({ key, object: await store.get(key) });
-  return (await checkReel(found)).verdict;
+  const reels = new Map<string, StoredSegment[]>();
+  for await (const { key } of store.list('reel/')) {
+    const { reel } = parseSegmentKey(key)!;
+    reels.set(reel, [...(reels.get(reel) ?? []), { key, object: await store.get(key) }]);
+  }
+  const verdicts = [];
+  for (const segments of reels.values()) verdicts.push(await checkReel(segments, { strict: true }));
+  const judged = judgeTogether(verdicts).filter((verdict) => verdict.by === by);
+  return judged.map(({ verdict }) => verdict).join();
 }
 
 const requestsOf = (segments: readonly TestSegment[]): Uint8Array[] => segments.map(({ request }) => request);
@@ -108,7 +115,10 @@ describe('startVault', () => {
     expect(await second.send(three)).toMatchObject({ code: 0 });
     expect(await second.send(four)).toMatchObject({ code: 0 });
     expect(await verdictOf(dir)).toBe('complete');
-    const known = JSON.parse((await second.http(`/v1/reels/${reel.reel}`)).body);
+    await second.vault.close();
+    expect(await verdictOf(dir, 'vault')).toBe('complete,complete');
+    const third = await running(configOf(dir));
+    const known = JSON.parse((await third.http(`/v1/reels/${reel.reel}`)).body);
     expect(known).toEqual({
       reel: reel.reel,
       recorder: reel.recorder,

@@ -58,12 +58,17 @@ async function compose(config: VaultConfig, deps: VaultDeps, endings: Endings): 
   const lock = await lockArchive(config.archive.dir, log);
   endings.add(() => lock.release());
   const parts = makeParts(config, deps, lock, log);
-  const { receiver, forwarder, health } = parts;
+  const { receiver, reel, forwarder, health } = parts;
+  endings.add(() => reel.close());
   if (forwarder !== null) endings.add(() => forwarder.close());
   endings.add(() => receiver.close());
   await receiver.prepare().catch((error: Error) => {
     health.storeFailed(error);
     log.error({ err: error }, 'the archive was not read; the first segment tries again');
+  });
+  await resumeAlerts(parts).catch((error: Error) => {
+    health.storeFailed(error);
+    log.error({ err: error }, 'the quarantine was not read: what lies there is not among the alerts');
   });
   const server = new GrpcServer({
     handlers: new Map([[exportTracePath, (message, call) => exportTraces(parts, message, call)]]),
@@ -88,9 +93,15 @@ async function compose(config: VaultConfig, deps: VaultDeps, endings: Endings): 
   );
   endings.add(() => http.close());
   endings.add(async () => health.closing());
+  reel.start();
   const at = { host: http.host, port: http.port };
   log.info({ otlp, http: at, archive: config.archive.dir }, 'vault is ready');
   return { otlp, http: at, close: () => endings.run() };
+}
+
+/** What was quarantined stands until someone has looked at it and taken it away. */
+async function resumeAlerts({ quarantine, alerts }: VaultParts): Promise<void> {
+  for (const reel of await quarantine.reels()) alerts.resume('forged', 'a segment lies in quarantine', reel);
 }
 
 async function listening<T>(key: 'otlp' | 'http', at: ListeningAt, listen: () => Promise<T>): Promise<T> {

@@ -1,4 +1,5 @@
 /** Owns the vault's metrics: their names, units and meaning. */
+import { AlertReason } from '@pgtape/evidence';
 import type { Metrics } from '@pgtape/process';
 import type { RefusalReason } from './refusal.ts';
 
@@ -10,12 +11,16 @@ export interface VaultGauges {
   readonly reelsKnown: () => number;
   readonly forwardQueueBytes: () => number;
   readonly tailClients: () => number;
+  /** Records of the vault's own reel that are not stored yet. */
+  readonly reelWaiting: () => number;
+  readonly alerts: () => ReadonlyMap<AlertReason, number>;
 }
 
 export interface VaultMetrics {
   stored(records: number, textBytes: number, objectBytes: number, putMs: number): void;
   duplicate(): void;
   quarantined(): void;
+  ownRecords(records: readonly { readonly kind: string }[]): void;
   refused(reason: RefusalReason): void;
   view(spans: number): void;
   forwarded(bytes: number): void;
@@ -39,6 +44,13 @@ export function vaultMetrics(metrics: Metrics, gauges: VaultGauges): VaultMetric
     gauges.forwardQueueBytes,
   );
   metrics.gauge('pgtape_vault_tail_clients', 'Clients of /v1/tail.', [], gauges.tailClients);
+  const waiting = "Records of the vault's own reel that are not stored yet.";
+  metrics.gauge('pgtape_vault_reel_waiting', waiting, [], gauges.reelWaiting);
+  metrics.gaugeBy('pgtape_vault_alerts', 'Alerts that stand, by reason.', 'reason', () => {
+    const counts = gauges.alerts();
+    return AlertReason.options.map((reason) => [reason, counts.get(reason) ?? 0]);
+  });
+  const own = counter('reel_records', "Records of the vault's own reel, by kind.", ['kind']);
   const segments = counter('segments_stored', 'Segments stored and acknowledged.');
   const duplicates = counter('segments_duplicate', 'Segments acknowledged that were archived already.');
   const quarantined = counter('segments_quarantined', 'Segments that contradict the archive.', ['reason']);
@@ -61,6 +73,9 @@ export function vaultMetrics(metrics: Metrics, gauges: VaultGauges): VaultMetric
       put.observe(putMs / 1000);
     },
     duplicate: () => duplicates.inc(),
+    ownRecords: (stored) => {
+      for (const { kind } of stored) own.inc({ kind });
+    },
     quarantined: () => quarantined.inc({ reason: 'forged' }),
     refused: (reason) => refused.inc({ reason }),
     view: (spans) => views.inc(spans),

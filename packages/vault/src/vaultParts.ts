@@ -5,28 +5,38 @@ import { GrpcClient } from '@pgtape/otlp';
 import { Metrics, systemClock } from '@pgtape/process';
 import { fileStore, makeDirectoryDurably, nodeDisk, type Store } from '@pgtape/store';
 import type { Logger } from 'pino';
+import type { Alerts } from './alerts.ts';
 import { Archive } from './archive.ts';
 import { type ArchiveLock, takeLock } from './archiveLock.ts';
 import type { VaultConfig } from './config.ts';
 import { type ForwardClient, Forwarder } from './forwarder.ts';
 import { LiveTail } from './liveTail.ts';
+import { ownReel } from './ownReel.ts';
+import { vaultIdOf } from './ownReels.ts';
 import { Quarantine } from './quarantine.ts';
-import { Receiver, type ReceiverEvents } from './receiver.ts';
+import { Receiver } from './receiver.ts';
+import { reelEvents } from './reelEvents.ts';
 import { readPem } from './tlsFiles.ts';
 import { VaultError } from './vaultError.ts';
 import { Health } from './vaultHealth.ts';
 import { type VaultMetrics, vaultMetrics } from './vaultMetrics.ts';
+import type { VaultReel } from './vaultReel.ts';
 
 /** What tests put in the place of the real thing. */
 export interface VaultDeps {
   /** Instead of files in `archive.dir`; the lock lies there all the same. */
   readonly store?: Store;
   readonly log?: Logger;
+  /** Of pgtape. */
+  readonly version?: string;
   readonly forwardClient?: ForwardClient;
 }
 
 export interface VaultParts {
   readonly receiver: Receiver;
+  readonly reel: VaultReel;
+  readonly alerts: Alerts;
+  readonly quarantine: Quarantine;
   readonly forwarder: Forwarder | null;
   readonly tail: LiveTail;
   readonly health: Health;
@@ -55,46 +65,59 @@ export function makeParts(config: VaultConfig, deps: VaultDeps, lock: ArchiveLoc
   const clock = systemClock();
   const registry = new Metrics();
   // The gauges look at parts made below, and only when someone asks for metrics.
-  const late: { receiver?: Receiver; forwarder?: Forwarder | null; tail?: LiveTail } = {};
+  const late: {
+    receiver?: Receiver;
+    forwarder?: Forwarder | null;
+    tail?: LiveTail;
+    reel?: VaultReel;
+    alerts?: Alerts;
+  } = {};
   const metrics = vaultMetrics(registry, {
     inflightBytes: () => late.receiver?.inflightBytes ?? 0,
     reelsKnown: () => late.receiver?.tailsKnown ?? 0,
     forwardQueueBytes: () => late.forwarder?.queueBytes ?? 0,
     tailClients: () => late.tail?.clients ?? 0,
+    reelWaiting: () => late.reel?.waiting ?? 0,
+    alerts: () => late.alerts?.counts() ?? new Map(),
   });
   const health = new Health({ now: () => clock.monoMs(), holdsLock: () => lock.held() });
   const tail = new LiveTail(config.tail.bufferBytesMax, (lines) => metrics.tailLagged(lines));
   const forwarder = makeForwarder(config.forward, deps, metrics, log);
   const store = deps.store ?? fileStore(config.archive.dir);
+  const archive = new Archive(store);
+  const reel = ownReel({
+    name: config.name,
+    version: deps.version ?? '0.1.0',
+    store: 'file',
+    lock: store.capabilities.lock,
+    log: '',
+    config,
+    archive,
+    sequence: async () => undefined,
+    clock,
+    holdsLock: () => lock.held(),
+    failed: (error) => {
+      health.storeFailed(error);
+      log.error({ err: error }, "the vault's own reel was not written; trying again");
+    },
+    stored: ({ segment }) => metrics.ownRecords(segment.records),
+  });
+  const events = reelEvents({ reel, metrics, health, log, wallMs: () => clock.wallUs() / 1000 });
+  const quarantine = new Quarantine(store, config.limits.quarantineBytesMax);
   const receiver = new Receiver({
-    archive: new Archive(store),
-    quarantine: new Quarantine(store, config.limits.quarantineBytesMax),
-    events: receiverEvents(metrics, health, log),
+    archive,
+    vaultId: vaultIdOf(config.name),
+    quarantine,
+    events: events.receiver,
     inflightBytesMax: config.limits.inflightBytesMax,
     tailsMax: config.limits.reelsMax,
     now: () => clock.monoMs(),
     holdsLock: () => lock.held(),
   });
-  Object.assign(late, { receiver, forwarder, tail });
-  return { receiver, forwarder, tail, health, metrics, metricsText: () => registry.text(), log };
-}
-
-function receiverEvents(metrics: VaultMetrics, health: Health, log: Logger): ReceiverEvents {
-  return {
-    quarantined: (reel, segment, key, detail) => {
-      metrics.quarantined();
-      const message = 'a segment contradicts the archive; it was quarantined';
-      log.error({ alert: 'forged', reel, segment, object: key, detail }, message);
-    },
-    quarantineFull: (reel, segment, detail) => {
-      const message = 'a segment contradicts the archive, and the quarantine is full; it was not kept';
-      log.error({ alert: 'forged', reel, segment, detail }, message);
-    },
-    failed: (reel, segment, error) => {
-      health.storeFailed(error);
-      log.error({ reel, segment, err: error }, 'a segment was not stored; its sender keeps it');
-    },
-  };
+  const { alerts } = events;
+  Object.assign(late, { receiver, forwarder, tail, reel, alerts });
+  const metricsText = (): Promise<string> => registry.text();
+  return { receiver, reel, alerts, quarantine, forwarder, tail, health, metrics, metricsText, log };
 }
 
 function makeForwarder(
