@@ -88,7 +88,7 @@ function writeConfigs(dir: string, ports: Ports, upstreamPort: number, options: 
   const vault = {
     otlp: { host: '127.0.0.1', port: ports.otlp },
     http: { host: '127.0.0.1', port: ports.http },
-    archive: { dir: join(dir, 'archive') },
+    archive: { store: join(dir, 'archive') },
     ...(options.forward === undefined ? {} : { forward: { url: options.forward } }),
   };
   const recorder = {

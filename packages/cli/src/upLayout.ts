@@ -52,7 +52,7 @@ export function vaultYaml(options: UpOptions, layout: UpLayout): string {
     stringify({
       otlp: { host: '127.0.0.1', port: options.vaultOtlpPort },
       http: { host: '127.0.0.1', port: options.vaultHttpPort },
-      archive: { dir: layout.archiveDir },
+      archive: { store: layout.archiveDir },
       ...(options.otlp === null ? {} : { forward: { url: options.otlp } }),
     })
   );

@@ -9,6 +9,7 @@ import { version } from './version.ts';
 const help = `
 Examples:
   $ pgtape vault --archive /srv/pgtape/archive
+  $ pgtape vault --archive 's3://audit/pgtape?region=eu-central-1' --config /etc/pgtape/vault.yaml
   $ pgtape vault --config /etc/pgtape/vault.yaml --forward http://jaeger:4317
   $ pgtape vault --config-reference               every key, its default and meaning
 
@@ -29,7 +30,7 @@ function overlay(flags: Flags): object {
   return {
     ...(flags.otlp === undefined ? {} : { otlp: parseEndpoint(flags.otlp) }),
     ...(flags.http === undefined ? {} : { http: parseEndpoint(flags.http) }),
-    ...(flags.archive === undefined ? {} : { archive: { dir: flags.archive } }),
+    ...(flags.archive === undefined ? {} : { archive: { store: flags.archive } }),
     ...(flags.forward === undefined ? {} : { forward: { url: flags.forward } }),
   };
 }
@@ -74,7 +75,7 @@ export function vaultCommand(io: Io): Command {
     .option('-c, --config <file>', 'YAML configuration file')
     .option('--otlp <host:port>', 'OTLP/gRPC receiver')
     .option('--http <host:port>', 'health, metrics, tail and status')
-    .option('--archive <directory>', 'where the archive lies')
+    .option('--archive <store>', 'where the archive lies: a directory, or s3://bucket/prefix?...')
     .option('--forward <url>', 'OTLP/gRPC endpoint of a tracing backend')
     .option('--config-reference', 'print every configuration key and stop')
     .addHelpText('after', help)

@@ -64,7 +64,7 @@ async function recordScript(dir: string, postgres: EmbeddedPostgres): Promise<Re
     VaultConfig.parse({
       otlp: { port: 0 },
       http: { port: 0 },
-      archive: { dir: join(dir, 'archive') },
+      archive: { store: join(dir, 'archive') },
       log: { level: 'silent' },
     }),
   );

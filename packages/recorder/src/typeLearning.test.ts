@@ -226,7 +226,7 @@ describe('a recorder with a side connection', () => {
       VaultConfig.parse({
         otlp: { port: 0 },
         http: { port: 0 },
-        archive: { dir: join(dir, 'archive') },
+        archive: { store: join(dir, 'archive') },
         log: { level: 'silent' },
       }),
     );

@@ -40,7 +40,7 @@ describe('takeLock', () => {
     const second = takeLock(dir, log, timing);
     await expect(second).rejects.toMatchObject({ code: 'ARCHIVE_LOCKED' });
     await expect(second).rejects.toThrow(`pid ${process.pid} on ${us.host}`);
-    await expect(second).rejects.toThrow(/stop it, or give this vault another archive\.dir$/);
+    await expect(second).rejects.toThrow(/stop it, or give this vault another archive\.store$/);
     await lock.release();
     expect([lock.held(), readdirSync(dir)]).toEqual([false, []]);
     await (await takeLock(dir, log, timing)).release();

@@ -96,7 +96,7 @@ async function assertDead(
   const who = holder === null ? 'another vault' : `the vault with pid ${holder.pid} on ${holder.host}`;
   throw new VaultError(
     'ARCHIVE_LOCKED',
-    `${who} writes into this archive (${path}): use it, stop it, or give this vault another archive.dir`,
+    `${who} writes into this archive (${path}): use it, stop it, or give this vault another archive.store`,
   );
 }
 

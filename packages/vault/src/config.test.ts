@@ -6,11 +6,11 @@ describe('VaultConfig', () => {
     loadConfig({ schema: VaultConfig, file: { path: 'vault.yaml', text }, env, envPrefix: VAULT_ENV_PREFIX });
 
   it('needs only the archive’s directory', () => {
-    expect(load('archive: {dir: /srv/archive}')).toEqual({
+    expect(load('archive: {store: /srv/archive}')).toEqual({
       name: 'vault',
       otlp: { host: '127.0.0.1', port: 4317 },
       http: { host: '127.0.0.1', port: 7417 },
-      archive: { dir: '/srv/archive' },
+      archive: { store: '/srv/archive' },
       forward: { queueBytesMax: 67_108_864, timeoutMs: 10_000 },
       tail: { bufferBytesMax: 4_194_304, clientsMax: 64 },
       limits: {
@@ -24,16 +24,18 @@ describe('VaultConfig', () => {
   });
 
   it('takes the environment before the file', () => {
-    const env = { PGTAPE_VAULT_ARCHIVE_DIR: '/other', PGTAPE_VAULT_FORWARD_URL: 'http://jaeger:4317' };
-    const config = load('archive: {dir: /srv/archive}', env);
-    expect([config.archive.dir, config.forward.url]).toEqual(['/other', 'http://jaeger:4317']);
+    const env = { PGTAPE_VAULT_ARCHIVE_STORE: '/other', PGTAPE_VAULT_FORWARD_URL: 'http://jaeger:4317' };
+    const config = load('archive: {store: /srv/archive}', env);
+    expect([config.archive.store, config.forward.url]).toEqual(['/other', 'http://jaeger:4317']);
   });
 
   it.each([
     { name: 'no archive', text: 'log: {level: info}' },
-    { name: 'an unknown key', text: 'archive: {dir: /a, sync: true}' },
-    { name: 'a port out of range', text: 'archive: {dir: /a}\nhttp: {port: 70000}' },
-    { name: 'not an http address', text: 'archive: {dir: /a}\nforward: {url: "file:///etc/passwd"}' },
+    { name: 'a store that is none', text: 'archive: {store: "gs://bucket"}' },
+    { name: 'a lock that is none', text: 'archive: {store: /a, lock: compliance}' },
+    { name: 'an unknown key', text: 'archive: {store: /a, sync: true}' },
+    { name: 'a port out of range', text: 'archive: {store: /a}\nhttp: {port: 70000}' },
+    { name: 'not an http address', text: 'archive: {store: /a}\nforward: {url: "file:///etc/passwd"}' },
   ])('refuses $name', ({ text }) => {
     expect(() => load(text)).toThrow('vault.yaml');
   });

@@ -2,6 +2,7 @@
  * Owns the vault's configuration: every key, its default and what it means; it refuses to read files or
  * environment.
  */
+import { parseStoreAddress } from '@pgtape/store';
 import { z } from 'zod';
 
 const port = z.int().min(0).max(65_535);
@@ -35,8 +36,32 @@ const Http = z.strictObject({
   port: port.default(7417).describe('Its port; 0 takes a free one.'),
 });
 
+function isStore(text: string): boolean {
+  try {
+    parseStoreAddress(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 const Archive = z.strictObject({
-  dir: z.string().min(1).describe('Directory the archive lies in; created when absent. One vault at a time.'),
+  store: z
+    .string()
+    .min(1)
+    .refine(isStore, { error: 'a directory, or s3://bucket/prefix?endpoint=...&region=... is expected' })
+    .describe(
+      'Where the archive lies: a directory, created when absent, or ' +
+        '`s3://bucket/prefix?endpoint=...&region=...&pathStyle=1&caFile=...`. One vault at a time.',
+    ),
+  lock: z
+    .enum(['strict', 'bypassable', 'none'])
+    .optional()
+    .describe(
+      'What retention must be: `strict` nobody shortens it, `bypassable` a special right does; tried at the start, ' +
+        'and the vault does not start where it does not hold. `none`: the archive is tamper-evident only, and says so. ' +
+        'Absent: `strict` for a bucket, `none` for a directory.',
+    ),
 });
 
 const Forward = z.strictObject({
@@ -113,6 +138,14 @@ export const VaultConfig = z.strictObject({
   otlp: Otlp.prefault({}),
   http: Http.prefault({}),
   archive: Archive,
+  stateDir: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      "Directory of the vault's own on this machine, created when absent; not set, the archive's where that is a " +
+        'directory. Needed for a bucket.',
+    ),
   forward: Forward.prefault({}),
   tail: Tail.prefault({}),
   limits: Limits.prefault({}),
@@ -121,6 +154,6 @@ export const VaultConfig = z.strictObject({
 export type VaultConfig = z.infer<typeof VaultConfig>;
 
 /**
- * Prefix of the environment variables that override the file: PGTAPE_VAULT_ARCHIVE_DIR sets `archive.dir`.
+ * Prefix of the environment variables that override the file: PGTAPE_VAULT_ARCHIVE_STORE sets `archive.store`.
  */
 export const VAULT_ENV_PREFIX = 'PGTAPE_VAULT_';

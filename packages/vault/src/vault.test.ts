@@ -25,7 +25,7 @@ function newDir(): string {
 }
 
 function configOf(dir: string, more: object = {}): VaultConfig {
-  return VaultConfig.parse({ otlp: { port: 0 }, http: { port: 0 }, archive: { dir }, ...more });
+  return VaultConfig.parse({ otlp: { port: 0 }, http: { port: 0 }, archive: { store: dir }, ...more });
 }
 
 interface Running {

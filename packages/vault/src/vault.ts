@@ -5,6 +5,7 @@
 import { exportTracePath, GrpcServer } from '@pgtape/otlp';
 import { logger } from '@pgtape/process';
 import { errnoOf } from '@pgtape/store';
+import { openArchive, stateDirOf } from './archivePlace.ts';
 import type { VaultConfig } from './config.ts';
 import { startHttp } from './http.ts';
 import { serverTls } from './tlsFiles.ts';
@@ -55,9 +56,10 @@ export async function startVault(config: VaultConfig, deps: VaultDeps = {}): Pro
 async function compose(config: VaultConfig, deps: VaultDeps, endings: Endings): Promise<Vault> {
   const log = deps.log ?? logger('vault', config.log.level);
   const tls = serverTls(config.otlp);
-  const lock = await lockArchive(config.archive.dir, log);
+  const lock = await lockArchive(stateDirOf(config), log);
   endings.add(() => lock.release());
-  const parts = makeParts(config, deps, lock, log);
+  const store = deps.store ?? (await openArchive(config));
+  const parts = makeParts(config, { ...deps, store }, lock, log);
   const { receiver, reel, forwarder, health } = parts;
   endings.add(() => reel.close());
   if (forwarder !== null) endings.add(() => forwarder.close());
@@ -95,7 +97,7 @@ async function compose(config: VaultConfig, deps: VaultDeps, endings: Endings): 
   endings.add(async () => health.closing());
   reel.start();
   const at = { host: http.host, port: http.port };
-  log.info({ otlp, http: at, archive: config.archive.dir }, 'vault is ready');
+  log.info({ otlp, http: at, archive: config.archive.store }, 'vault is ready');
   return { otlp, http: at, close: () => endings.run() };
 }
 
@@ -127,7 +129,7 @@ function statusOf(config: VaultConfig, otlp: ListeningAt, parts: VaultParts): ob
   return {
     ready: ready.ok,
     reasons: ready.reasons,
-    archive: { dir: config.archive.dir, retention: false },
+    archive: { store: config.archive.store, retention: false },
     otlp,
     receive: { inflight_bytes: receiver.inflightBytes, reels_known: receiver.tailsKnown },
     forward: forwarder === null ? null : { url: config.forward.url, queue_bytes: forwarder.queueBytes },

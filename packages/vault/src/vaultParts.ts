@@ -3,11 +3,12 @@ import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { GrpcClient } from '@pgtape/otlp';
 import { Metrics, systemClock } from '@pgtape/process';
-import { fileStore, makeDirectoryDurably, nodeDisk, type Store } from '@pgtape/store';
+import { makeDirectoryDurably, nodeDisk, type Store } from '@pgtape/store';
 import type { Logger } from 'pino';
 import type { Alerts } from './alerts.ts';
 import { Archive } from './archive.ts';
 import { type ArchiveLock, takeLock } from './archiveLock.ts';
+import { storeKindOf } from './archivePlace.ts';
 import type { VaultConfig } from './config.ts';
 import { type ForwardClient, Forwarder } from './forwarder.ts';
 import { LiveTail } from './liveTail.ts';
@@ -24,7 +25,7 @@ import type { VaultReel } from './vaultReel.ts';
 
 /** What tests put in the place of the real thing. */
 export interface VaultDeps {
-  /** Instead of files in `archive.dir`; the lock lies there all the same. */
+  /** Instead of what `archive.store` names; the vault's lock lies in its directory all the same. */
   readonly store?: Store;
   readonly log?: Logger;
   /** Of pgtape. */
@@ -55,13 +56,22 @@ export async function lockArchive(dir: string, log: Logger): Promise<ArchiveLock
     await makeDirectoryDurably(path, nodeDisk);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    throw new VaultError('ARCHIVE_UNUSABLE', `archive.dir ${path} cannot be used: ${message}`, error);
+    throw new VaultError(
+      'ARCHIVE_UNUSABLE',
+      `the vault's directory ${path} cannot be used: ${message}`,
+      error,
+    );
   }
   return await takeLock(path, log);
 }
 
-/** Joins the parts; starts nothing. */
-export function makeParts(config: VaultConfig, deps: VaultDeps, lock: ArchiveLock, log: Logger): VaultParts {
+/** Joins the parts over `store`; starts nothing. */
+export function makeParts(
+  config: VaultConfig,
+  deps: VaultDeps & { readonly store: Store },
+  lock: ArchiveLock,
+  log: Logger,
+): VaultParts {
   const clock = systemClock();
   const registry = new Metrics();
   // The gauges look at parts made below, and only when someone asks for metrics.
@@ -83,12 +93,12 @@ export function makeParts(config: VaultConfig, deps: VaultDeps, lock: ArchiveLoc
   const health = new Health({ now: () => clock.monoMs(), holdsLock: () => lock.held() });
   const tail = new LiveTail(config.tail.bufferBytesMax, (lines) => metrics.tailLagged(lines));
   const forwarder = makeForwarder(config.forward, deps, metrics, log);
-  const store = deps.store ?? fileStore(config.archive.dir);
+  const { store } = deps;
   const archive = new Archive(store);
   const reel = ownReel({
     name: config.name,
     version: deps.version ?? '0.1.0',
-    store: 'file',
+    store: storeKindOf(config),
     lock: store.capabilities.lock,
     log: '',
     config,
