@@ -20,7 +20,7 @@ export {
   exampleReel,
   exampleSigner,
 } from './exampleReel.ts';
-export { Digest, FORMAT_VERSION, LINE_BYTES_MAX, ReelId, SessionId } from './fields.ts';
+export { Digest, FORMAT_VERSION, hex, LINE_BYTES_MAX, ReelId, SessionId } from './fields.ts';
 export { elapsedNs, type Instant, monoText, wallText } from './instant.ts';
 export {
   LEAF_BYTES_MAX,

@@ -10,7 +10,8 @@ import {
   type SegmentSuccess,
   segmentKey,
 } from '@pgtape/evidence';
-import { type PutAnswer, type Store, StoreError } from '@pgtape/store';
+import { type Store, StoreError } from '@pgtape/store';
+import type { ProtectedObjects, ProtectedPut } from './protectedObjects.ts';
 import type { OwnedReel } from './reelOwners.ts';
 import { emptyTail, type ReelTail, tailAfter } from './reelTail.ts';
 
@@ -31,7 +32,7 @@ export class ArchiveDamaged extends Error {
 }
 
 /** What became of a segment that was put. */
-export interface ArchivedSegment extends PutAnswer {
+export interface ArchivedSegment extends ProtectedPut {
   /** As stored. */
   readonly bytes: number;
 }
@@ -42,17 +43,18 @@ const recorderId = /^[0-9a-f]{16}$/;
 /** Every method rejects with StoreError, or ArchiveDamaged. */
 export class Archive {
   readonly #store: Store;
+  readonly #objects: ProtectedObjects | null;
 
-  constructor(store: Store) {
+  /** `objects`: puts them under their retention and their holds; null: without either. */
+  constructor(store: Store, objects: ProtectedObjects | null = null) {
     this.#store = store;
+    this.#objects = objects;
   }
 
-  /** Durable when it resolves, with either answer; see Store.putOnce. */
+  /** Durable when it resolves, with either answer, and under its retention and holds; see Store.putOnce. */
   async put(segment: SegmentSuccess, text: Uint8Array): Promise<ArchivedSegment> {
-    const { recorder, reel } = segment.header;
     const object = encodeText(text);
-    const put = await this.#store.putOnce(segmentKey(recorder, reel, segment.seal.segment), object);
-    return { ...put, bytes: object.length };
+    return { ...(await this.#put(segment, object)), bytes: object.length };
   }
 
   /** Digest of the archived segment's seal; the whole segment is checked. */
@@ -73,7 +75,7 @@ export class Archive {
     }
     if (last === null) return emptyTail(recorder, reel);
     const { segment, object } = await this.#read(last.key);
-    await this.#store.putOnce(last.key, object);
+    await this.#put(segment, object);
     return tailAfter(segment);
   }
 
@@ -92,6 +94,13 @@ export class Archive {
       const name = parseSegmentKey(key);
       if (name !== null) yield name;
     }
+  }
+
+  async #put(segment: SegmentSuccess, object: Uint8Array): Promise<ProtectedPut> {
+    const { recorder, reel } = segment.header;
+    const key = segmentKey(recorder, reel, segment.seal.segment);
+    if (this.#objects !== null) return await this.#objects.put(segment, key, object);
+    return { ...(await this.#store.putOnce(key, object)), retainUntil: null };
   }
 
   async #read(key: string): Promise<{ segment: SegmentSuccess; object: Uint8Array }> {

@@ -11,12 +11,21 @@ describe('VaultConfig', () => {
       otlp: { host: '127.0.0.1', port: 4317 },
       http: { host: '127.0.0.1', port: 7417 },
       archive: { store: '/srv/archive' },
+      holds: {
+        dualControl: false,
+        signers: [],
+        releaseHours: 72,
+        holdsMax: 1000,
+        sessionsMax: 200_000,
+        formerNames: [],
+      },
       forward: { queueBytesMax: 67_108_864, timeoutMs: 10_000 },
       tail: { bufferBytesMax: 4_194_304, clientsMax: 64 },
       limits: {
         messageBytesMax: 67_108_864,
         inflightBytesMax: 268_435_456,
         reelsMax: 10_000,
+        sessionsMax: 100_000,
         quarantineBytesMax: 1_073_741_824,
       },
       log: { level: 'info' },
@@ -35,6 +44,16 @@ describe('VaultConfig', () => {
     { name: 'a lock that is none', text: 'archive: {store: /a, lock: compliance}' },
     { name: 'an unknown key', text: 'archive: {store: /a, sync: true}' },
     { name: 'a port out of range', text: 'archive: {store: /a}\nhttp: {port: 70000}' },
+    { name: 'retention without a time', text: 'archive: {store: /a, retention: {}}' },
+    { name: 'retention with two times', text: 'archive: {store: /a, retention: {days: 1, seconds: 1}}' },
+    {
+      name: 'a class of everybody',
+      text: 'archive: {store: /a, retention: {days: 1, classes: [{name: x, days: 2}]}}',
+    },
+    {
+      name: 'a key that is none',
+      text: 'archive: {store: /a}\nholds: {signers: [{name: bob, publicKey: abc}]}',
+    },
     { name: 'not an http address', text: 'archive: {store: /a}\nforward: {url: "file:///etc/passwd"}' },
   ])('refuses $name', ({ text }) => {
     expect(() => load(text)).toThrow('vault.yaml');

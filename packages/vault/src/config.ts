@@ -4,6 +4,7 @@
  */
 import { parseStoreAddress } from '@pgtape/store';
 import { z } from 'zod';
+import { HoldsConfig, RetentionConfig } from './retentionConfig.ts';
 
 const port = z.int().min(0).max(65_535);
 
@@ -62,6 +63,7 @@ const Archive = z.strictObject({
         'and the vault does not start where it does not hold. `none`: the archive is tamper-evident only, and says so. ' +
         'Absent: `strict` for a bucket, `none` for a directory.',
     ),
+  retention: RetentionConfig.optional(),
 });
 
 const Forward = z.strictObject({
@@ -111,6 +113,13 @@ const Limits = z.strictObject({
     .positive()
     .default(10_000)
     .describe('Reels whose last seal is kept in memory; others are read again.'),
+  sessionsMax: z
+    .int()
+    .positive()
+    .default(100_000)
+    .describe(
+      'Sessions whose user and database are remembered; retention and holds take the safe side with others.',
+    ),
   quarantineBytesMax: z
     .int()
     .nonnegative()
@@ -146,6 +155,7 @@ export const VaultConfig = z.strictObject({
       "Directory of the vault's own on this machine, created when absent; not set, the archive's where that is a " +
         'directory. Needed for a bucket.',
     ),
+  holds: HoldsConfig.prefault({}),
   forward: Forward.prefault({}),
   tail: Tail.prefault({}),
   limits: Limits.prefault({}),

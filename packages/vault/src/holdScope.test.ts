@@ -1,6 +1,6 @@
 import type { HoldScope, ParsedRecord } from '@pgtape/evidence';
 import { atSecond, lineOf, openedLine, statementLine } from './holdRecords.testing.ts';
-import { ScopeMatcher, standingOf } from './holdScope.ts';
+import { outlineOf, ScopeMatcher, standingOf } from './holdScope.ts';
 import { type SessionFacts, SessionMemory } from './sessionFacts.ts';
 import { type TextSearch, textSearch } from './textSearch.ts';
 
@@ -8,6 +8,7 @@ const facts = (second: number, user = 'anna', database = 'shop'): SessionFacts =
   user,
   database,
   start: BigInt(atSecond(second)),
+  segment: 1,
 });
 const between = (since: number, until: number) => ({ since: atSecond(since), until: atSecond(until) });
 
@@ -57,15 +58,15 @@ function matcherOf(scope: HoldScope, sessionsMax = 10): ScopeMatcher {
 }
 
 /** Plays objects one after another; what each was when it came, and what all are at the end. */
-function play(matcher: ScopeMatcher, objects: readonly (readonly ParsedRecord[])[]) {
+function play(scope: HoldScope, matcher: ScopeMatcher, objects: readonly (readonly ParsedRecord[])[]) {
   const memory = new SessionMemory(100);
   const of = (session: string) => memory.of(session);
-  const came = objects.map((records) => {
-    memory.learn(records);
+  const came = objects.map((records, index) => {
+    memory.learn(records, index + 1);
     const newly = matcher.observe(records, of);
-    return { newly, ...matcher.coverageOf(records, of) };
+    return { newly, ...matcher.coverageOf(outlineOf(records, scope), of) };
   });
-  return { came, end: objects.map((records) => matcher.coverageOf(records, of).isCovered) };
+  return { came, end: objects.map((records) => matcher.coverageOf(outlineOf(records, scope), of).isCovered) };
 }
 
 describe('ScopeMatcher', () => {
@@ -148,7 +149,7 @@ describe('ScopeMatcher', () => {
       others: [[], [], [], ['a-4']],
     },
   ])('$name', ({ scope, objects, newly, came, end, others }) => {
-    const played = play(matcherOf(scope), objects);
+    const played = play(scope, matcherOf(scope), objects);
     expect(played).toEqual({
       came: objects.map((_records, i) => ({ newly: newly[i], isCovered: came[i], others: others[i] })),
       end,
@@ -163,7 +164,7 @@ describe('ScopeMatcher', () => {
       [openedLine('a-3', 'anna', 'shop'), statementLine('a-3', 'y')],
       [openedLine('a-4', 'bob', 'shop'), statementLine('a-4', 'x')],
     ];
-    expect(play(matcher, objects).end).toEqual([true, true, true, false]);
+    expect(play({ search: 'x', user: 'anna' }, matcher, objects).end).toEqual([true, true, true, false]);
     expect([matcher.isOverflowing, matcher.sessionsMatched]).toEqual([true, 1]);
   });
 
@@ -177,7 +178,7 @@ describe('ScopeMatcher', () => {
       timeouts: 0,
     };
     const matcher = new ScopeMatcher({ scope: { search: 'x' }, search, sessionsMax: 10 });
-    play(matcher, [[statementLine('a-1', 'one')], [statementLine('a-1', 'two')]]);
+    play({ search: 'x' }, matcher, [[statementLine('a-1', 'one')], [statementLine('a-1', 'two')]]);
     expect(seen).toEqual([['one']]);
   });
 });

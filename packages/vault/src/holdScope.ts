@@ -44,6 +44,20 @@ function isByTimeAlone({ sessions, user, database, search }: HoldScope): boolean
   return [sessions, user, database, search].every((part) => part === undefined);
 }
 
+/** What of an object a scope looks at, once its lines were observed. */
+export interface ObjectOutline {
+  readonly sessions: readonly string[];
+  /** It has a line of no session that the scope is about. */
+  readonly isByTime: boolean;
+}
+
+export function outlineOf(records: readonly ParsedRecord[], scope: HoldScope): ObjectOutline {
+  return {
+    sessions: sessionsOf(records),
+    isByTime: isByTimeAlone(scope) && records.some((record) => !record.session && isWithin(scope, record)),
+  };
+}
+
 /** What a hold covers of one object. */
 export interface Coverage {
   readonly isCovered: boolean;
@@ -99,16 +113,13 @@ export class ScopeMatcher {
     return newly;
   }
 
-  /** After `observe` of the same records. */
+  /** Of an object whose records were observed before. */
   coverageOf(
-    records: readonly ParsedRecord[],
+    { sessions, isByTime }: ObjectOutline,
     factsOf: (session: string) => SessionFacts | undefined,
   ): Coverage {
-    const sessions = sessionsOf(records);
     const others = sessions.filter((session) => !this.coversSession(session, factsOf(session)));
-    const { scope } = this.#options;
-    const isCovered = others.length < sessions.length || records.some((record) => coversLine(scope, record));
-    return { isCovered, others };
+    return { isCovered: isByTime || others.length < sessions.length, others };
   }
 
   coversSession(session: string, facts: SessionFacts | undefined): boolean {
@@ -138,11 +149,6 @@ export class ScopeMatcher {
     if (this.#matched.size >= this.#options.sessionsMax) this.#isOverflowing = true;
     else this.#matched.add(session);
   }
-}
-
-/** Whether the scope is about a line that is of no session. */
-export function coversLine(scope: HoldScope, record: ParsedRecord): boolean {
-  return record.session === undefined && isByTimeAlone(scope) && isWithin(scope, record);
 }
 
 function searched(search: TextSearch, records: readonly ParsedRecord[]): readonly ParsedRecord[] {

@@ -31,7 +31,7 @@ const rules: RetentionRules = {
   ],
 };
 
-const facts = (user: string, database: string): SessionFacts => ({ user, database, start: 1n });
+const facts = (user: string, database: string): SessionFacts => ({ user, database, start: 1n, segment: 1 });
 
 describe('sessionMs', () => {
   it.each([
@@ -112,9 +112,14 @@ describe('retentionRules', () => {
 describe('SessionMemory', () => {
   it('learns from opened lines and forgets the least recently seen', () => {
     const memory = new SessionMemory(2);
-    memory.learn([opened('a-1', 'anna', 'shop'), record('statement', 'a-9'), opened('a-2', 'bob', 'pay')]);
-    expect(memory.of('a-1')).toEqual({ user: 'anna', database: 'shop', start: BigInt(ns(now - 5)) });
-    memory.learn([opened('a-3', 'carl', 'pay')]);
+    memory.learn([opened('a-1', 'anna', 'shop'), record('statement', 'a-9'), opened('a-2', 'bob', 'pay')], 3);
+    expect(memory.of('a-1')).toEqual({
+      user: 'anna',
+      database: 'shop',
+      start: BigInt(ns(now - 5)),
+      segment: 3,
+    });
+    memory.learn([opened('a-3', 'carl', 'pay')], 4);
     expect([memory.of('a-1')?.user, memory.of('a-2'), memory.of('a-3')?.user, memory.size]).toEqual([
       'anna',
       undefined,

@@ -56,9 +56,12 @@ export class TestReel {
   #seq = 0;
   #n = 0;
 
-  constructor(recorder: string = randomBytes(8).toString('hex')) {
+  constructor(
+    recorder: string = randomBytes(8).toString('hex'),
+    reel: string = randomBytes(16).toString('hex'),
+  ) {
     this.recorder = recorder;
-    this.reel = randomBytes(16).toString('hex');
+    this.reel = reel;
     this.session = `${this.reel.slice(0, 16)}-1`;
   }
 

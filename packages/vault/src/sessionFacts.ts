@@ -9,13 +9,15 @@ export interface SessionFacts {
   readonly database: string;
   /** When the client connected, wall nanoseconds since 1970. */
   readonly start: bigint;
+  /** The segment of its reel that has the `opened` line: no earlier one has a line of the session. */
+  readonly segment: number;
 }
 
-/** The facts of an `opened` line; null for every other kind. */
-export function factsOf(record: ParsedRecord): SessionFacts | null {
+/** The facts of an `opened` line in that segment; null for every other kind. */
+export function factsOf(record: ParsedRecord, segment: number): SessionFacts | null {
   if (record.kind !== 'opened') return null;
   const { user, database, start } = record as ParsedRecord & Readonly<Record<string, string>>;
-  return { user: user as string, database: database as string, start: BigInt(start as string) };
+  return { user: user as string, database: database as string, start: BigInt(start as string), segment };
 }
 
 /** Facts by session, the least recently seen forgotten first. About 250 bytes of memory each. */
@@ -28,9 +30,9 @@ export class SessionMemory {
   }
 
   /** To be called with every segment's records before anything of them is decided. */
-  learn(records: readonly ParsedRecord[]): void {
+  learn(records: readonly ParsedRecord[], segment: number): void {
     for (const record of records) {
-      const facts = factsOf(record);
+      const facts = factsOf(record, segment);
       if (facts !== null && record.session !== undefined) this.put(record.session, facts);
     }
   }
@@ -50,6 +52,11 @@ export class SessionMemory {
     const facts = this.#facts.get(session);
     if (facts !== undefined) this.put(session, facts);
     return facts;
+  }
+
+  /** Gives what it has of the sessions that are wanted to another memory, the oldest first. */
+  handTo(memory: SessionMemory, isWanted: (session: string) => boolean): void {
+    for (const [session, facts] of this.#facts) if (isWanted(session)) memory.put(session, facts);
   }
 
   get size(): number {

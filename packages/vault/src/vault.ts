@@ -60,8 +60,9 @@ async function compose(config: VaultConfig, deps: VaultDeps, endings: Endings): 
   endings.add(() => lock.release());
   const store = deps.store ?? (await openArchive(config));
   const parts = makeParts(config, { ...deps, store }, lock, log);
-  const { receiver, reel, forwarder, health } = parts;
+  const { receiver, reel, holds, forwarder, health } = parts;
   endings.add(() => reel.close());
+  endings.add(() => holds.close());
   if (forwarder !== null) endings.add(() => forwarder.close());
   endings.add(() => receiver.close());
   await receiver.prepare().catch((error: Error) => {
@@ -96,6 +97,7 @@ async function compose(config: VaultConfig, deps: VaultDeps, endings: Endings): 
   endings.add(() => http.close());
   endings.add(async () => health.closing());
   reel.start();
+  holds.start();
   const at = { host: http.host, port: http.port };
   log.info({ otlp, http: at, archive: config.archive.store }, 'vault is ready');
   return { otlp, http: at, close: () => endings.run() };
@@ -124,15 +126,21 @@ async function listening<T>(key: 'otlp' | 'http', at: ListeningAt, listen: () =>
 }
 
 function statusOf(config: VaultConfig, otlp: ListeningAt, parts: VaultParts): object {
-  const { receiver, forwarder, tail } = parts;
+  const { receiver, forwarder, tail, holds, store } = parts;
   const ready = parts.health.ready();
   return {
     ready: ready.ok,
     reasons: ready.reasons,
-    archive: { store: config.archive.store, retention: false },
+    archive: { store: config.archive.store, retention: retentionOf(config, parts) },
+    holds: { active: holds.activeCount, enforced: store.capabilities.hold },
     otlp,
     receive: { inflight_bytes: receiver.inflightBytes, reels_known: receiver.tailsKnown },
     forward: forwarder === null ? null : { url: config.forward.url, queue_bytes: forwarder.queueBytes },
     tail: { clients: tail.clients },
   };
+}
+
+/** False: nothing is locked, because nothing is configured or the store cannot. */
+function retentionOf({ archive }: VaultConfig, { store }: VaultParts): object | false {
+  return archive.retention !== undefined && store.capabilities.retention ? archive.retention : false;
 }

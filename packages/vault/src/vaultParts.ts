@@ -11,6 +11,8 @@ import { type ArchiveLock, takeLock } from './archiveLock.ts';
 import { storeKindOf } from './archivePlace.ts';
 import type { VaultConfig } from './config.ts';
 import { type ForwardClient, Forwarder } from './forwarder.ts';
+import { holdParts } from './holdParts.ts';
+import type { Holds } from './holds.ts';
 import { LiveTail } from './liveTail.ts';
 import { ownReel } from './ownReel.ts';
 import { vaultIdOf } from './ownReels.ts';
@@ -38,6 +40,8 @@ export interface VaultParts {
   readonly reel: VaultReel;
   readonly alerts: Alerts;
   readonly quarantine: Quarantine;
+  readonly holds: Holds;
+  readonly store: Store;
   readonly forwarder: Forwarder | null;
   readonly tail: LiveTail;
   readonly health: Health;
@@ -94,8 +98,16 @@ export function makeParts(
   const tail = new LiveTail(config.tail.bufferBytesMax, (lines) => metrics.tailLagged(lines));
   const forwarder = makeForwarder(config.forward, deps, metrics, log);
   const { store } = deps;
-  const archive = new Archive(store);
-  const reel = ownReel({
+  const { holds, objects } = holdParts({
+    config,
+    store,
+    clock,
+    log,
+    append: (entry, patienceMs) => reel.append(entry, patienceMs),
+    removed: (detail) => late.alerts?.raise('worm', detail),
+  });
+  const archive = new Archive(store, objects);
+  const reel: VaultReel = ownReel({
     name: config.name,
     version: deps.version ?? '0.1.0',
     store: storeKindOf(config),
@@ -127,7 +139,20 @@ export function makeParts(
   const { alerts } = events;
   Object.assign(late, { receiver, forwarder, tail, reel, alerts });
   const metricsText = (): Promise<string> => registry.text();
-  return { receiver, reel, alerts, quarantine, forwarder, tail, health, metrics, metricsText, log };
+  return {
+    receiver,
+    reel,
+    alerts,
+    quarantine,
+    holds,
+    store,
+    forwarder,
+    tail,
+    health,
+    metrics,
+    metricsText,
+    log,
+  };
 }
 
 function makeForwarder(

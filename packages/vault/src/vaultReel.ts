@@ -35,6 +35,9 @@ export class VaultReelError extends Error {
 type WithoutClock<D> = D extends unknown ? Omit<D, 'at' | 'mono'> : never;
 export type VaultEntry = WithoutClock<Exclude<VaultDraft, { kind: 'vault_opened' }>>;
 
+/** `VaultReel.append`, for parts that only write. */
+export type AppendOwn = (entry: VaultEntry, patienceMs?: number) => Promise<unknown>;
+
 /** Begins a reel; what it found of the one before. */
 export interface BegunReel {
   readonly opened: WithoutClock<Extract<VaultDraft, { kind: 'vault_opened' }>>;
