@@ -1,9 +1,16 @@
 /** What psql is asked to do in the tests: nearly everything it does with the protocol. */
 import { mebibyte } from './probes.ts';
 
-/** Everything psql does with the protocol, in an order that leaves the database as it was. */
-export function psqlScript(): string {
-  const rowsIn = Array.from({ length: 3000 }, (_, row) => `${row}\tzeile ${row} äöü 漢字 🐘\t\\N`).join('\n');
+/**
+ * Everything psql does with the protocol, in an order that leaves the database as it was.
+ * @param share of the rows and of the long texts, up to 1
+ */
+export function psqlScript(share = 1): string {
+  const times = (whole: number): number => Math.ceil(whole * share);
+  const rowsIn = Array.from(
+    { length: times(3000) },
+    (_, row) => `${row}\tzeile ${row} äöü 漢字 🐘\t\\N`,
+  ).join('\n');
   return `
 \\set VERBOSITY verbose
 \\set ON_ERROR_STOP off
@@ -40,9 +47,9 @@ DEALLOCATE p;
 \\set FETCH_COUNT 100
 SELECT id FROM part ORDER BY id;
 \\unset FETCH_COUNT
-SELECT length('${'l'.repeat(5 * mebibyte)}') AS long_literal;
-SELECT md5(repeat('großer Text ', 600000)), length(repeat('z', 3000000));
-SELECT repeat('w', 2000000);
+SELECT length('${'l'.repeat(times(5 * mebibyte))}') AS long_literal;
+SELECT md5(repeat('großer Text ', ${times(600_000)})), length(repeat('z', ${times(3_000_000)}));
+SELECT repeat('w', ${times(2_000_000)});
 COPY part FROM STDIN;
 not a number	x	y
 \\.

@@ -62,23 +62,26 @@ export interface Stack {
 
 const password = 'e2e-password';
 
-/** Every record line under `root`, in the order of object keys. */
-export function archivedRecords(root: string): ArchivedRecord[] {
+/** Every record line under `root`, in the order of object keys, one object at a time. */
+export function* readArchive(root: string): Generator<ArchivedRecord> {
   const reelRoot = join(root, 'reel');
   const files = readdirSync(reelRoot, { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.jsonl.zst'))
     .sort();
-  const records = files.flatMap((file) => {
+  const vaults = new Set<string>();
+  for (const file of files) {
     const text = Buffer.from(decodeObject(readFileSync(join(reelRoot, file)))).toString('utf8');
-    return text
-      .trimEnd()
-      .split('\n')
-      .slice(1, -1)
-      .map((line) => JSON.parse(line) as ArchivedRecord);
-  });
-  const vaults = new Set(records.filter(({ kind }) => kind === 'vault_opened').map(({ reel }) => reel));
-  return records.filter(({ reel }) => !vaults.has(reel));
+    for (const line of text.trimEnd().split('\n').slice(1, -1)) {
+      const record = JSON.parse(line) as ArchivedRecord;
+      // The first record of a reel.
+      if (record.kind === 'vault_opened') vaults.add(record.reel);
+      if (!vaults.has(record.reel)) yield record;
+    }
+  }
 }
+
+/** All of them at once. */
+export const archivedRecords = (root: string): ArchivedRecord[] => [...readArchive(root)];
 
 function section(options: StackOptions, name: 'listen' | 'upstream'): object {
   return (options.recorder?.[name] as object | undefined) ?? {};

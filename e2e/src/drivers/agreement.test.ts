@@ -1,3 +1,4 @@
+import { entryOf } from '../jsonLog.ts';
 import type { ArchivedRecord } from '../stack.ts';
 import { agreement, differenceOf } from './agreement.ts';
 import { executionOf, loggedParams, serverExecutions } from './serverExecutions.ts';
@@ -54,8 +55,14 @@ const tape = [
   statement(6, 'SELECT 3', { outcome: 'skipped' }),
 ];
 
+const entriesOf = (text: string) =>
+  text
+    .split('\n')
+    .filter((one) => one !== '')
+    .map(entryOf);
+
 function findings(records: readonly ArchivedRecord[], text = log): readonly string[] {
-  const server = serverExecutions(text, 'd').get(7) ?? [];
+  const server = serverExecutions(entriesOf(text), 'd').get(7) ?? [];
   return agreement(tapeExecutions({ session: 's', pid: 7, records }), server).findings;
 }
 
@@ -65,7 +72,7 @@ const replaced = (at: number, record: ArchivedRecord) =>
 describe('tape against log', () => {
   it('agrees, and says what it tolerated', () => {
     const account = tapeExecutions({ session: 's', pid: 7, records: tape });
-    expect(agreement(account, serverExecutions(log, 'd').get(7) ?? [])).toEqual({
+    expect(agreement(account, serverExecutions(entriesOf(log), 'd').get(7) ?? [])).toEqual({
       compared: 3,
       findings: [],
       tolerated: ['query_is_one_entry', 'skipped_is_not_logged'],
@@ -126,7 +133,7 @@ describe('tape against log', () => {
     const records = [statement(2, 'SELECT $1', { params: [param('true', { format: 'text' })] })];
     const text = line('duration: 0.1 ms  execute a: SELECT $1', { detail: "Parameters: $1 = 't'" });
     const account = tapeExecutions({ session: 's', pid: 7, records });
-    const { questions } = agreement(account, serverExecutions(text, 'd').get(7) ?? []);
+    const { questions } = agreement(account, serverExecutions(entriesOf(text), 'd').get(7) ?? []);
     expect(questions).toEqual([
       {
         form: { kind: 'sent', sha256: null, oid: 23 },

@@ -2,18 +2,13 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { cacheDir } from '../cache.ts';
 import type { Driver, Tool } from './driver.ts';
 
 const sources = fileURLToPath(new URL('../../drivers', import.meta.url));
 const buildTimeoutMs = 900_000;
-
-function cacheDir(): string {
-  const { PGTAPE_E2E_CACHE: own, XDG_CACHE_HOME: shared } = process.env;
-  return join(own ?? join(shared ?? join(homedir(), '.cache'), 'pgtape'), 'drivers');
-}
 
 function versionOf(tool: Tool): string {
   const [program, ...args] = tool.version as [string, ...string[]];
@@ -50,10 +45,10 @@ export function pinsOf({ name, pins }: Driver): string {
  * @throws Error that says which tool to install, or the end of the failing command's output
  */
 export function builtScenario(driver: Driver, onProgress: (text: string) => void): string {
-  const target = join(cacheDir(), `${driver.name}-${hashOf(driver)}`);
+  const target = join(cacheDir('drivers'), `${driver.name}-${hashOf(driver)}`);
   if (existsSync(target)) return target;
   const work = `${target}.${process.pid}`;
-  mkdirSync(cacheDir(), { recursive: true });
+  mkdirSync(cacheDir('drivers'), { recursive: true });
   rmSync(work, { recursive: true, force: true });
   cpSync(join(sources, driver.name), work, { recursive: true });
   const from = performance.now();

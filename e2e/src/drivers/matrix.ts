@@ -1,20 +1,21 @@
 /** Every driver over every transport: transcripts against the direct run's, the archive against the server's log. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '@pgtape/testkit';
 import { type Identity, makeIdentity, recorderTls } from '../identity.ts';
+import { type LogEntry, oracleLogFile, oracleSettings } from '../jsonLog.ts';
 import { verify } from '../probes.ts';
 import { tapedSessions } from '../serverLog.ts';
 import { type ArchivedRecord, type Stack, startStack } from '../stack.ts';
+import { startLeg, type Transport } from '../transport.ts';
 import { agreement, differenceOf } from './agreement.ts';
 import { builtScenario } from './builds.ts';
 import { type Driver, steps } from './driver.ts';
-import { completeLog, databaseOf, freshDatabase, unsettled } from './scenarioDatabase.ts';
+import { completeLog, databaseOf, freshDatabase, major, unsettled } from './scenarioDatabase.ts';
 import { firstDifference, runScenario, type Target, type Transcript } from './scenarioRun.ts';
-import { jsonLogFile, jsonLogSettings, logLength, serverExecutions } from './serverExecutions.ts';
+import { serverExecutions } from './serverExecutions.ts';
 import { type NamedDifference, tapeExecutions } from './tapeExecutions.ts';
-import { startLeg, type Transport } from './transports.ts';
 
 /** One driver over one transport. */
 export interface Cell {
@@ -93,7 +94,7 @@ async function judged(
   ran: Ran,
   transport: Transport,
   records: readonly ArchivedRecord[],
-  log: string,
+  log: readonly LogEntry[],
 ): Promise<Cell> {
   const database = databaseOf(ran.driver.name);
   const mine = tapedSessions(records).filter(({ records: own }) =>
@@ -139,7 +140,7 @@ async function throughRecorder(
 ): Promise<Cell[]> {
   const { server, identity, onProgress } = place;
   const tls = transport.tls === true;
-  const from = logLength(jsonLogFile(server.dataDir));
+  const from = statSync(oracleLogFile(server.dataDir, major)).size;
   const serverLeg = await startLeg(transport, server.port);
   let stack: Stack | null = null;
   try {
@@ -200,7 +201,7 @@ export async function runMatrix(options: MatrixOptions): Promise<Cell[]> {
   const server = await startEmbeddedPostgres({
     dir: serverDir,
     password,
-    settings: jsonLogSettings,
+    settings: oracleSettings(major),
     tls: identity,
   });
   const place: Place = { server, identity, onProgress, signal };

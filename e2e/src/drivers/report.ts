@@ -1,8 +1,9 @@
 /** The matrix as Markdown: docs/drivers.md is this text, and nothing but this text. */
+
+import type { Transport } from '../transport.ts';
 import type { Driver } from './driver.ts';
 import type { Cell } from './matrix.ts';
 import { type NamedDifference, namedDifferences } from './tapeExecutions.ts';
-import type { Transport } from './transports.ts';
 
 function row(cells: readonly (string | number)[]): string {
   return `| ${cells.join(' | ')} |`;

@@ -3,10 +3,12 @@ import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EmbeddedPostgres } from '@pgtape/testkit';
 import type pg from 'pg';
+import { type LogEntry, oracleLogFile, readLog } from '../jsonLog.ts';
 import { withClient } from '../probes.ts';
 import type { Question } from './agreement.ts';
-import { jsonLogFile, logSince } from './serverExecutions.ts';
 
+/** Of the server of the matrix. */
+export const major = 18;
 const pollMs = 20;
 const backendEndMs = 10_000;
 
@@ -44,15 +46,15 @@ export async function completeLog(
   server: EmbeddedPostgres,
   databases: readonly string[],
   from: number,
-): Promise<string> {
+): Promise<LogEntry[]> {
   const marker = `-- marker ${process.pid} ${performance.now()}`;
   await withClient(around(server, 'postgres'), async (client) => {
     await untilEnded(client, databases);
     await client.query(marker);
   });
   for (;;) {
-    const log = logSince(jsonLogFile(server.dataDir), from);
-    if (log.includes(marker)) return log;
+    const log = [...readLog(oracleLogFile(server.dataDir, major), from)];
+    if (log.some(({ message }) => message?.endsWith(marker))) return log;
     await sleep(pollMs);
   }
 }

@@ -1,57 +1,6 @@
 /** The server's own account of what each backend executed, from its JSON log. */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { join } from 'node:path';
+import type { LogEntry } from '../jsonLog.ts';
 import { type Execution, functionText, noParams } from './execution.ts';
-
-/** What a server must be started with: one entry per execution, when it ends, with its parameters. */
-export const jsonLogSettings = {
-  logging_collector: 'on',
-  log_destination: 'jsonlog',
-  log_directory: 'log',
-  log_filename: 'server.log',
-  log_rotation_age: '0',
-  log_rotation_size: '0',
-  log_min_duration_statement: '0',
-  log_parameter_max_length: '-1',
-  log_parameter_max_length_on_error: '-1',
-  log_error_verbosity: 'verbose',
-};
-
-export const jsonLogFile = (dataDir: string): string => join(dataDir, 'log', 'server.json');
-
-interface LogEntry {
-  readonly pid: number;
-  readonly dbname?: string;
-  readonly error_severity: string;
-  readonly state_code?: string;
-  readonly message: string;
-  readonly detail?: string;
-  readonly context?: string;
-  readonly statement?: string;
-  readonly backend_type: string;
-}
-
-export function logLength(file: string): number {
-  const descriptor = openSync(file, 'r');
-  try {
-    return fstatSync(descriptor).size;
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-/** The log's text from a byte offset on, whole lines only. */
-export function logSince(file: string, from: number): string {
-  const descriptor = openSync(file, 'r');
-  try {
-    const bytes = Buffer.alloc(Math.max(0, fstatSync(descriptor).size - from));
-    const got = readSync(descriptor, bytes, 0, bytes.length, from);
-    const end = bytes.subarray(0, got).lastIndexOf(10);
-    return bytes.toString('utf8', 0, end + 1);
-  } finally {
-    closeSync(descriptor);
-  }
-}
 
 /** Parses `$1 = 'it''s', $2 = NULL`, as errdetail_params() writes it. */
 export function loggedParams(text: string): Map<number, string | null> {
@@ -73,7 +22,7 @@ const bound = /(?:portal|statement)(?: ".*")? (?:with parameters: |parameter )(\
 /** What one log entry says was executed; null when it tells of something else. */
 export function executionOf(entry: LogEntry): Execution | null {
   if (entry.error_severity === 'LOG') {
-    const found = ended.exec(entry.message);
+    const found = ended.exec(entry.message ?? '');
     if (found === null) return null;
     const { text = null, oid = null } = found.groups ?? {};
     if (oid !== null) return { text: functionText(oid), joined: false, params: noParams, sqlstate: null };
@@ -97,11 +46,9 @@ export function executionOf(entry: LogEntry): Execution | null {
 }
 
 /** Executions by backend PID, in the server's order, of sessions in `database`. */
-export function serverExecutions(log: string, database: string): Map<number, Execution[]> {
+export function serverExecutions(log: Iterable<LogEntry>, database: string): Map<number, Execution[]> {
   const byPid = new Map<number, Execution[]>();
-  for (const line of log.split('\n')) {
-    if (line === '') continue;
-    const entry = JSON.parse(line) as LogEntry & { readonly ps?: string };
+  for (const entry of log) {
     if (entry.dbname !== database || entry.backend_type !== 'client backend') continue;
     // A login that failed executed nothing.
     if (entry.ps === 'authentication' || entry.ps === 'startup') continue;

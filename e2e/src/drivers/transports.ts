@@ -1,32 +1,12 @@
-/** Ways between a driver, the recorder and the server: each a pair of addresses. */
-import { startChunkedHop } from '@pgtape/testkit';
+/** Ways between a driver, the recorder and the server. */
+import type { Transport } from '../transport.ts';
 
-export interface Transport {
-  readonly name: string;
-  /** Largest piece on both legs; absent: as the peers write. */
-  readonly chunkBytes?: number;
-  /** TLS on both legs, certificates checked, SCRAM bound to the channel where the driver can. */
-  readonly tls?: true;
-}
-
+/** In TLS, certificates are checked, and SCRAM is bound to the channel where the driver can. */
 export const transports: readonly Transport[] = [
   { name: 'plain' },
-  { name: 'chunks-1', chunkBytes: 1 },
-  { name: 'chunks-3', chunkBytes: 3 },
-  { name: 'chunks-8192', chunkBytes: 8192 },
+  { name: 'chunks-1', pieceBytes: 1 },
+  { name: 'chunks-3', pieceBytes: 3 },
+  { name: 'chunks-8192', pieceBytes: 8192 },
   { name: 'tls', tls: true },
-  { name: 'tls-chunks-3', tls: true, chunkBytes: 3 },
+  { name: 'tls-chunks-3', tls: true, pieceBytes: 3 },
 ];
-
-export interface Leg {
-  /** Where the leg begins. */
-  readonly port: number;
-  stop(): Promise<void>;
-}
-
-/** One leg to a port on 127.0.0.1, over a hop where the transport asks for one. */
-export async function startLeg(transport: Transport, port: number): Promise<Leg> {
-  const { chunkBytes } = transport;
-  if (chunkBytes === undefined) return { port, stop: async () => {} };
-  return startChunkedHop({ target: { host: '127.0.0.1', port }, chunkBytes });
-}

@@ -1,9 +1,9 @@
 /** PostgreSQL as scripts/fidelity-postgres built it from Debian's source packages: where it lies and what it is. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { PostgresRuntime } from '@pgtape/testkit';
+import { cacheDir } from '../cache.ts';
 
 export interface Build {
   readonly major: number;
@@ -16,15 +16,9 @@ export interface Build {
   readonly runtime: PostgresRuntime;
 }
 
-/** Where sources, builds, results of suites and the state of a run lie. */
-export function cacheDir(): string {
-  const { PGTAPE_E2E_CACHE, XDG_CACHE_HOME } = process.env;
-  return join(PGTAPE_E2E_CACHE ?? join(XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'pgtape'), 'fidelity');
-}
-
 /** A server from npm with the clients of a build; null when there is none of that major. */
 function embeddedOf(major: number): Build | null {
-  const root = join(cacheDir(), `embedded-${major}`, 'package');
+  const root = join(cacheDir('fidelity'), `embedded-${major}`, 'package');
   if (!existsSync(root)) return null;
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
   const clients = buildOf(15);
@@ -40,7 +34,7 @@ function embeddedOf(major: number): Build | null {
 export function buildOf(major: number): Build {
   const embedded = embeddedOf(major);
   if (embedded !== null) return embedded;
-  const prefix = join(cacheDir(), `pg-${major}`);
+  const prefix = join(cacheDir('fidelity'), `pg-${major}`);
   const server = join(prefix, 'bin', 'postgres');
   if (!existsSync(server))
     throw new Error(`no PostgreSQL ${major} in ${prefix}: run scripts/fidelity-postgres ${major}`);
@@ -49,7 +43,7 @@ export function buildOf(major: number): Build {
   return {
     major,
     version,
-    source: join(cacheDir(), `src-${major}`),
+    source: join(cacheDir('fidelity'), `src-${major}`),
     prefix,
     runtime: { native: prefix, version: `${version}-from-source` },
   };

@@ -3,7 +3,7 @@
 import type { TapeTotal } from './countOracle.ts';
 import { isSame, namedDifferences } from './namedDifferences.ts';
 import type { ServerEvent, ServerSession } from './serverEvents.ts';
-import { lastOf, type TapeEvent, type TapeSession } from './tapeEvents.ts';
+import { lastOf, type TapeEvent, type TapeSession, type TapeStatement } from './tapeEvents.ts';
 
 export interface Comparison {
   /** Events that are the same on both sides. */
@@ -13,6 +13,8 @@ export interface Comparison {
   /** The first of what has no name, as text for people. */
   readonly unnamed: string[];
   unnamedCount: number;
+  /** Statements that may have run without an entry of their own: of a Query before its last, or before its error. */
+  withoutEntry: number;
   /** What both sides have completed, by the query id the server gave it. */
   readonly totals: Map<string, TapeTotal>;
 }
@@ -22,7 +24,7 @@ const unnamedKept = 200;
 const lookAhead = 8;
 
 export function emptyComparison(): Comparison {
-  return { same: 0, named: {}, unnamed: [], unnamedCount: 0, totals: new Map() };
+  return { same: 0, named: {}, unnamed: [], unnamedCount: 0, withoutEntry: 0, totals: new Map() };
 }
 
 function note(into: Comparison, name: string): void {
@@ -36,17 +38,30 @@ function complain(into: Comparison, what: string): void {
 
 /** Ids of 0 are statements that pg_stat_statements does not count. */
 function total(into: Comparison, server: ServerEvent, tape: TapeEvent, next: TapeEvent | undefined): void {
-  if (server.kind !== 'ran' || server.queryId === '0' || tape.kind !== 'statements') return;
-  const so = into.totals.get(server.queryId) ?? { calls: 0, rows: 0, doubtfulCalls: 0, doubtfulRows: 0 };
-  const { rows, protocol } = lastOf(tape);
-  const isDoubtful = protocol === 'extended' && endsBadly(next);
-  into.totals.set(server.queryId, {
-    calls: so.calls + 1,
-    rows: so.rows + (rows ?? 0),
-    doubtfulCalls: so.doubtfulCalls + (isDoubtful ? 1 : 0),
-    doubtfulRows: so.doubtfulRows + (isDoubtful ? (rows ?? 0) : 0),
-  });
+  if (tape.kind !== 'statements') return;
+  const told = lastOf(tape);
+  if (server.kind !== 'ran') {
+    into.withoutEntry += tape.pieces.length;
+    return;
+  }
+  into.withoutEntry += tape.pieces.length - 1;
+  // PREPARE shows the id of what it prepares, and is not counted.
+  if (server.queryId === '0' || told.tag === 'PREPARE') return;
+  let so = into.totals.get(server.queryId);
+  if (so === undefined) {
+    so = { calls: 0, rows: 0, doubtfulCalls: 0, doubtfulRows: 0, sql: told.sql ?? '' };
+    into.totals.set(server.queryId, so);
+  }
+  const rows = countsRows(told) ? (told.rows ?? 0) : 0;
+  const isDoubtful = told.protocol === 'extended' && endsBadly(next);
+  so.calls += 1;
+  so.rows += rows;
+  so.doubtfulCalls += isDoubtful ? 1 : 0;
+  so.doubtfulRows += isDoubtful ? rows : 0;
 }
+
+/** Rows that a tag of MOVE tells of were passed over, and are not counted by the server. */
+const countsRows = ({ tag }: TapeStatement): boolean => tag?.startsWith('MOVE ') !== true;
 
 /** The session ended there, or what came next did not complete. */
 function endsBadly(next: TapeEvent | undefined): boolean {

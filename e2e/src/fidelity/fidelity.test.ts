@@ -1,8 +1,8 @@
+import type { Transport } from '../transport.ts';
 import { buildOf } from './builds.ts';
 import { protocolTests } from './matrix.ts';
 import { pgbenchSuite } from './pgbenchSuite.ts';
 import { shortPipelineSuite } from './pipelineSuite.ts';
-import type { Transport } from './place.ts';
 import { psqlSuite } from './psqlSuite.ts';
 import { regressSuite } from './regressSuite.ts';
 import { runDirect, runRecorded } from './row.ts';

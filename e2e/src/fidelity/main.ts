@@ -1,26 +1,36 @@
 /**
  * Runs the matrix and writes docs/fidelity.md.
  *
- * `--fresh` forgets earlier results; `--only TEXT` runs only rows whose name holds TEXT (`15 /`, `pgbench`, `1 byte`); `--report` runs
- * nothing. Exits 1 when a row is not identical or has an unnamed difference.
+ * `--fresh` runs again what this machine has run; `--only TEXT` runs only rows whose name holds TEXT (`15 /`, `pgbench`, `1 byte`);
+ * `--report` runs nothing. Rows that are not run keep what docs/fidelity.jsonl says of them. Exits 1 when a row that was run is not
+ * identical or has an unnamed difference.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { buildOf, cacheDir } from './builds.ts';
+import { cacheDir } from '../cache.ts';
+import { buildOf } from './builds.ts';
 import { type Row, rowName, rowsFor } from './matrix.ts';
 import { report } from './report.ts';
 import { runDirect, runRecorded } from './row.ts';
-import { loadState, type RowOutcome, type RunState, saveState } from './runState.ts';
+import {
+  committedRows,
+  loadState,
+  type RowOutcome,
+  type RunState,
+  rowsText,
+  saveOutcome,
+} from './runState.ts';
 import { passed, sameResult } from './suites.ts';
 
 const { values } = parseArgs({
   options: { fresh: { type: 'boolean' }, only: { type: 'string' }, report: { type: 'boolean' } },
 });
-const stateFile = join(cacheDir(), 'state.json');
+const stateFile = join(cacheDir('fidelity'), 'state.jsonl');
+const rowsFile = fileURLToPath(new URL('../../../docs/fidelity.jsonl', import.meta.url));
 const reportFile = fileURLToPath(new URL('../../../docs/fidelity.md', import.meta.url));
-const findingsFile = join(cacheDir(), 'findings.txt');
+const findingsFile = join(cacheDir('fidelity'), 'findings.txt');
 const say = (text: string): void => void process.stderr.write(`fidelity: ${text}\n`);
 
 async function runRow(row: Row, state: RunState): Promise<RowOutcome> {
@@ -30,7 +40,7 @@ async function runRow(row: Row, state: RunState): Promise<RowOutcome> {
     say(`${directName}, directly ...`);
     const { tests, output } = await runDirect(build, row.suite, row.transport);
     state.direct[directName] = { tests, output };
-    saveState(stateFile, state);
+    saveOutcome(stateFile, { kind: 'direct', name: directName, outcome: state.direct[directName] });
   }
   const direct = state.direct[directName];
   say(`${rowName(row)} ...`);
@@ -72,11 +82,14 @@ for (const [index, row] of wanted.entries()) {
   if (before !== undefined && isFine(before)) continue;
   const outcome = await runRow(row, state);
   state.rows[name] = outcome;
-  saveState(stateFile, state);
+  saveOutcome(stateFile, { kind: 'rows', name, outcome });
   tell(name, outcome, `[${index + 1}/${wanted.length}]`);
 }
-writeFileSync(reportFile, report(rows, state.rows));
-const bad = Object.entries(state.rows).filter(([, outcome]) => !isFine(outcome));
-for (const [name] of bad) say(`not as it should be: ${name}`);
+const names = rows.map(rowName);
+const told = { ...committedRows(rowsFile, names), ...loadState(stateFile, false).rows };
+writeFileSync(rowsFile, rowsText(told, names));
+writeFileSync(reportFile, report(rows, told));
+const bad = wanted.map(rowName).filter((name) => told[name] === undefined || !isFine(told[name]));
+for (const name of bad) say(`not as it should be: ${name}`);
 say(`wrote ${reportFile}`);
 process.exitCode = bad.length === 0 ? 0 : 1;

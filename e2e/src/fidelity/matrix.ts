@@ -1,9 +1,10 @@
 /** Which suite runs over which transport on which server: the rows of the table, in the order in which they run. */
 
+import type { Transport } from '../transport.ts';
 import { pgbenchSuite } from './pgbenchSuite.ts';
 import { pipelineSuite, shortPipelineSuite } from './pipelineSuite.ts';
-import { type Transport, transports } from './place.ts';
-import { psqlSuite } from './psqlSuite.ts';
+import { transports } from './place.ts';
+import { psqlSuite, shortPsqlSuite } from './psqlSuite.ts';
 import { isolationSuite, regressSuite } from './regressSuite.ts';
 import type { Suite } from './suites.ts';
 
@@ -44,11 +45,20 @@ export const rowName = ({ major, suite, transport }: Row): string =>
 const whole = regressSuite('pg_regress', null);
 const part = regressSuite('pg_regress (protocol part)', protocolTests);
 /** These suites hold messages of many megabytes, which pieces of a few bytes make long and teach nothing more about. */
-const notInSmallPieces: ReadonlySet<Suite> = new Set([whole, isolationSuite, pipelineSuite]);
-const onlyInSmallPieces: ReadonlySet<Suite> = new Set([part, shortPipelineSuite]);
+const notInSmallPieces: ReadonlySet<Suite> = new Set([whole, isolationSuite, pipelineSuite, psqlSuite]);
+const onlyInSmallPieces: ReadonlySet<Suite> = new Set([part, shortPipelineSuite, shortPsqlSuite]);
 
 function suitesFor(transport: Transport): readonly Suite[] {
-  const all = [psqlSuite, pgbenchSuite, pipelineSuite, shortPipelineSuite, part, whole, isolationSuite];
+  const all = [
+    psqlSuite,
+    shortPsqlSuite,
+    pgbenchSuite,
+    pipelineSuite,
+    shortPipelineSuite,
+    part,
+    whole,
+    isolationSuite,
+  ];
   const isSmall = (transport.pieceBytes ?? Number.POSITIVE_INFINITY) < 1024;
   return all.filter((suite) => (isSmall ? !notInSmallPieces.has(suite) : !onlyInSmallPieces.has(suite)));
 }

@@ -1,9 +1,17 @@
 import { createHash } from 'node:crypto';
+import { entryOf, type LogEntry } from '../jsonLog.ts';
 import { compareEvents, emptyComparison } from './compareSessions.ts';
-import { compareTotals, compareTraces, countTape, droppedByError } from './countOracle.ts';
+import {
+  compareTotals,
+  compareTraces,
+  countTape,
+  droppedByError,
+  type TapeTotal,
+  withinQuery,
+} from './countOracle.ts';
+import { countTrace } from './libpqTrace.ts';
 import { namedDifferences } from './namedDifferences.ts';
-import { countTrace } from './pipelineSuite.ts';
-import { entryOf, eventOf, type LogEntry, type ServerEvent, serverSessions } from './serverEvents.ts';
+import { eventOf, type ServerEvent, serverSessions } from './serverEvents.ts';
 import type { StatementEvent, TapeEvent, TapeStatement } from './tapeEvents.ts';
 
 const sha256Of = (text: string): string => createHash('sha256').update(text).digest('hex');
@@ -48,6 +56,13 @@ function compare(server: readonly ServerEvent[], tape: readonly TapeEvent[]) {
   compareEvents('here', server, tape, into);
   const { same, named, unnamedCount } = into;
   return { same, named, unnamedCount };
+}
+
+/** One query, counted so often by the server, with one row a call. */
+function counted(told: Partial<TapeTotal>, calls: number, withoutEntry: number) {
+  const tape = new Map([['7', { calls: 0, rows: 0, doubtfulCalls: 0, doubtfulRows: 0, sql: '', ...told }]]);
+  const { different, named } = compareTotals(tape, new Map([['7', { calls, rows: calls }]]), withoutEntry);
+  return { same: 0, named, unnamedCount: different.length };
 }
 
 const alike = { same: 1, named: {}, unnamedCount: 0 };
@@ -191,20 +206,12 @@ const examples: Readonly<Record<string, { passes: () => unknown; refuses: () => 
     refuses: () => compare([], [told({ outcome: 'lost' })]),
   },
   [droppedByError]: {
-    passes: () => {
-      const tape = new Map([['7', { calls: 2, rows: 2, doubtfulCalls: 1, doubtfulRows: 1 }]]);
-      const { different, missed } = compareTotals(tape, new Map([['7', { calls: 1, rows: 1 }]]));
-      return { same: 0, named: { [droppedByError]: missed }, unnamedCount: different.length };
-    },
-    refuses: () => {
-      const tape = new Map([['7', { calls: 3, rows: 3, doubtfulCalls: 1, doubtfulRows: 1 }]]);
-      const { different, missed } = compareTotals(tape, new Map([['7', { calls: 1, rows: 1 }]]));
-      return {
-        same: 0,
-        named: missed === 0 ? {} : { [droppedByError]: missed },
-        unnamedCount: different.length,
-      };
-    },
+    passes: () => counted({ calls: 2, rows: 2, doubtfulCalls: 1, doubtfulRows: 1 }, 1, 0),
+    refuses: () => counted({ calls: 3, rows: 3, doubtfulCalls: 1, doubtfulRows: 1 }, 1, 0),
+  },
+  [withinQuery]: {
+    passes: () => counted({ calls: 1, rows: 1 }, 2, 1),
+    refuses: () => counted({ calls: 1, rows: 1 }, 3, 1),
   },
 };
 
@@ -271,12 +278,14 @@ describe('counts', () => {
 
   it('of a trace and of the tape', () => {
     const counts = { executions: 1, completions: 1, errors: 0, rows: 1 };
-    expect(countTrace(trace)).toEqual(counts);
-    expect(countTape(session([setting, told({ returned_rows: 1 })]))).toEqual(counts);
+    expect(countTrace(trace.split('\n'))).toEqual(counts);
+    expect(countTape(session([setting, told({ returned_rows: 1 })]), false)).toEqual(counts);
   });
 
   it('that differ are told', () => {
-    const { different } = compareTraces(new Map([['a', countTrace(trace)]]), [session([setting])]);
+    const { different } = compareTraces(new Map([['a', countTrace(trace.split('\n'))]]), [
+      session([setting]),
+    ]);
     expect(different).toHaveLength(1);
   });
 });

@@ -1,6 +1,7 @@
 /** pgbench in its three protocol modes, in pipelines and with a connection per transaction. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { tracing } from './libpqTrace.ts';
 import { runProgram, type Suite, type SuiteResult, type Target } from './suites.ts';
 
 const pipeline = `\\set aid random(1, 100000)
@@ -35,13 +36,13 @@ const cases: readonly Case[] = [
   { name: 'a connection per transaction', args: ['-M', 'simple', '-C', '-S'], transactions: 25 },
 ];
 
-async function run({ build, port, password, workDir }: Target): Promise<SuiteResult> {
+async function run({ build, port, password, workDir, traceDir }: Target): Promise<SuiteResult> {
   writeFileSync(join(workDir, 'pipeline.sql'), pipeline);
   const pgbench = (args: readonly string[]) =>
     runProgram(
       join(build.prefix, 'bin/pgbench'),
       ['-h', '127.0.0.1', '-p', `${port}`, '-U', 'postgres', ...args, 'postgres'],
-      { cwd: workDir, env: { PGPASSWORD: password } },
+      { cwd: workDir, env: { PGPASSWORD: password, ...tracing(traceDir) } },
     );
   const made = await pgbench(['-i', '-q', '-s', '1']);
   const tests: Record<string, string> = { initialise: made.code === 0 ? 'ok' : made.stderr };

@@ -1,28 +1,10 @@
 /** libpq_pipeline (src/test/modules/libpq_pipeline), each test in each protocol version, with libpq's own trace of it. */
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { type MessageCounts, runProgram, type Suite, type SuiteResult, type Target } from './suites.ts';
+import { countTrace, type MessageCounts } from './libpqTrace.ts';
+import { runProgram, type Suite, type SuiteResult, type Target } from './suites.ts';
 
 const numberOfRows = 700;
-
-/** Messages by direction and name in a trace of PQtrace. */
-export function countTrace(trace: string): MessageCounts {
-  const counts = new Map<string, number>();
-  for (const line of trace.split('\n')) {
-    const found = /^([FB])\t\S+\t(\w+)/.exec(line);
-    if (found === null) continue;
-    const name = `${found[1]} ${found[2]}`;
-    counts.set(name, (counts.get(name) ?? 0) + 1);
-  }
-  const sum = (...names: string[]): number =>
-    names.reduce((total, name) => total + (counts.get(name) ?? 0), 0);
-  return {
-    executions: sum('F Query', 'F Execute'),
-    completions: sum('B CommandComplete', 'B EmptyQueryResponse', 'B PortalSuspended'),
-    errors: sum('B ErrorResponse'),
-    rows: sum('B DataRow'),
-  };
-}
 
 async function run(target: Target, without: readonly string[]): Promise<SuiteResult> {
   const { build, port, password, workDir } = target;
@@ -51,7 +33,7 @@ async function run(target: Target, without: readonly string[]): Promise<SuiteRes
       if (!isTraced) continue;
       const text = readFileSync(trace, 'utf8');
       output += `${application}\n${done.stderr}${text}\n`;
-      traces.set(application, countTrace(text));
+      traces.set(application, countTrace(text.split('\n')));
     }
   }
   return { tests, output, traces };

@@ -2,26 +2,14 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  type ChunkedHop,
-  type EmbeddedPostgres,
-  startChunkedHop,
-  startEmbeddedPostgres,
-} from '@pgtape/testkit';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '@pgtape/testkit';
 import pg from 'pg';
 import { type Identity, makeIdentity, recorderTls } from '../identity.ts';
-import { type ArchivedRecord, startStack } from '../stack.ts';
+import { oracleLogFile, oracleSettings } from '../jsonLog.ts';
+import { type ArchivedRecord, readArchive, startStack } from '../stack.ts';
+import { type Leg, startLeg, type Transport } from '../transport.ts';
 import type { Build } from './builds.ts';
-import { oracleLogFile, oracleSettings } from './serverEvents.ts';
-
-/** How bytes travel between client, recorder and server. */
-export interface Transport {
-  readonly name: string;
-  /** Most bytes of one write, on both legs; absent: no hop. */
-  readonly pieceBytes?: number;
-  /** TLS on both legs, the server's certificate checked; libpq uses it wherever it is offered. */
-  readonly tls?: true;
-}
+import { slimRecords } from './tapeEvents.ts';
 
 export const transports: readonly Transport[] = [
   { name: 'plain' },
@@ -68,7 +56,7 @@ function startServer({ build, trust }: PlaceOptions, identity: Identity | null):
     password: 'fidelity-password',
     runtime: build.runtime,
     settings: {
-      ...oracleSettings,
+      ...oracleSettings(build.major),
       shared_preload_libraries: 'pg_stat_statements',
       'pg_stat_statements.max': '100000',
       max_connections: '200',
@@ -115,7 +103,7 @@ export async function startPlace(options: PlaceOptions): Promise<Place> {
     await postgres.stop();
     for (const dir of [join(postgres.dataDir, '..'), home]) rmSync(dir, { recursive: true, force: true });
   };
-  const serverLog = join(postgres.dataDir, oracleLogFile);
+  const serverLog = oracleLogFile(postgres.dataDir, options.build.major);
   if (transport === null) {
     return {
       postgres,
@@ -129,27 +117,29 @@ export async function startPlace(options: PlaceOptions): Promise<Place> {
       clear: removeServer,
     };
   }
-  const hops: ChunkedHop[] = [];
-  const hop = async (targetPort: number): Promise<number> => {
-    if (transport.pieceBytes === undefined) return targetPort;
-    const target = { host: '127.0.0.1', port: targetPort };
-    const made = await startChunkedHop({ target, chunkBytes: transport.pieceBytes });
-    hops.push(made);
+  const legs: Leg[] = [];
+  const leg = async (targetPort: number): Promise<number> => {
+    const made = await startLeg(transport, targetPort);
+    legs.push(made);
     return made.port;
   };
-  const behind = await hop(postgres.port);
+  const clear = async (): Promise<void> => {
+    for (const open of legs) await open.stop();
+    await removeServer();
+  };
+  const behind = await leg(postgres.port);
   const stack = await startStack({
     postgres: { ...postgres, port: behind },
     trustUpstream: trust,
     ...(identity !== null && { recorder: recorderTls(identity) }),
     stopGraceSeconds: drainSeconds,
   }).catch(async (error: unknown) => {
-    await removeServer();
+    await clear();
     throw error;
   });
   return {
     postgres,
-    port: await hop(stack.ports.recorder),
+    port: await leg(stack.ports.recorder),
     serverLog,
     ask: (sql) => ask(postgres, sql),
     finish: async () => {
@@ -157,14 +147,13 @@ export async function startPlace(options: PlaceOptions): Promise<Place> {
       await stack.recorder.stop(drainSeconds * 1000);
       await stack.settle();
       await postgres.stop();
-      const records = stack.records();
+      const records = slimRecords(readArchive(stack.archiveDir));
       if (identity !== null) assertTls(records);
       return records;
     },
     clear: async () => {
       await stack.stop();
-      for (const open of hops) await open.stop();
-      await removeServer();
+      await clear();
     },
   };
 }

@@ -1,6 +1,7 @@
 /** PostgreSQL's regression and isolation tests (src/test/regress, src/test/isolation) against a running server. */
 import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { tracing } from './libpqTrace.ts';
 import { runProgram, type Suite, type SuiteResult, type Target } from './suites.ts';
 
 /** `test boolean ... ok  12 ms` before 16, `ok 1  - boolean  12 ms` since. */
@@ -68,7 +69,7 @@ async function regress(
       '--max-concurrent-tests=20',
       `--schedule=${join(workDir, schedule)}`,
     ].filter((flag) => build.major >= 16 || !flag.startsWith('--expecteddir')),
-    { cwd: workDir, env: { PGPASSWORD: target.password } },
+    { cwd: workDir, env: { PGPASSWORD: target.password, ...tracing(target.traceDir) } },
   );
   const tests = regressVerdicts(done.stdout);
   if (Object.keys(tests).length === 0)
@@ -94,7 +95,13 @@ export function chosen(schedule: string, only: readonly string[]): string {
 
 /** pg_regress over its parallel schedule, or a part of it. */
 export function regressSuite(name: string, only: readonly string[] | null): Suite {
-  return { name, majors: [15, 18], trust: true, run: (target) => regress(target, 'regress', only) };
+  return {
+    name,
+    majors: [15, 18],
+    trust: true,
+    counted: true,
+    run: (target) => regress(target, 'regress', only),
+  };
 }
 
 /** Isolation tests: several sessions at once, locks, cancel. */
@@ -102,5 +109,6 @@ export const isolationSuite: Suite = {
   name: 'isolation',
   majors: [15, 18],
   trust: true,
+  counted: true,
   run: (target) => regress(target, 'isolation', null),
 };

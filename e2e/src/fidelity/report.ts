@@ -8,7 +8,7 @@ const total = (counts: readonly number[]): number => counts.reduce((sum, count) 
 
 function line(row: Row, outcome: RowOutcome | undefined): string {
   if (outcome === undefined) {
-    return `| ${row.major} | ${row.suite.name} | ${row.transport.name} | not run | | | | | |`;
+    return `| ${row.major} | ${row.suite.name} | ${row.transport.name} | not run | | | | | | | | |`;
   }
   const { oracle } = outcome;
   const cells = [
@@ -21,6 +21,9 @@ function line(row: Row, outcome: RowOutcome | undefined): string {
     `${oracle.events}`,
     `${total(Object.values(oracle.named))}`,
     `${oracle.unnamedCount}`,
+    oracle.traces === 0 ? '' : `${oracle.traces}`,
+    oracle.queries === 0 ? '' : `${oracle.queries}`,
+    outcome.date,
   ];
   return `| ${cells.join(' | ')} |`;
 }
@@ -41,11 +44,14 @@ server directly and through the recorder; then the server's own log (jsonlog, ev
 - *identical*: the same tests passed, and what the suite wrote (regression.diffs, traces, output) is the same.
 - *compared*: events of the server's log (statement, Execute, FunctionCall, error), each with backend PID, order, text, parameters and
   SQLSTATE, that the tape has exactly so. *named*: differences with a name, below. *unnamed*: differences without one.
-- Pieces: a hop before and one behind the recorder write every byte in pieces of that size, both ways.
+- *traced*: sessions whose Query and Execute, CommandComplete and its like, ErrorResponse and DataRow are on the tape exactly as often as
+  in libpq's own trace (PQtrace). *counted*: queries whose calls and rows on the tape equal pg_stat_statements'.
+- Pieces: a hop before and one behind the recorder (\`e2e/pieceHop\`) write every byte in pieces of that size, both ways, each when
+  the kernel says that nothing lies unread in the reader's socket: what the recorder, the client and the server read is one piece.
 - TLS: every session on both legs, the recorder checking the server's certificate.
 
-| PostgreSQL | suite | transport | direct | recorded | identical | compared | named | unnamed |
-|---|---|---|---|---|---|---|---|---|
+| PostgreSQL | suite | transport | direct | recorded | identical | compared | named | unnamed | traced | counted | run |
+|---|---|---|---|---|---|---|---|---|---|---|---|
 ${rows.map((row) => line(row, outcomes[rowName(row)])).join('\n')}
 
 In all: ${total(done.map(({ oracle }) => oracle.events))} events compared; ${total(done.map(({ oracle }) => oracle.traces))} sessions whose

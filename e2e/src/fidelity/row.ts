@@ -2,13 +2,16 @@
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type LogEntry, readLog } from '../jsonLog.ts';
 import type { ArchivedRecord } from '../stack.ts';
+import type { Transport } from '../transport.ts';
 import type { Build } from './builds.ts';
 import { compareSessions } from './compareSessions.ts';
-import { compareTotals, compareTraces, droppedByError, type StatementTotals } from './countOracle.ts';
-import { aroundName, startPlace, type Transport } from './place.ts';
-import { type LogEntry, readLog, serverSessions } from './serverEvents.ts';
-import type { MessageCounts, Suite, SuiteResult } from './suites.ts';
+import { compareTotals, compareTraces, type StatementTotals } from './countOracle.ts';
+import { type MessageCounts, tracesByPid } from './libpqTrace.ts';
+import { aroundName, type Place, startPlace } from './place.ts';
+import { serverSessions } from './serverEvents.ts';
+import type { Suite, SuiteResult } from './suites.ts';
 import { tapeSessions } from './tapeEvents.ts';
 
 /** What the three witnesses say of a recording. */
@@ -46,7 +49,7 @@ export async function runDirect(build: Build, suite: Suite, transport: Transport
   const place = await startPlace({ build, transport: null, tls, trust: suite.trust });
   try {
     return await inWorkDir((workDir) =>
-      suite.run({ build, port: place.port, password: place.postgres.password, workDir }),
+      suite.run({ build, port: place.port, password: place.postgres.password, workDir, traceDir: null }),
     );
   } finally {
     await place.clear();
@@ -68,27 +71,40 @@ function totalsOf(rows: readonly Record<string, string>[]): StatementTotals {
 /** The three witnesses, and that nothing is missing by the tape's own word. */
 export function judge(
   records: readonly ArchivedRecord[],
-  log: readonly LogEntry[],
-  traces: ReadonlyMap<string, MessageCounts>,
+  log: Iterable<LogEntry>,
+  traces: ReadonlyMap<string | number, MessageCounts>,
   totals: StatementTotals | null,
 ): OracleResult {
   const tape = tapeSessions(records);
   const comparison = compareSessions(serverSessions(log), tape, aroundName);
   const traced = compareTraces(traces, tape);
   const counted =
-    totals === null ? { compared: 0, different: [], missed: 0 } : compareTotals(comparison.totals, totals);
+    totals === null
+      ? { compared: 0, different: [], named: {} }
+      : compareTotals(comparison.totals, totals, comparison.withoutEntry);
   const gaps = records.filter(({ kind }) => kind === 'gap').map((gap) => `gap: ${JSON.stringify(gap)}`);
   const more = [...gaps, ...traced.different, ...counted.different];
   return {
     events: comparison.same,
-    named: {
-      ...comparison.named,
-      ...(counted.missed > 0 && { [droppedByError]: counted.missed }),
-    },
+    named: { ...comparison.named, ...counted.named },
     traces: traced.compared,
     queries: counted.compared,
     unnamed: [...more, ...comparison.unnamed],
     unnamedCount: more.length + comparison.unnamedCount,
+  };
+}
+
+/** The suite with libpq's traces of its sessions, by whoever began them. */
+async function tracedRun(
+  { port, postgres: { password } }: Place,
+  build: Build,
+  suite: Suite,
+  traceDir: string,
+): Promise<{ readonly result: SuiteResult; readonly traces: Map<string | number, MessageCounts> }> {
+  const result = await inWorkDir((workDir) => suite.run({ build, port, password, workDir, traceDir }));
+  return {
+    result,
+    traces: new Map<string | number, MessageCounts>([...(result.traces ?? []), ...tracesByPid(traceDir)]),
   };
 }
 
@@ -99,12 +115,10 @@ export async function runRecorded(build: Build, suite: Suite, transport: Transpo
   const started = performance.now();
   try {
     if (suite.counted) await place.ask('CREATE EXTENSION pg_stat_statements');
-    const result = await inWorkDir((workDir) =>
-      suite.run({ build, port: place.port, password: place.postgres.password, workDir }),
-    );
+    const { result, traces } = await inWorkDir((traceDir) => tracedRun(place, build, suite, traceDir));
     const totals = suite.counted ? totalsOf(await place.ask(totalsQuery)) : null;
     const records = await place.finish();
-    const oracle = judge(records, readLog(place.serverLog), result.traces ?? new Map(), totals);
+    const oracle = judge(records, readLog(place.serverLog), traces, totals);
     return { result, oracle, seconds: (performance.now() - started) / 1000 };
   } finally {
     await place.clear();

@@ -1,40 +1,6 @@
-/** The server's own account of what each backend ran and refused, from its jsonlog. Knows nothing of the tape. */
-import { readFileSync } from 'node:fs';
-
-/** What a server must be started with so that its log tells all. */
-export const oracleSettings: Readonly<Record<string, string>> = {
-  logging_collector: 'on',
-  log_destination: 'jsonlog',
-  log_directory: 'log',
-  log_filename: 'fidelity.log',
-  log_rotation_age: '0',
-  log_rotation_size: '0',
-  log_min_duration_statement: '0',
-  log_parameter_max_length: '-1',
-  log_error_verbosity: 'verbose',
-  log_connections: 'off',
-  log_checkpoints: 'off',
-  // Computed for pg_stat_statements, but not shown by EXPLAIN.
-  compute_query_id: 'regress',
-};
-
-/** Below the data directory. */
-export const oracleLogFile = 'log/fidelity.json';
-
-/** One entry of jsonlog, as far as it is read here (PostgreSQL manual, "Using JSON-Format Log Output"). */
-export interface LogEntry {
-  readonly pid: number;
-  readonly session_id: string;
-  readonly line_num: number;
-  readonly backend_type: string;
-  readonly error_severity: string;
-  readonly state_code?: string;
-  readonly message?: string;
-  readonly detail?: string;
-  readonly statement?: string;
-  readonly application_name?: string;
-  readonly query_id?: string;
-}
+/** The server's own account of what each backend ran and refused, from its log. Knows nothing of the tape. */
+import type { LogEntry } from '../jsonLog.ts';
+import { Interned } from './interned.ts';
 
 /** Something that ended well: `statement: ...`, `execute name: ...`, `fastpath function call: ...`. */
 export interface RanEvent {
@@ -94,45 +60,34 @@ export function eventOf(entry: LogEntry): ServerEvent | null {
   };
 }
 
+interface OpenSession {
+  readonly pid: number;
+  readonly applications: Set<string>;
+  /** By the number of their line in the session. */
+  readonly numbered: [number, ServerEvent][];
+}
+
 const clientBackends = new Set(['client backend', 'walsender']);
 
 /** Sessions in the order in which they first wrote, each with its events in the server's order. */
-export function serverSessions(entries: readonly LogEntry[]): ServerSession[] {
-  const byId = new Map<string, LogEntry[]>();
+export function serverSessions(entries: Iterable<LogEntry>): ServerSession[] {
+  const texts = new Interned();
+  const byId = new Map<string, OpenSession>();
   for (const entry of entries) {
     if (!clientBackends.has(entry.backend_type)) continue;
-    const list = byId.get(entry.session_id);
-    if (list === undefined) byId.set(entry.session_id, [entry]);
-    else list.push(entry);
+    let open = byId.get(entry.session_id);
+    if (open === undefined) {
+      open = { pid: entry.pid, applications: new Set(), numbered: [] };
+      byId.set(entry.session_id, open);
+    }
+    if (entry.application_name !== undefined) open.applications.add(entry.application_name);
+    const event = eventOf(entry);
+    if (event !== null) open.numbered.push([entry.line_num, texts.inside(event)]);
   }
-  return [...byId].map(([id, list]) => ({
-    pid: list[0]?.pid ?? 0,
+  return [...byId].map(([id, { pid, applications, numbered }]) => ({
+    pid,
     id,
-    applications: new Set(list.flatMap(({ application_name }) => application_name ?? [])),
-    events: list.sort((a, b) => a.line_num - b.line_num).flatMap((entry) => eventOf(entry) ?? []),
+    applications,
+    events: numbered.sort(([a], [b]) => a - b).map(([, event]) => event),
   }));
-}
-
-const queryId = /"query_id":(-?\d+)/g;
-
-/** One line of jsonlog; the query's id has more digits than a number holds. */
-export function entryOf(line: string): LogEntry {
-  const entry = JSON.parse(line) as LogEntry;
-  // The last one is the entry's own: texts stand before it, and a quote in a text is escaped.
-  const id = [...line.matchAll(queryId)].at(-1)?.[1];
-  return { ...entry, ...(id !== undefined && { query_id: id }) };
-}
-
-/** Every entry of a jsonlog file that is no longer written. */
-export function readLog(file: string): LogEntry[] {
-  // A log of several hundred MiB does not fit one string.
-  const bytes = readFileSync(file);
-  const entries: LogEntry[] = [];
-  for (let from = 0; from < bytes.length; ) {
-    const end = bytes.indexOf(10, from);
-    const stop = end < 0 ? bytes.length : end;
-    if (stop > from) entries.push(entryOf(bytes.toString('utf8', from, stop)));
-    from = stop + 1;
-  }
-  return entries;
 }

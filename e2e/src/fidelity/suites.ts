@@ -1,6 +1,7 @@
 /** What a suite is to the runner: something that speaks to a port and says which of its tests passed. */
 import { spawn } from 'node:child_process';
 import type { Build } from './builds.ts';
+import type { MessageCounts } from './libpqTrace.ts';
 
 export interface Target {
   readonly build: Build;
@@ -8,6 +9,8 @@ export interface Target {
   readonly password: string;
   /** A directory that the server's user can reach and write to, for this run alone. */
   readonly workDir: string;
+  /** Where libpq traces every connection of clients that do not trace themselves; null: it does not. */
+  readonly traceDir: string | null;
 }
 
 export interface SuiteResult {
@@ -15,18 +18,8 @@ export interface SuiteResult {
   readonly tests: Readonly<Record<string, string>>;
   /** What the suite itself printed as its findings (regression.diffs, traces, output), with run-dependent words masked. */
   readonly output: string;
-  /** What libpq's trace counted of a session, by its application name. */
+  /** What libpq's trace, begun by the program itself, counted of a session, by its application name. */
   readonly traces?: ReadonlyMap<string, MessageCounts>;
-}
-
-/** Messages of one session as far as records tell of them. */
-export interface MessageCounts {
-  /** Query, Execute. */
-  readonly executions: number;
-  /** CommandComplete, EmptyQueryResponse, PortalSuspended. */
-  readonly completions: number;
-  readonly errors: number;
-  readonly rows: number;
 }
 
 export interface Suite {

@@ -1,5 +1,6 @@
 /** What a tape says happened in each session, in the server's units: one event a Query, an Execute, a failure. */
 import type { ArchivedRecord } from '../stack.ts';
+import { Interned } from './interned.ts';
 
 export interface TapeParameter {
   readonly v: string | null;
@@ -35,6 +36,33 @@ export interface TapeStatement {
   readonly returned_rows: number;
   readonly continues?: number;
   readonly error?: TapeError;
+}
+
+const statementFields = [
+  ...['kind', 'reel', 'seq', 'session', 'n', 'protocol', 'sql', 'sql_unknown', 'sql_cut', 'redacted'],
+  ...['statement', 'portal', 'part', 'parts', 'params', 'function_oid', 'outcome', 'stage', 'tag', 'rows'],
+  ...['returned_rows', 'continues', 'error'],
+];
+
+/** Records with only what is read of statements here: a suite makes a million of them. */
+export function slimRecords(records: Iterable<ArchivedRecord>): ArchivedRecord[] {
+  const texts = new Interned();
+  const slim: ArchivedRecord[] = [];
+  for (const record of records) {
+    if (record.kind === 'running') continue;
+    if (record.kind !== 'statement') {
+      slim.push(record);
+      continue;
+    }
+    const kept = statementFields.flatMap((name) =>
+      record[name] === undefined ? [] : [[name, record[name]]],
+    );
+    const one = texts.inside(Object.fromEntries(kept) as ArchivedRecord);
+    for (const param of (one.params ?? []) as object[]) texts.inside(param);
+    if (one.error !== undefined) texts.inside(one.error as object);
+    slim.push(one);
+  }
+  return slim;
 }
 
 /** All records of one message that the server answers as a whole. */

@@ -1,0 +1,3 @@
+module pgtape.test/hop
+
+go 1.25
