@@ -1,10 +1,10 @@
 /** Reads an archive as `sessions`, `search`, `play` and `verify` need it: reels in order, their objects one at a time. */
-import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
 import { decodeObject, parseSegmentKey } from '@pgtape/evidence';
-import { fileStore, type Store } from '@pgtape/store';
-import { CommandError, exitCode } from './exitCode.ts';
+import type { ReadStore } from '@pgtape/store';
+import { ahead } from './ahead.ts';
+import { CommandError, Stopped } from './exitCode.ts';
 import type { Io } from './io.ts';
+import { openSource, type StoreSource } from './storeSource.ts';
 
 export interface ReelKeys {
   readonly recorder: string;
@@ -15,8 +15,11 @@ export interface ReelKeys {
 }
 
 export interface Archive {
-  readonly root: string;
-  readonly store: Store;
+  /** A directory or a vault's URL, for people. */
+  readonly name: string;
+  /** For worker threads to open it, too. */
+  readonly source: StoreSource;
+  readonly store: ReadStore;
   /** Keys under `reel/` that no segment has; each is a finding of `verify`. */
   readonly strangers: readonly string[];
   /** What a vault would not store because it contradicts the archive; each is a finding of `verify`. */
@@ -31,41 +34,36 @@ const newline = 0x0a;
 /** Inside a JSON string every quote has a backslash before it: this is structure, never content. */
 const vaultMark = Buffer.from(',"kind":"vault_opened"');
 
-/** Where commands look when --archive is not given: PGTAPE_ARCHIVE, else what `pgtape up` makes. */
-export function archiveRoot(io: Io, flag: string | undefined): string {
-  return resolve(io.cwd, flag ?? io.env.PGTAPE_ARCHIVE ?? join('.pgtape', 'archive'));
-}
-
-/**
- * Lists an archive; reads no object.
- * @throws CommandError `NO_ARCHIVE`
- */
-export async function openArchive(io: Io, flag: string | undefined): Promise<Archive> {
-  const root = archiveRoot(io, flag);
-  if (!existsSync(root)) {
-    throw new CommandError('NO_ARCHIVE', `there is no archive at ${root}`, {
-      exit: exitCode.environment,
-      advice: "Name it with --archive DIRECTORY or PGTAPE_ARCHIVE, or start with './pgtape up'.",
-    });
-  }
-  const store = fileStore(root);
+/** Lists an archive; reads no object. `name` is only shown. Rejects as its store does. */
+export async function listedArchive(io: Io, name: string, source: StoreSource): Promise<Archive> {
+  const store = await openSource(source, io.stop);
   const reels = new Map<string, { recorder: string; reel: string; keys: string[]; bytes: number }>();
   const strangers: string[] = [];
   for await (const { key, bytes } of store.list('reel/')) {
-    const name = parseSegmentKey(key);
-    if (name === null) {
+    const segment = parseSegmentKey(key);
+    if (segment === null) {
       strangers.push(key);
       continue;
     }
-    const id = `${name.recorder}/${name.reel}`;
-    const entry = reels.get(id) ?? { recorder: name.recorder, reel: name.reel, keys: [], bytes: 0 };
+    const id = `${segment.recorder}/${segment.reel}`;
+    const entry = reels.get(id) ?? { recorder: segment.recorder, reel: segment.reel, keys: [], bytes: 0 };
     entry.keys.push(key);
     entry.bytes += bytes;
     reels.set(id, entry);
   }
   const quarantined: string[] = [];
-  for await (const { key } of store.list('quarantine/')) quarantined.push(key);
-  return { root, store, strangers, quarantined, reels: [...reels.values()] };
+  if (source.kind === 'direct' || source.purpose.action === 'verify') {
+    for await (const { key } of store.list('quarantine/')) quarantined.push(key);
+  }
+  return { name, source, store, strangers, quarantined, reels: [...reels.values()] };
+}
+
+/** Objects that are asked for before the one before has been looked at. */
+export const objectsAhead = 4;
+
+/** That the vault did not answer is no finding about an object. */
+export function throwIfUnread(error: unknown): void {
+  if (error instanceof CommandError || error instanceof Stopped) throw error;
 }
 
 /** An object's text; empty where it cannot be read, which is for `verify` to tell. */
@@ -73,7 +71,8 @@ async function textOf(archive: Archive, key: string | undefined): Promise<Buffer
   try {
     const text = decodeObject(await archive.store.get(key ?? ''));
     return Buffer.from(text.buffer, text.byteOffset, text.byteLength);
-  } catch {
+  } catch (error) {
+    throwIfUnread(error);
     return Buffer.alloc(0);
   }
 }
@@ -87,9 +86,13 @@ export function isOfVault(text: Buffer): boolean {
 
 /** The vaults' own reels, but for those in `without`. */
 export async function vaultReels(archive: Archive, without: readonly ReelKeys[]): Promise<ReelKeys[]> {
+  const asked = archive.reels.filter((reel) => !without.includes(reel));
+  const texts = ahead(asked, objectsAhead, (reel) => textOf(archive, reel.keys[0]));
   const found: ReelKeys[] = [];
-  for (const reel of archive.reels) {
-    if (!without.includes(reel) && isOfVault(await textOf(archive, reel.keys[0]))) found.push(reel);
+  let at = 0;
+  for await (const text of texts) {
+    if (isOfVault(text)) found.push(asked[at] as ReelKeys);
+    at += 1;
   }
   return found;
 }
@@ -98,10 +101,11 @@ export async function vaultReels(archive: Archive, without: readonly ReelKeys[])
 export async function reelsByTime(archive: Archive): Promise<readonly ReelKeys[]> {
   if (archive.reels.length < 2) return archive.reels;
   const timed: { reel: ReelKeys; at: string }[] = [];
-  for (const reel of archive.reels) {
+  const starts = ahead(archive.reels, objectsAhead, async (reel) => {
     const text = (await textOf(archive, reel.keys[0])).toString('latin1', 0, beginningBytes);
-    timed.push({ reel, at: (/"at":"(\d+)"/.exec(text)?.[1] ?? '').padStart(20, '0') });
-  }
+    return { reel, at: (/"at":"(\d+)"/.exec(text)?.[1] ?? '').padStart(20, '0') };
+  });
+  for await (const start of starts) timed.push(start);
   return timed.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0)).map(({ reel }) => reel);
 }
 

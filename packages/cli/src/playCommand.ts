@@ -2,15 +2,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeObject, type RecordLine } from '@pgtape/evidence';
 import { Command, InvalidArgumentError } from 'commander';
-import { type Archive, openArchive } from './archive.ts';
+import { ahead } from './ahead.ts';
+import { type Archive, objectsAhead, type ReelKeys } from './archive.ts';
 import { CommandError, exitCode, throwIfStopped } from './exitCode.ts';
 import { type Io, put } from './io.ts';
 import { type Paint, paintFor } from './paint.ts';
 import { PlayPace } from './playPace.ts';
 import { type Frame, PlayScript } from './playScript.ts';
+import { openReading } from './reading.ts';
 import { paintOf, type ReadFlags, withReadOptions } from './readOptions.ts';
 import { readReels } from './reelPool.ts';
-import { findSession } from './sessionFinder.ts';
+import { findSession, isWholeId } from './sessionFinder.ts';
 import type { SessionSummary } from './sessionList.ts';
 import { linesOf } from './tapeLines.ts';
 import { isBad, verdictColour } from './verdictColour.ts';
@@ -40,9 +42,9 @@ async function* tape(
   keys: readonly string[],
   session: string,
 ): AsyncGenerator<string[]> {
-  for (const key of keys) {
+  for await (const object of ahead(keys, objectsAhead, (key) => archive.store.get(key))) {
     throwIfStopped(io);
-    const text = decodeObject(await archive.store.get(key));
+    const text = decodeObject(object);
     yield linesOf(Buffer.from(text.buffer, text.byteOffset, text.byteLength), session);
   }
 }
@@ -87,10 +89,26 @@ function heading(io: Io, summary: SessionSummary, paint: Paint): void {
   io.err.write(`${paint.dim('session')} ${summary.session}  ${paint.dim('verdict')} ${verdict}${more}\n`);
 }
 
+/** Looking for the session is one reading, playing it another, which sees its reel only. */
+async function openSession(
+  io: Io,
+  wanted: string,
+  flags: Flags,
+): Promise<{ archive: Archive; reel: ReelKeys; session: string }> {
+  let session = wanted;
+  if (!isWholeId(wanted)) {
+    const all = await openReading(io, flags, { action: 'sessions', what: `play ${wanted}` });
+    const found = await findSession(io, all, wanted);
+    if (all.source.kind === 'direct') return { archive: all, ...found };
+    session = found.session;
+  }
+  const archive = await openReading(io, flags, { action: 'play', what: '', session });
+  return { archive, ...(await findSession(io, archive, session)) };
+}
+
 async function run(io: Io, wanted: string, flags: Flags, command: Command): Promise<void> {
-  const archive = await openArchive(io, flags.archive);
   const errPaint = paintFor(io, io.err, command.optsWithGlobals().color !== false);
-  const { reel, session } = await findSession(io, archive, wanted);
+  const { archive, reel, session } = await openSession(io, wanted, flags);
   const [reading] = await readReels(io, archive, [reel], { session }, errPaint);
   const summary = reading?.sessions.find((one) => one.session === session);
   if (reading === undefined || summary === undefined) {

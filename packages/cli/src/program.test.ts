@@ -10,7 +10,32 @@ const commands = buildProgram(new FakeIo()).commands.map((command) => command.na
 
 describe('the command line', () => {
   it.each([
-    { name: 'no archive', args: ['sessions'], code: exitCode.environment, err: 'NO_ARCHIVE' },
+    { name: 'no vault', args: ['sessions'], code: exitCode.environment, err: 'NO_VAULT' },
+    { name: 'no archive', args: ['verify'], code: exitCode.environment, err: 'NO_ARCHIVE' },
+    {
+      name: 'no archive where one is named',
+      args: ['sessions', '--archive', 'none'],
+      code: exitCode.environment,
+      err: 'NO_ARCHIVE',
+    },
+    {
+      name: 'two ways at once',
+      args: ['play', 'last', '--archive', '.', '--vault', 'http://127.0.0.1:1'],
+      code: exitCode.usage,
+      err: 'TWO_WAYS',
+    },
+    {
+      name: 'a vault that is gone, with both ways out',
+      args: ['search', '--vault', 'http://127.0.0.1:1'],
+      code: exitCode.environment,
+      err: "Start it ('./pgtape up'), name another (--vault URL, PGTAPE_VAULT), or read the archive directly",
+    },
+    {
+      name: 'a token file that is not there',
+      args: ['sessions', '--vault', 'http://127.0.0.1:1', '--token-file', 'none'],
+      code: exitCode.environment,
+      err: 'CREDENTIALS',
+    },
     { name: 'an unknown command', args: ['sesions'], code: exitCode.usage, err: 'Did you mean sessions?' },
     {
       name: 'an unknown option',

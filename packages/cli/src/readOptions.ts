@@ -5,16 +5,30 @@ import { parseMoment } from './format.ts';
 import type { Io } from './io.ts';
 import { type Paint, paintFor } from './paint.ts';
 import { type OutputFormat, outputFormats } from './table.ts';
+import type { WayFlags } from './vaultWay.ts';
 
-export interface ReadFlags {
-  readonly archive?: string;
+export interface ReadFlags extends WayFlags {
   readonly output: OutputFormat;
 }
 
-/** Adds --archive and -o. */
-export function withReadOptions(command: Command): Command {
+/** Adds the options that say which vault is asked, as whom and why. */
+export function withVaultOptions(command: Command): Command {
   return command
-    .option('--archive <directory>', 'the archive (default: PGTAPE_ARCHIVE, else ./.pgtape/archive)')
+    .option('--vault <url>', "the vault's HTTP API (default: PGTAPE_VAULT, else that of pgtape up)")
+    .option('--why <text>', 'the reason, for the record of this reading')
+    .option('--token-file <file>', 'file with the token the vault knows you by (PGTAPE_TOKEN_FILE)')
+    .option('--cert <file>', 'PEM file of your client certificate (PGTAPE_CERT)')
+    .option('--key <file>', 'PEM file of its private key (PGTAPE_KEY)')
+    .option('--ca <file>', "PEM file of authorities for the vault's certificate (PGTAPE_CA)");
+}
+
+/** Adds what names a way to evidence, and -o. */
+export function withReadOptions(command: Command): Command {
+  return withVaultOptions(command)
+    .option(
+      '--archive <store>',
+      'read an archive directly, unrecorded: a directory or s3://... (PGTAPE_ARCHIVE)',
+    )
     .addOption(new Option('-o, --output <format>', 'how to print').choices(outputFormats).default('table'));
 }
 
@@ -35,4 +49,17 @@ export function momentOf(io: Io, text: string | undefined): number | null {
     exit: exitCode.usage,
     advice: 'For example 2026-11-20, 2026-11-20T10:00:00Z, or a span before now: 30min, 24h, 7d.',
   });
+}
+
+const wayOptions = ['archive', 'vault', 'why', 'tokenFile', 'cert', 'key', 'ca'];
+
+/** What a person looks for, as he might have typed it, for the record of his reading. */
+export function spoken(argument: string | undefined, flags: object, without: readonly string[]): string {
+  const words = argument === undefined ? [] : [argument];
+  for (const [name, value] of Object.entries(flags)) {
+    if (value === undefined || wayOptions.includes(name) || without.includes(name)) continue;
+    const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    words.push(value === true ? flag : `${flag} ${String(value)}`);
+  }
+  return words.join(' ');
 }

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeBigArchive } from './archive.testing.ts';
-import { openArchive } from './archive.ts';
+import { listedArchive } from './archive.ts';
 import { exitCode } from './exitCode.ts';
 import { FakeIo, runFake } from './fakeIo.testing.ts';
 import { paintFor } from './paint.ts';
@@ -21,7 +21,7 @@ describe('an archive that is worth threads', () => {
 
   it('is checked in threads as it is in one, in the order asked', async () => {
     const io = new FakeIo();
-    const archive = await openArchive(io, root);
+    const archive = await listedArchive(io, root, { kind: 'direct', address: root });
     expect(archive.reels.reduce((sum, { bytes }) => sum + bytes, 0)).toBeGreaterThan(1024 * 1024);
     const paint = paintFor(io, io.err, true);
     const together = await readReels(io, archive, archive.reels, {}, paint);

@@ -90,7 +90,7 @@ function readInThreads(
     if (io.stop.aborted) onStop();
     io.stop.addEventListener('abort', onStop, { once: true });
     const start = (): void => {
-      const worker = startWorker('./reelWorker.js', { root: archive.root, flag });
+      const worker = startWorker('./reelWorker.js', { source: archive.source, flag });
       workers.push(worker);
       const give = (): void => {
         const index = order.shift();

@@ -1,7 +1,8 @@
 /** Checks one reel and gathers on the way what commands show of it. Runs in whatever thread it is called. */
 import { checkReel, type ReelVerdict, type StoredSegment } from '@pgtape/evidence';
-import type { Store } from '@pgtape/store';
-import type { ReelKeys } from './archive.ts';
+import type { ReadStore } from '@pgtape/store';
+import { ahead } from './ahead.ts';
+import { objectsAhead, type ReelKeys } from './archive.ts';
 import { absorb, judge, type SessionSummary } from './sessionList.ts';
 
 /** Plain data, so that it can be handed to a worker thread. */
@@ -22,9 +23,9 @@ export interface ReelReading {
   readonly holding: readonly string[];
 }
 
-/** Reads and checks the reel's objects one at a time; `onSegment` is called before each. */
+/** Reads and checks the reel's objects one after the other, a few ahead; `onSegment` is called before each check. */
 export async function readReel(
-  store: Store,
+  store: ReadStore,
   task: ReelTask,
   onSegment: () => void = () => {},
 ): Promise<ReelReading> {
@@ -32,9 +33,10 @@ export async function readReel(
   const sessions = new Map<string, SessionSummary>();
   const holding = new Set<string>();
   async function* segments(): AsyncGenerator<StoredSegment> {
-    for (const key of reel.keys) {
+    const read = async (key: string): Promise<StoredSegment> => ({ key, object: await store.get(key) });
+    for await (const segment of ahead(reel.keys, objectsAhead, read)) {
       onSegment();
-      yield { key, object: await store.get(key) };
+      yield segment;
     }
   }
   const verdict = await checkReel(segments(), {

@@ -1,8 +1,8 @@
 /** A worker thread that checks reels, one after the other, and says how far it is. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { fileStore } from '@pgtape/store';
 import { isSet, type StopFlag } from './cooperation.ts';
 import { type ReelReading, type ReelTask, readReel } from './reelReading.ts';
+import { openSource, type StoreSource } from './storeSource.ts';
 
 export type ReelMessage =
   | { readonly kind: 'segments'; readonly count: number }
@@ -12,8 +12,10 @@ export type ReelMessage =
 /** Messages about progress are for eyes: a few each second are enough. */
 const tellMs = 100;
 
-const { root, flag } = workerData as { root: string; flag: StopFlag };
-const store = fileStore(root);
+const { source, flag } = workerData as { source: StoreSource; flag: StopFlag };
+const opening = openSource(source);
+// Whoever reads first is told.
+opening.catch(() => undefined);
 const say = (message: ReelMessage): void => parentPort?.postMessage(message);
 let count = 0;
 let toldAt = 0;
@@ -32,9 +34,11 @@ parentPort?.on('message', (wanted: { index: number; task: ReelTask } | null) => 
   if (wanted === null) parentPort?.close();
   if (wanted === null || isSet(flag)) return;
   const { index, task } = wanted;
-  readReel(store, task, onSegment).then(
-    (reading) => say({ kind: 'reading', index, reading }),
-    (error: Error & { code?: unknown }) =>
-      say({ kind: 'trouble', code: String(error.code ?? 'ARCHIVE_READ'), message: error.message }),
-  );
+  opening
+    .then((store) => readReel(store, task, onSegment))
+    .then(
+      (reading) => say({ kind: 'reading', index, reading }),
+      (error: Error & { code?: unknown }) =>
+        say({ kind: 'trouble', code: String(error.code ?? 'ARCHIVE_READ'), message: error.message }),
+    );
 });

@@ -2,12 +2,13 @@
 import { availableParallelism } from 'node:os';
 import { parsePattern } from '@pgtape/evidence';
 import { Command, InvalidArgumentError } from 'commander';
-import { type Archive, openArchive, reelsByTime } from './archive.ts';
+import { type Archive, reelsByTime } from './archive.ts';
 import { CommandError, exitCode, throwIfStopped } from './exitCode.ts';
 import { parseDuration } from './format.ts';
 import { type Io, put } from './io.ts';
 import { type Paint, paintFor, printable } from './paint.ts';
-import { momentOf, paintOf, type ReadFlags, withReadOptions } from './readOptions.ts';
+import { openReading } from './reading.ts';
+import { momentOf, paintOf, type ReadFlags, spoken, withReadOptions } from './readOptions.ts';
 import {
   needsSession,
   type SearchFilter,
@@ -134,7 +135,8 @@ class SearchPrinter {
     return this.found >= this.#limit;
   }
 
-  async print({ key, found, trouble }: SearchAnswer): Promise<void> {
+  async print({ key, found, trouble, ended }: SearchAnswer): Promise<void> {
+    if (ended !== null) throw new CommandError(ended.code, ended.message, { exit: exitCode.environment });
     if (found === null) {
       this.#io.err.write(`pgtape: ${printable(key)}: ${trouble} (pgtape verify tells more)\n`);
       this.#io.exit(exitCode.found);
@@ -167,11 +169,12 @@ async function search(io: Io, archive: Archive, task: SearchTask, printer: Searc
 
 async function run(io: Io, pattern: string | undefined, flags: Flags, command: Command): Promise<void> {
   const filter = filterOf(io, pattern, flags);
-  const archive = await openArchive(io, flags.archive);
+  const what = spoken(pattern, flags, ['output', 'limit']);
+  const archive = await openReading(io, flags, { action: 'search', what });
   const limit = flags.limit ?? Number.POSITIVE_INFINITY;
   const printer = new SearchPrinter(io, filter, limit, flags.output, paintOf(io, command));
   const task: SearchTask = {
-    root: archive.root,
+    source: archive.source,
     filter,
     form: formOf(filter, flags.output),
     limit: flags.limit ?? null,

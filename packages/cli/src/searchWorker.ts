@@ -1,13 +1,13 @@
 /** A search's worker thread: reads objects of the archive by key and sends back what matched, in the order asked. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { decodeObject } from '@pgtape/evidence';
-import { fileStore } from '@pgtape/store';
 import { isSet, type StopFlag } from './cooperation.ts';
+import { CommandError } from './exitCode.ts';
 import { type ScanTask, type SegmentHits, searcher } from './searchScan.ts';
+import { openSource, type StoreSource } from './storeSource.ts';
 
 export interface SearchTask extends ScanTask {
-  /** Directory of the archive. */
-  readonly root: string;
+  readonly source: StoreSource;
 }
 
 export interface SearchAnswer {
@@ -16,21 +16,27 @@ export interface SearchAnswer {
   readonly found: SegmentHits | null;
   /** Why the object could not be read. */
   readonly trouble: string | null;
+  /** Why nothing can be read any more: the vault's word, or that it is gone. */
+  readonly ended: { readonly code: string; readonly message: string } | null;
 }
 
 const { task, flag } = workerData as { task: SearchTask; flag: StopFlag };
-const store = fileStore(task.root);
+const opening = openSource(task.source);
+// Whoever reads first is told.
+opening.catch(() => undefined);
 const search = searcher(task);
 
 async function answer(index: number, key: string): Promise<SearchAnswer> {
   try {
-    const object = await store.get(key);
-    if (isSet(flag)) return { index, key, found: null, trouble: 'stopped' };
+    const object = await (await opening).get(key);
+    if (isSet(flag)) return { index, key, found: null, trouble: 'stopped', ended: null };
     const text = decodeObject(object);
     const found = search(Buffer.from(text.buffer, text.byteOffset, text.byteLength));
-    return { index, key, found, trouble: null };
+    return { index, key, found, trouble: null, ended: null };
   } catch (error) {
-    return { index, key, found: null, trouble: error instanceof Error ? error.message : String(error) };
+    const trouble = error instanceof Error ? error.message : String(error);
+    const ended = error instanceof CommandError ? { code: error.code, message: error.message } : null;
+    return { index, key, found: null, trouble, ended };
   }
 }
 

@@ -1,6 +1,6 @@
 /** Finds the session a person means, reading as little of the archive as that takes. Checks nothing. */
 import { decodeObject } from '@pgtape/evidence';
-import { type Archive, isOfVault, lastSealOf, type ReelKeys } from './archive.ts';
+import { type Archive, isOfVault, lastSealOf, type ReelKeys, throwIfUnread } from './archive.ts';
 import { CommandError, exitCode, throwIfStopped } from './exitCode.ts';
 import type { Io } from './io.ts';
 import { byStart } from './sessionList.ts';
@@ -41,7 +41,8 @@ async function sessionsOf(io: Io, archive: Archive, reel: ReelKeys): Promise<Can
     let text: Uint8Array;
     try {
       text = decodeObject(await archive.store.get(key));
-    } catch {
+    } catch (error) {
+      throwIfUnread(error);
       continue;
     }
     const bytes = Buffer.from(text.buffer, text.byteOffset, text.byteLength);
@@ -70,6 +71,11 @@ async function newest(io: Io, archive: Archive, back: number): Promise<Candidate
   return undefined;
 }
 
+/** Whether a text is an id and not a part of one. */
+export function isWholeId(wanted: string): boolean {
+  return /^[0-9a-f]{16}-[1-9]\d*$/.test(wanted);
+}
+
 /** Whether a session of the reel can have `part` in its id: `<16 hex digits>-<number>`. */
 export function canHold(reel: string, part: string): boolean {
   const prefix = reel.slice(0, 16);
@@ -92,8 +98,7 @@ export async function findSession(io: Io, archive: Archive, wanted: string): Pro
     return found;
   }
   const reels = archive.reels.filter(({ reel }) => canHold(reel, wanted));
-  const isWhole = /^[0-9a-f]{16}-[1-9]\d*$/.test(wanted);
-  if (isWhole && reels.length === 1) return { reel: reels[0] as ReelKeys, session: wanted };
+  if (isWholeId(wanted) && reels.length === 1) return { reel: reels[0] as ReelKeys, session: wanted };
   const candidates: Candidate[] = [];
   for (const reel of reels) candidates.push(...(await sessionsOf(io, archive, reel)));
   const exact = candidates.filter(({ session }) => session === wanted);

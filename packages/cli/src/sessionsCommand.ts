@@ -1,10 +1,10 @@
 /** `pgtape sessions`: who was there, when, from where, and what the evidence is worth. */
 import { Command } from 'commander';
-import { openArchive } from './archive.ts';
 import { durationText, wallMs, wallText } from './format.ts';
 import { type Io, put } from './io.ts';
 import { type Paint, paintFor } from './paint.ts';
-import { momentOf, paintOf, type ReadFlags, withReadOptions } from './readOptions.ts';
+import { openReading } from './reading.ts';
+import { momentOf, paintOf, type ReadFlags, spoken, withReadOptions } from './readOptions.ts';
 import { readReels } from './reelPool.ts';
 import { byStart, type SessionSummary } from './sessionList.ts';
 import { type Column, fitting, tableText } from './table.ts';
@@ -86,7 +86,8 @@ async function printTable(
 }
 
 async function run(io: Io, flags: Flags, command: Command): Promise<void> {
-  const archive = await openArchive(io, flags.archive);
+  const what = spoken(undefined, flags, ['output']);
+  const archive = await openReading(io, flags, { action: 'sessions', what });
   const paint = paintFor(io, io.err, command.optsWithGlobals().color !== false);
   const isWanted = chosen(io, flags);
   const readings = await readReels(io, archive, archive.reels, {}, paint);

@@ -2,8 +2,13 @@
 import { Command, Option } from 'commander';
 import { CommandError, exitCode } from './exitCode.ts';
 import { type Io, put } from './io.ts';
-import { paintFor, printable } from './paint.ts';
+import { type Paint, paintFor } from './paint.ts';
+import { withVaultOptions } from './readOptions.ts';
+import { isWholeId } from './sessionFinder.ts';
 import { type TailRecord, tailRow } from './tailRow.ts';
+import { VaultClient } from './vaultClient.ts';
+import { grantFor } from './vaultStore.ts';
+import { noVault, vaultWay, type WayFlags } from './vaultWay.ts';
 
 const help = `
 Examples:
@@ -15,14 +20,13 @@ Records appear once their segment is stored, so they lag by at most segment.maxS
 (2 in pgtape up). A statement that runs over a second is announced before it ends.
 `;
 
-interface Flags {
-  readonly vault: string;
+interface Flags extends WayFlags {
   readonly session?: string;
   readonly kinds?: string;
   readonly output: 'text' | 'jsonl';
 }
 
-async function* lines(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+async function* lines(body: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
   const decoder = new TextDecoder();
   let rest = '';
   for await (const chunk of body) {
@@ -32,71 +36,59 @@ async function* lines(body: ReadableStream<Uint8Array>): AsyncGenerator<string> 
   }
 }
 
-function gone(url: URL, cause: unknown): CommandError {
-  return new CommandError('VAULT_GONE', `the vault at ${url.origin} ended the view`, {
+function gone(origin: string, cause: unknown): CommandError {
+  return new CommandError('VAULT_GONE', `the vault at ${origin} ended the view`, {
     exit: exitCode.environment,
     advice: 'What it had recorded is in the archive: pgtape sessions',
     cause,
   });
 }
 
-function vaultUrl(flags: Flags): URL {
-  try {
-    return new URL('/v1/tail', flags.vault);
-  } catch (cause) {
-    throw new CommandError('VAULT_URL', `'${flags.vault}' is no URL`, {
-      exit: exitCode.usage,
-      advice: 'For example http://127.0.0.1:7417',
-      cause,
-    });
-  }
+/** The view, on record before it opens; the purpose names a session only where it is a whole id. */
+async function opened(client: VaultClient, flags: Flags): Promise<AsyncIterable<Uint8Array>> {
+  const { session, kinds, why = '' } = flags;
+  const narrowed = session !== undefined && isWholeId(session) ? { session } : {};
+  const what = ['session' in narrowed ? undefined : session, kinds]
+    .filter((part) => part !== undefined)
+    .join(' ');
+  const { grant } = await grantFor(client, { action: 'tail', what, why, ...narrowed });
+  const query = new URLSearchParams();
+  if (session !== undefined) query.set('session', session);
+  if (kinds !== undefined) query.set('kinds', kinds);
+  return await client.stream({ path: `/v1/tail?${query.toString()}`, grant });
 }
 
 async function run(io: Io, flags: Flags, command: Command): Promise<void> {
-  const url = vaultUrl(flags);
-  if (flags.session !== undefined) url.searchParams.set('session', flags.session);
-  if (flags.kinds !== undefined) url.searchParams.set('kinds', flags.kinds);
+  const access = vaultWay(io, flags);
+  if (access === null) throw noVault();
   const paint = paintFor(io, io.out, command.optsWithGlobals().color !== false);
-  let response: Response;
+  const client = new VaultClient(access, io.stop);
   try {
-    response = await fetch(url, { signal: io.stop });
-  } catch (cause) {
-    if (io.stop.aborted) return;
-    throw new CommandError('VAULT_UNREACHABLE', `no vault answers at ${url.origin}`, {
-      exit: exitCode.environment,
-      advice: "Start one ('./pgtape up'), or name it: pgtape tail --vault http://HOST:PORT",
-      cause,
+    const body = await opened(client, flags);
+    await show(io, body, flags, paint).catch((cause: unknown) => {
+      throw gone(client.origin, cause);
     });
-  }
-  if (!response.ok || response.body === null) {
-    throw new CommandError(
-      'VAULT_REFUSED',
-      `the vault answered ${response.status}: ${printable(await response.text())}`,
-      {
-        exit: exitCode.environment,
-      },
-    );
-  }
-  try {
-    for await (const line of lines(response.body)) {
-      const columns = io.out.isTTY ? io.out.columns : null;
-      const text =
-        flags.output === 'jsonl' ? `${line}\n` : tailRow(JSON.parse(line) as TailRecord, columns, paint);
-      if (text !== null) await put(io.out, text);
-    }
-  } catch (cause) {
+  } catch (error) {
     if (io.stop.aborted) return;
-    throw gone(url, cause);
+    throw error;
   }
   // A tail has no end of its own: this one ended because the vault did.
-  throw gone(url, null);
+  if (!io.stop.aborted) throw gone(client.origin, null);
+}
+
+async function show(io: Io, body: AsyncIterable<Uint8Array>, flags: Flags, paint: Paint): Promise<void> {
+  for await (const line of lines(body)) {
+    const columns = io.out.isTTY ? io.out.columns : null;
+    const text =
+      flags.output === 'jsonl' ? `${line}\n` : tailRow(JSON.parse(line) as TailRecord, columns, paint);
+    if (text !== null) await put(io.out, text);
+  }
 }
 
 /** Builds the command. */
 export function tailCommand(io: Io): Command {
-  return new Command('tail')
+  return withVaultOptions(new Command('tail'))
     .description('what is being recorded now, from the vault')
-    .option('--vault <url>', "the vault's HTTP API", io.env.PGTAPE_VAULT ?? 'http://127.0.0.1:7417')
     .option('--session <id>', 'only this session')
     .option('--kinds <list>', 'only these kinds of record: statement,closed')
     .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'jsonl']).default('text'))

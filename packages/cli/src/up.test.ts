@@ -110,8 +110,9 @@ function serverOf(cwd: string): number {
 const verdictOf = async (cwd: string): Promise<string> =>
   (JSON.parse((await pgtape(cwd, 'verify', '-o', 'json', '--strict')).out.text) as { verdict: string })
     .verdict;
+const directly = ['--archive', join('.pgtape', 'archive')];
 const sessionCount = async (cwd: string): Promise<number> =>
-  (JSON.parse((await pgtape(cwd, 'sessions', '-o', 'json')).out.text) as unknown[]).length;
+  (JSON.parse((await pgtape(cwd, 'sessions', ...directly, '-o', 'json')).out.text) as unknown[]).length;
 
 describe('pgtape up', () => {
   let dir = '';
@@ -143,9 +144,6 @@ describe('pgtape up', () => {
       ['shop_app', 'complete'],
       ['grace_analyst', 'complete'],
     ]);
-    expect(await up.stop()).toBe(0);
-
-    expect(await verdictOf(dir)).toBe('complete');
     const failures = await pgtape(dir, 'search', '--error', 'any', '-o', 'jsonl');
     const states = failures.out.text
       .trimEnd()
@@ -158,6 +156,14 @@ describe('pgtape up', () => {
     const played = await pgtape(dir, 'play', 'last', '--speed', 'max');
     expect(played.out.text).toContain('SELECT count(*), max(amount) FROM shop.orders');
     expect(played.err.text).toContain('complete');
+    expect(await up.stop()).toBe(0);
+
+    expect(await verdictOf(dir)).toBe('complete');
+    const unrecorded = await pgtape(dir, 'sessions');
+    expect([unrecorded.code, unrecorded.err.text]).toEqual([
+      exitCode.environment,
+      expect.stringMatching(/NO_VAULT.*\n.*\.\/pgtape up.*--archive DIRECTORY/),
+    ]);
 
     const again = await startUp(dir, flags);
     expect(again.connection).toBe(up.connection);
@@ -188,7 +194,7 @@ describe('pgtape up', () => {
     expect(await again.stop()).toBe(0);
     expect(await verdictOf(dir)).toBe('complete');
     expect(await sessionCount(dir)).toBe(4);
-    const found = await pgtape(dir, 'search', 'select $1::int', '-o', 'jsonl');
+    const found = await pgtape(dir, 'search', 'select $1::int', ...directly, '-o', 'jsonl');
     expect(found.out.text.trimEnd().split('\n').length).toBe(4);
   }, 120_000);
 
@@ -267,13 +273,13 @@ describe('pgtape up', () => {
   it('keeps what it makes to its owner', async () => {
     const up = await startUp(dir, await flagsFor());
     const modeOf = (path: string): string => (statSync(join(dir, '.pgtape', path)).mode & 0o777).toString(8);
-    expect(['archive', 'spool', 'postgres.password', 'recorder.yaml', 'up.lock'].map(modeOf)).toEqual([
-      '700',
-      '700',
-      '600',
-      '600',
-      '600',
-    ]);
+    const files = ['postgres.password', 'vault.token', 'vault.token.sha256', 'recorder.yaml', 'up.lock'];
+    expect(['archive', 'spool', ...files].map(modeOf)).toEqual(['700', '700', ...files.map(() => '600')]);
+    const token = readFileSync(join(dir, '.pgtape', 'vault.token'), 'utf8').trim();
+    expect((await pgtape(dir, 'sessions')).err.text).toBe('no sessions\n');
+    for (const file of ['vault.log', 'vault.yaml', 'vault.token.sha256', 'recorder.log', 'up.lock']) {
+      expect([file, readFileSync(join(dir, '.pgtape', file), 'utf8').includes(token)]).toEqual([file, false]);
+    }
     const password = readFileSync(join(dir, '.pgtape', 'postgres.password'), 'utf8').trim();
     expect(readFileSync(join(dir, '.pgtape', 'recorder.log'), 'utf8')).not.toContain(password);
     expect(await up.stop()).toBe(0);
@@ -288,7 +294,8 @@ describe('the process', () => {
     const piped = spawnSync('bash', ['-c', `set -o pipefail; ${command} | head -1 | wc -l`], {
       encoding: 'utf8',
     });
-    expect([piped.status, piped.stdout.trim(), piped.stderr]).toEqual([0, '1', '']);
+    const notice = `pgtape: reading ${root} directly: this reading is not recorded\n`;
+    expect([piped.status, piped.stdout.trim(), piped.stderr]).toEqual([0, '1', notice]);
     const tape = spawn(process.execPath, [main, 'play', 'last', '--archive', root], { stdio: 'pipe' });
     await once(tape.stdout, 'data');
     tape.kill('SIGINT');

@@ -1,6 +1,6 @@
 /** `pgtape up`: a PostgreSQL, a vault and a recorder in front, on this machine, until Ctrl-C. */
-import { randomBytes } from 'node:crypto';
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createHash, randomBytes } from 'node:crypto';
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -19,6 +19,7 @@ import {
   type UpLayout,
   type UpOptions,
   upLayout,
+  vaultUrl,
   vaultYaml,
 } from './upLayout.ts';
 import { takeUpLock } from './upLock.ts';
@@ -105,6 +106,16 @@ function passwordOf(layout: UpLayout): string {
   return password;
 }
 
+/** A new one at each start: who read the old one's file reads nothing any more. */
+function writeToken(layout: UpLayout): void {
+  const token = randomBytes(32).toString('base64url');
+  // A file that was there keeps its mode, so it goes first.
+  for (const file of [layout.tokenFile, layout.tokenHashFile]) rmSync(file, { force: true });
+  writeFileSync(layout.tokenFile, `${token}\n`, { mode: 0o600 });
+  const hash = createHash('sha256').update(token).digest('hex');
+  writeFileSync(layout.tokenHashFile, `${hash}\n`, { mode: 0o600 });
+}
+
 interface Started {
   postgres: EmbeddedPostgres | null;
   vault: RunningChild | null;
@@ -126,6 +137,7 @@ async function startAll(
     onProgress: (step) => progress.step(step),
   });
   progress.step('starting the vault');
+  writeToken(layout);
   writeFileSync(layout.vault.configFile, vaultYaml(options, layout), { mode: 0o600 });
   started.vault = await startChild(
     'vault',
@@ -253,7 +265,7 @@ async function up(io: Io, options: UpOptions, colour: boolean): Promise<void> {
       io.err.write(`  ${paint.yellow('!')} the last run did not end in order; going on from its data\n`);
     await requirePorts(io, options, lock.stale ? recorderGraceMs + vaultGraceMs : 0);
     await startAll(options, layout, password, progress, started);
-    lock.announce(connection);
+    lock.announce(connection, { url: vaultUrl(options), tokenFile: layout.tokenFile });
     io.out.write(welcome(io, colour, connection, layout, started.postgres?.found ?? false));
     const trouble = await untilStopped(io, started, layout);
     io.err.write('\n');

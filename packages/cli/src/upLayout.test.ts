@@ -27,7 +27,7 @@ describe('what pgtape up writes', () => {
     });
     expect(config).toMatchObject({
       otlp: { host: '127.0.0.1', port: 7418 },
-      http: { host: '127.0.0.1', port: 7417 },
+      http: { host: '127.0.0.1', port: 7417, callers: [{ name: 'local' }] },
       archive: { store: '/srv/it is: "here" #1/archive' },
     });
     expect(config.forward?.url ?? null).toBe(otlp);

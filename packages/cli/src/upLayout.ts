@@ -17,6 +17,9 @@ export interface UpLayout {
   readonly dir: string;
   readonly lockFile: string;
   readonly passwordFile: string;
+  /** Token of whoever may read evidence, for commands run beside it, and its hash, for the vault. */
+  readonly tokenFile: string;
+  readonly tokenHashFile: string;
   readonly postgresDir: string;
   readonly archiveDir: string;
   readonly spoolDir: string;
@@ -35,6 +38,8 @@ export function upLayout(dir: string): UpLayout {
     dir,
     lockFile: join(dir, 'up.lock'),
     passwordFile: join(dir, 'postgres.password'),
+    tokenFile: join(dir, 'vault.token'),
+    tokenHashFile: join(dir, 'vault.token.sha256'),
     postgresDir: join(dir, 'postgres'),
     archiveDir: join(dir, 'archive'),
     spoolDir: join(dir, 'spool'),
@@ -51,7 +56,17 @@ export function vaultYaml(options: UpOptions, layout: UpLayout): string {
     note +
     stringify({
       otlp: { host: '127.0.0.1', port: options.vaultOtlpPort },
-      http: { host: '127.0.0.1', port: options.vaultHttpPort },
+      http: {
+        host: '127.0.0.1',
+        port: options.vaultHttpPort,
+        callers: [
+          {
+            name: 'local',
+            tokenHashFile: layout.tokenHashFile,
+            may: ['read', 'export', 'hold', 'status'],
+          },
+        ],
+      },
       archive: { store: layout.archiveDir },
       ...(options.otlp === null ? {} : { forward: { url: options.otlp } }),
     })
@@ -72,6 +87,11 @@ export function recorderYaml(options: UpOptions, layout: UpLayout, upstreamPort:
       health: { host: '127.0.0.1', port: options.healthPort },
     })
   );
+}
+
+/** Where the vault's HTTP API is. */
+export function vaultUrl(options: UpOptions): string {
+  return `http://127.0.0.1:${options.vaultHttpPort}`;
 }
 
 /** What any client connects with. */

@@ -17,8 +17,9 @@ describe('the lock of pgtape up', () => {
     const lock = takeUpLock(file);
     expect(lock.stale).toBe(false);
     expect(() => takeUpLock(file)).toThrow(/already starting here \(pid \d+\)/);
-    lock.announce('postgres://here');
-    expect(upHolder(file)?.connection).toBe('postgres://here');
+    const vault = { url: 'http://127.0.0.1:1', tokenFile: join(dir, 'token') };
+    lock.announce('postgres://here', vault);
+    expect(upHolder(file)).toMatchObject({ connection: 'postgres://here', vault });
     expect(() => takeUpLock(file)).toThrow(/already running here \(pid \d+\): postgres:\/\/here/);
     lock.release();
     expect(upHolder(file)).toBeNull();

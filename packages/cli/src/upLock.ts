@@ -18,13 +18,22 @@ export interface UpHolder {
   readonly born: string;
   /** What clients connect with; null while it is starting. */
   readonly connection: string | null;
+  /** Where its evidence is read; null while it is starting. */
+  readonly vault: UpVault | null;
+}
+
+export interface UpVault {
+  /** As `http://127.0.0.1:7417`. */
+  readonly url: string;
+  /** Absolute path of the file with the token of whoever started it. */
+  readonly tokenFile: string;
 }
 
 export interface UpLock {
   /** True when a dead process's lock was taken over. */
   readonly stale: boolean;
   /** Tells others what to connect with. */
-  announce(connection: string): void;
+  announce(connection: string, vault: UpVault): void;
   release(): void;
 }
 
@@ -96,11 +105,11 @@ function takeOver(file: string, own: string): void {
  */
 export function takeUpLock(file: string): UpLock {
   const own = `${file}.${process.pid}`;
-  const write = (connection: string | null): void => {
-    const holder: UpHolder = { pid: process.pid, born: startOf(process.pid), connection };
+  const write = (connection: string | null, vault: UpVault | null): void => {
+    const holder: UpHolder = { pid: process.pid, born: startOf(process.pid), connection, vault };
     writeFileSync(own, `${JSON.stringify(holder)}\n`, { mode: 0o600 });
   };
-  write(null);
+  write(null, null);
   let stale = false;
   try {
     try {
@@ -117,8 +126,8 @@ export function takeUpLock(file: string): UpLock {
   }
   return {
     stale,
-    announce(connection) {
-      write(connection);
+    announce(connection, vault) {
+      write(connection, vault);
       renameSync(own, file);
     },
     release() {

@@ -1,11 +1,12 @@
 /** `pgtape verify`: proves that an archive is what recorders sealed; trusts keys and bytes, nothing else. */
 import { type Finding, type JudgedReel, judgeTogether, worse } from '@pgtape/evidence';
 import { Command } from 'commander';
-import { type Archive, openArchive, type ReelKeys, reelsByTime, vaultReels } from './archive.ts';
+import { type Archive, type ReelKeys, reelsByTime, vaultReels } from './archive.ts';
 import { CommandError, exitCode } from './exitCode.ts';
 import { bytesText, plural } from './format.ts';
 import { type Io, put } from './io.ts';
 import { type Paint, paintFor, printable } from './paint.ts';
+import { openReading } from './reading.ts';
 import { paintOf, type ReadFlags, withReadOptions } from './readOptions.ts';
 import { type ReelOptions, readReels } from './reelPool.ts';
 import { wrapped } from './table.ts';
@@ -52,7 +53,7 @@ async function chosenReels(archive: Archive, flags: Flags): Promise<readonly Ree
   const all = await reelsByTime(archive);
   const reels = wanted === undefined ? all : all.filter(({ reel }) => reel.includes(wanted));
   if (wanted !== undefined && reels.length === 0) {
-    throw new CommandError('NO_REEL', `no reel '${wanted}' in ${archive.root}`, { exit: exitCode.found });
+    throw new CommandError('NO_REEL', `no reel '${wanted}' in ${archive.name}`, { exit: exitCode.found });
   }
   return reels;
 }
@@ -115,7 +116,7 @@ function reportText(report: Report, columns: number, paint: Paint): string {
 }
 
 async function run(io: Io, flags: Flags, command: Command): Promise<void> {
-  const archive = await openArchive(io, flags.archive);
+  const archive = await openReading(io, flags, { action: 'verify', what: flags.reel ?? '' });
   const colour = command.optsWithGlobals().color !== false;
   const report = await check(io, archive, flags, paintFor(io, io.err, colour));
   if (isBad(report.verdict)) io.exit(exitCode.found);

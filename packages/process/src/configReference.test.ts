@@ -11,6 +11,9 @@ const schema = z.strictObject({
   level: z.enum(['info', 'warn']).default('info'),
   rate: z.number().positive().optional(),
   hosts: z.array(z.url()).default([]),
+  callers: z
+    .array(z.strictObject({ name: z.string().describe('Who.'), may: z.string().optional() }))
+    .default([]),
   labels: z.record(z.string(), z.string()).optional(),
   id: z.string().regex(/^a$/),
   size: z.union([z.int().min(1), z.literal('auto')]).default('auto'),
@@ -29,6 +32,9 @@ describe('configReference', () => {
 | \`level\` | info \\| warn | \`"info"\` |  |
 | \`rate\` | number greater than 0 | none |  |
 | \`hosts\` | list of URL | \`[]\` |  |
+| \`callers\` | list of group of keys | \`[]\` |  |
+| \`callers[].name\` | text | required | Who. |
+| \`callers[].may\` | text | none |  |
 | \`labels\` | map of names to text | none |  |
 | \`id\` | text matching /^a$/ | required |  |
 | \`size\` | integer at least 1 or auto | \`"auto"\` |  |

@@ -16,14 +16,24 @@ export function configReference(schema: z.ZodType, title: string, envPrefix?: st
   for (const leaf of keysIn(shapeOf(schema))) {
     if (isGroup(leaf.shape) && leaf.shape.description === undefined) continue;
     rows.push(rowOf(leaf, envPrefix));
+    for (const item of keysOfItems(leaf)) rows.push(rowOf(item, envPrefix, true));
   }
   return `# ${title}\n\n${rows.map((cells) => `| ${cells.join(' | ')} |`).join('\n')}\n`;
 }
 
-function rowOf(leaf: Leaf, envPrefix: string | undefined): string[] {
+/** Keys of a list's groups, as `callers[].name`; the environment sets the list as a whole. */
+function keysOfItems({ path, shape, required }: Leaf): Leaf[] {
+  const { items } = shape;
+  if (items === undefined || !isGroup(items)) return [];
+  return [
+    ...keysIn(items, [...path.slice(0, -1), `${path.at(-1)}[]`], required || shape.default !== undefined),
+  ];
+}
+
+function rowOf(leaf: Leaf, envPrefix: string | undefined, isOfItem = false): string[] {
   const { path, shape } = leaf;
   const group = isGroup(shape);
-  const variable = group ? '' : `\`${environmentName(envPrefix ?? '', path)}\``;
+  const variable = group || isOfItem ? '' : `\`${environmentName(envPrefix ?? '', path)}\``;
   return [
     `\`${keyText(path)}\``,
     cell(typeText(shape)),

@@ -12,6 +12,7 @@ export {
   type Protection,
   type PutAnswer,
   type PutOptions,
+  type ReadStore,
   type Store,
   type StoreCapabilities,
   type StoredObject,

@@ -105,6 +105,9 @@ export interface Store {
   readonly capabilities: StoreCapabilities;
 }
 
+/** What reading takes of a store; nothing of it changes anything. */
+export type ReadStore = Omit<Store, 'putOnce' | 'extendRetention' | 'setHold' | 'swap'>;
+
 /** S3's own bound for a key. */
 export const KEY_BYTES_MAX = 1024;
 /** The bound of one name on ext4, xfs and most others. */

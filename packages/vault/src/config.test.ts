@@ -9,7 +9,18 @@ describe('VaultConfig', () => {
     expect(load('archive: {store: /srv/archive}')).toEqual({
       name: 'vault',
       otlp: { host: '127.0.0.1', port: 4317 },
-      http: { host: '127.0.0.1', port: 7417 },
+      http: {
+        host: '127.0.0.1',
+        port: 7417,
+        callers: [],
+        whyRequired: false,
+        recordSeconds: 10,
+        grantSeconds: 900,
+        grantsMax: 100,
+        grantsPerMinute: 600,
+        readBytesMax: 64 * 1024 * 1024,
+        stallSeconds: 30,
+      },
       archive: { store: '/srv/archive' },
       holds: {
         dualControl: false,

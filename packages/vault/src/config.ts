@@ -4,6 +4,7 @@
  */
 import { parseStoreAddress } from '@pgtape/store';
 import { z } from 'zod';
+import { HttpConfig } from './httpConfig.ts';
 import { HoldsConfig, RetentionConfig } from './retentionConfig.ts';
 
 const port = z.int().min(0).max(65_535);
@@ -24,17 +25,6 @@ const Otlp = z.strictObject({
   host: z.string().min(1).default('127.0.0.1').describe('Address the OTLP/gRPC receiver listens on.'),
   port: port.default(4317).describe('Its port; 0 takes a free one.'),
   tls: Tls.optional(),
-});
-
-const Http = z.strictObject({
-  host: z
-    .string()
-    .min(1)
-    .default('127.0.0.1')
-    .describe(
-      'Address of health, metrics, tail and status. It asks nobody who they are yet: keep it on loopback.',
-    ),
-  port: port.default(7417).describe('Its port; 0 takes a free one.'),
 });
 
 function isStore(text: string): boolean {
@@ -145,7 +135,7 @@ export const VaultConfig = z.strictObject({
       'What the vault calls itself in its own reel. Its reels are found again by this name: keep it as long as the archive.',
     ),
   otlp: Otlp.prefault({}),
-  http: Http.prefault({}),
+  http: HttpConfig.prefault({}),
   archive: Archive,
   stateDir: z
     .string()

@@ -1,32 +1,26 @@
 /**
- * Owns the vault's HTTP face: health, metrics, the live tail, what is known of a reel. It refuses to change
- * anything.
+ * Owns the vault's HTTP listener: its TLS, what it refuses before any path, and how refusals are written. What a path
+ * does stands in `*Routes.ts`.
  *
- * It asks nobody who they are: authentication comes with enrolment. Until then it listens on loopback by
- * default, and there it answers only requests that name loopback, so that a web page whose name was rebound
- * to 127.0.0.1 reads nothing.
+ * On loopback it answers only requests that name loopback, so that a web page whose name was rebound to 127.0.0.1
+ * reaches nothing.
  */
-import type { ServerResponse } from 'node:http';
-import type { HealthVerdict } from '@pgtape/process';
-import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
-import { z } from 'zod';
-import { isReelName } from './archive.ts';
-import type { LiveTail, TailFilter } from './liveTail.ts';
-import type { ReelTail } from './reelTail.ts';
-
-export interface HttpSources {
-  readonly live: () => HealthVerdict;
-  readonly ready: () => HealthVerdict;
-  readonly metrics: () => Promise<string>;
-  readonly status: () => object;
-  readonly tailOf: (reel: string, recorder: string | null) => Promise<ReelTail | null>;
-  readonly tail: LiveTail;
-}
+import { createServer as createHttpServer, type Server } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import { type FastifyInstance, type FastifyReply, fastify } from 'fastify';
+import { type HttpReason, HttpRefusal } from './httpRefusal.ts';
+import type { ServerTls } from './tlsFiles.ts';
 
 export interface HttpOptions {
   readonly host: string;
   readonly port: number;
-  readonly tailClientsMax: number;
+  readonly tls: ServerTls | undefined;
+}
+
+export interface HttpEvents {
+  readonly refused: (reason: HttpReason, path: string, remote: string) => void;
+  /** A defect: it is answered without its words. */
+  readonly failed: (error: unknown) => void;
 }
 
 export interface HttpServer {
@@ -38,128 +32,79 @@ export interface HttpServer {
 const loopback = /^(127(\.\d{1,3}){3}|::1|localhost)$/i;
 const namesLoopback = /^(127(\.\d{1,3}){3}|\[::1\]|localhost)(:\d{1,5})?$/i;
 
-const TailQuery = z.strictObject({
-  session: z.string().max(64).optional(),
-  kinds: z.string().max(400).optional(),
-});
-const ReelQuery = z.strictObject({ recorder: z.string().max(64).optional() });
+/** A request's body is a grant's words, or a hold's. */
+const BODY_BYTES_MAX = 16 * 1024;
+/** The longest key there is, every byte of it escaped. */
+const PARAMETER_CHARACTERS_MAX = 3 * 1024;
+const REQUEST_MS_MAX = 30_000;
 
-/** Rejects with what listen(2) said. */
-export async function startHttp(options: HttpOptions, sources: HttpSources): Promise<HttpServer> {
-  const app = fastify({ logger: false, forceCloseConnections: true, bodyLimit: 1024 });
-  if (loopback.test(options.host)) {
-    app.addHook('onRequest', async (request, reply) => {
+export function isLoopback(host: string): boolean {
+  return loopback.test(host);
+}
+
+/** Rejects with what listen(2) said, or with what the certificate is refused for. */
+export async function startHttp(
+  options: HttpOptions,
+  routes: (app: FastifyInstance) => void,
+  events: HttpEvents,
+): Promise<HttpServer> {
+  const { host, tls } = options;
+  const app = fastify({
+    logger: false,
+    forceCloseConnections: true,
+    bodyLimit: BODY_BYTES_MAX,
+    requestTimeout: REQUEST_MS_MAX,
+    routerOptions: { maxParamLength: PARAMETER_CHARACTERS_MAX },
+    serverFactory: (handler) => (tls === undefined ? createHttpServer(handler) : secure(tls, handler)),
+  });
+  if (isLoopback(host)) {
+    app.addHook('onRequest', async (request) => {
       if (!namesLoopback.test(request.headers.host ?? '')) {
-        await reply
-          .code(421)
-          .send({ error: 'not_loopback', message: 'ask for 127.0.0.1, [::1] or localhost' });
+        throw new HttpRefusal('not_loopback', 'ask for 127.0.0.1, [::1] or localhost');
       }
     });
   }
-  addHealth(app, sources);
-  app.get('/v1/status', () => sources.status());
-  app.get<{ Params: { reel: string } }>('/v1/reels/:reel', (request, reply) =>
-    answerReel(request.params.reel, request.query, reply, sources),
-  );
-  app.get('/v1/tail', (request, reply) => answerTail(request, reply, options, sources.tail));
-  app.setNotFoundHandler((_request, reply) => reply.code(404).send({ error: 'not_found' }));
-  app.setErrorHandler((_error, _request, reply) => reply.code(500).send({ error: 'internal' }));
+  app.setNotFoundHandler(() => {
+    throw new HttpRefusal('not_found', 'there is no such path');
+  });
+  app.setErrorHandler((error, request, reply) => {
+    const refusal = refusalOf(error, events);
+    events.refused(refusal.reason, request.routeOptions.url ?? '', request.ip);
+    return answerRefusal(refusal, reply);
+  });
+  routes(app);
   try {
-    await app.listen({ host: options.host, port: options.port });
+    await app.listen({ host, port: options.port });
   } catch (error) {
     await app.close();
     throw error;
   }
   const bound = app.server.address();
-  const { address, port } =
-    typeof bound === 'object' && bound !== null ? bound : { address: options.host, port: 0 };
+  const { address, port } = typeof bound === 'object' && bound !== null ? bound : { address: host, port: 0 };
   return { host: address, port, close: () => app.close() };
 }
 
-function addHealth(app: FastifyInstance, sources: HttpSources): void {
-  const answer = (verdict: HealthVerdict, reply: FastifyReply): FastifyReply =>
-    reply.code(verdict.ok ? 200 : 503).send({ ok: verdict.ok, reasons: verdict.reasons });
-  app.get('/livez', (_request, reply) => answer(sources.live(), reply));
-  app.get('/readyz', (_request, reply) => answer(sources.ready(), reply));
-  app.get('/metrics', async (_request, reply) =>
-    reply.type('text/plain; version=0.0.4; charset=utf-8').send(await sources.metrics()),
-  );
+/** Who shows no certificate is let in all the same: health asks nobody, and tokens name callers, too. */
+function secure(tls: ServerTls, handler: Parameters<typeof createHttpServer>[1]): Server {
+  const { ca } = tls;
+  const client = ca === undefined ? {} : { ca, requestCert: true, rejectUnauthorized: false };
+  return createHttpsServer({ cert: tls.cert, key: tls.key, ...client }, handler) as unknown as Server;
 }
 
-async function answerReel(
-  reel: string,
-  query: unknown,
-  reply: FastifyReply,
-  sources: HttpSources,
-): Promise<FastifyReply> {
-  const asked = ReelQuery.safeParse(query);
-  const recorder = asked.data?.recorder ?? null;
-  if (!asked.success || !isReelName(recorder ?? '0'.repeat(16), reel)) {
-    const message = 'ask for /v1/reels/<32 hex digits>?recorder=<16 hex digits>';
-    return reply.code(400).send({ error: 'bad_request', message });
+function refusalOf(error: unknown, events: HttpEvents): HttpRefusal {
+  if (error instanceof HttpRefusal) return error;
+  const status = (error as { statusCode?: unknown }).statusCode;
+  // What fastify itself finds wrong with a request: its body, its length, its type.
+  if (typeof status === 'number' && status >= 400 && status < 500) {
+    return new HttpRefusal('bad_request', error instanceof Error ? error.message : 'malformed request');
   }
-  let tail: ReelTail | null;
-  try {
-    tail = await sources.tailOf(reel, recorder);
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    return reply.code(503).send({ error: 'archive', message });
-  }
-  if (tail === null)
-    return reply.code(404).send({ error: 'not_found', message: `no segment of reel ${reel}` });
-  return reply.send({
-    reel: tail.reel,
-    recorder: tail.recorder,
-    segment: tail.segment,
-    seal: tail.sealDigest,
-    last_seq: tail.lastSeq,
-    next_key: tail.nextKey,
-    recovery_key: tail.recoveryKey,
-    recovered: tail.recovered,
-    closed: tail.closed,
-  });
+  events.failed(error);
+  return new HttpRefusal('internal', 'the vault failed; its log says why');
 }
 
-function answerTail(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  options: HttpOptions,
-  tail: LiveTail,
-): FastifyReply {
-  const asked = TailQuery.safeParse(request.query);
-  if (!asked.success) {
-    const message = 'ask for /v1/tail?session=<id>&kinds=<kind>,<kind>';
-    return reply.code(400).send({ error: 'bad_request', message });
-  }
-  if (tail.clients >= options.tailClientsMax) {
-    const message = `${tail.clients} clients watch already (tail.clientsMax)`;
-    return reply.code(503).send({ error: 'too_many_clients', message });
-  }
-  const { session, kinds } = asked.data;
-  const filter: TailFilter = {
-    ...(session === undefined ? {} : { session }),
-    ...(kinds === undefined ? {} : { kinds: new Set(kinds.split(',')) }),
-  };
-  reply.hijack();
-  follow(reply.raw, filter, tail);
-  return reply;
-}
-
-function follow(raw: ServerResponse, filter: TailFilter, tail: LiveTail): void {
-  raw.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
-  raw.flushHeaders();
-  const client = tail.join(
-    {
-      get writableLength() {
-        return raw.writableLength;
-      },
-      write: (bytes) => {
-        raw.write(bytes);
-      },
-    },
-    filter,
-  );
-  raw.on('drain', () => client.drained());
-  raw.on('error', () => client.leave());
-  raw.on('close', () => client.leave());
+function answerRefusal(refusal: HttpRefusal, reply: FastifyReply): FastifyReply {
+  const { reason, message, act, status, retryAfterSeconds } = refusal;
+  if (retryAfterSeconds !== null) reply.header('retry-after', String(retryAfterSeconds));
+  if (reason === 'unauthenticated') reply.header('www-authenticate', 'Bearer');
+  return reply.code(status).send({ error: reason, message, act });
 }

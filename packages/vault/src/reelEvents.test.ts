@@ -17,6 +17,8 @@ function made() {
     reelsKnown: zero,
     forwardQueueBytes: zero,
     tailClients: zero,
+    grants: zero,
+    readBytes: zero,
     reelWaiting: zero,
     alerts: () => new Map(),
   });

@@ -25,13 +25,14 @@ export function readPem(path: string, key: string): Buffer {
   }
 }
 
-/** Undefined where the listener speaks plain HTTP/2. Throws VaultError `TLS_FILES`. */
-export function serverTls(config: VaultConfig['otlp']): ServerTls | undefined {
+/** Undefined where the listener speaks plain HTTP. `key`: of the listener, `otlp`. Throws VaultError `TLS_FILES`. */
+export function serverTls(key: 'otlp' | 'http', config: VaultConfig['otlp' | 'http']): ServerTls | undefined {
   const { tls } = config;
   if (tls === undefined) return undefined;
+  const { certFile, keyFile, clientCaFile } = tls;
   return {
-    cert: readPem(tls.certFile, 'otlp.tls.certFile'),
-    key: readPem(tls.keyFile, 'otlp.tls.keyFile'),
-    ...(tls.clientCaFile === undefined ? {} : { ca: readPem(tls.clientCaFile, 'otlp.tls.clientCaFile') }),
+    cert: readPem(certFile, `${key}.tls.certFile`),
+    key: readPem(keyFile, `${key}.tls.keyFile`),
+    ...(clientCaFile === undefined ? {} : { ca: readPem(clientCaFile, `${key}.tls.clientCaFile`) }),
   };
 }

@@ -7,6 +7,7 @@ import { exportTracePath, GrpcClient, GrpcServer, readSegmentRequest, viewOf } f
 import { logger } from '@pgtape/process';
 import { fileStore, type MemoryFault, memoryStore } from '@pgtape/store';
 import { VaultConfig } from './config.ts';
+import { callerConfig, granted, token } from './httpCallers.testing.ts';
 import { TestReel, type TestSegment } from './segments.testing.ts';
 import { startVault, type Vault } from './vault.ts';
 import type { VaultDeps } from './vaultParts.ts';
@@ -25,7 +26,8 @@ function newDir(): string {
 }
 
 function configOf(dir: string, more: object = {}): VaultConfig {
-  return VaultConfig.parse({ otlp: { port: 0 }, http: { port: 0 }, archive: { store: dir }, ...more });
+  const http = { port: 0, ...callerConfig(scratch) };
+  return VaultConfig.parse({ otlp: { port: 0 }, http, archive: { store: dir }, ...more });
 }
 
 interface Running {
@@ -61,15 +63,15 @@ async function running(config: VaultConfig, deps: VaultDeps = {}): Promise<Runni
   };
 }
 
-function opened(port: number, path: string, host?: string): Promise<IncomingMessage> {
-  const headers = host === undefined ? {} : { host };
+function opened(port: number, path: string, more: Record<string, string> = {}): Promise<IncomingMessage> {
+  const headers = { authorization: `Bearer ${token}`, ...more };
   return new Promise((resolve, reject) => {
     get({ host: '127.0.0.1', port, path, headers, agent: false }, resolve).on('error', reject);
   });
 }
 
 async function fetched(port: number, path: string, host?: string): Promise<{ status: number; body: string }> {
-  const response = await opened(port, path, host);
+  const response = await opened(port, path, host === undefined ? {} : { host });
   let body = '';
   for await (const chunk of response) body += String(chunk);
   return { status: response.statusCode ?? 0, body };
@@ -301,7 +303,7 @@ describe('/v1/tail', () => {
       .join('');
 
   async function watching(port: number, path: string) {
-    const response = await opened(port, path);
+    const response = await opened(port, path, { 'pgtape-grant': await granted(port, { action: 'tail' }) });
     const seen = { text: '', response, ended: false };
     response.on('data', (chunk) => {
       seen.text += String(chunk);
@@ -369,7 +371,11 @@ describe('/v1/tail', () => {
   it('has room for so many clients', async () => {
     const { vault, http } = await running(configOf(newDir(), { tail: { clientsMax: 1 } }));
     await watching(vault.http.port, '/v1/tail');
-    expect(await http('/v1/tail')).toMatchObject({ status: 503 });
+    const second = await watching(vault.http.port, '/v1/tail');
+    expect(second.response.statusCode).toBe(503);
+    await until(() => second.ended);
+    expect(JSON.parse(second.text)).toMatchObject({ error: 'too_many_clients', act: 'nobody' });
+    expect((await http('/v1/status')).body).toContain('"tail":{"clients":1}');
   });
 });
 
@@ -384,7 +390,8 @@ describe('HTTP', () => {
     { path: `/v1/reels/${'0'.repeat(32)}?recorder=${'0'.repeat(16)}`, status: 404 },
     { path: `/v1/reels/${'0'.repeat(32)}?recorder=..`, status: 400 },
     { path: '/v1/reels/..%2f..%2fetc', status: 400 },
-    { path: '/v1/tail?unknown=1', status: 400 },
+    { path: '/v1/tail', status: 403 },
+    { path: '/v1/objects/', status: 403 },
     { path: '/v1/nothing', status: 404 },
   ])('answers $path with $status', async ({ path, status }) => {
     const { http } = await running(configOf(newDir()));

@@ -7,8 +7,11 @@ import { logger } from '@pgtape/process';
 import { errnoOf } from '@pgtape/store';
 import { openArchive, stateDirOf } from './archivePlace.ts';
 import type { VaultConfig } from './config.ts';
-import { startHttp } from './http.ts';
-import { serverTls } from './tlsFiles.ts';
+import { type HttpServer, startHttp } from './http.ts';
+import { addObjectRoutes } from './objectRoutes.ts';
+import { addStatusRoutes } from './statusRoutes.ts';
+import { addTailRoute } from './tailRoute.ts';
+import { type ServerTls, serverTls } from './tlsFiles.ts';
 import { exportTraces } from './traceService.ts';
 import { VaultError } from './vaultError.ts';
 import { lockArchive, makeParts, type VaultDeps, type VaultParts } from './vaultParts.ts';
@@ -55,7 +58,8 @@ export async function startVault(config: VaultConfig, deps: VaultDeps = {}): Pro
 
 async function compose(config: VaultConfig, deps: VaultDeps, endings: Endings): Promise<Vault> {
   const log = deps.log ?? logger('vault', config.log.level);
-  const tls = serverTls(config.otlp);
+  const tls = serverTls('otlp', config.otlp);
+  const httpTls = serverTls('http', config.http);
   const lock = await lockArchive(stateDirOf(config), log);
   endings.add(() => lock.release());
   const store = deps.store ?? (await openArchive(config));
@@ -80,20 +84,7 @@ async function compose(config: VaultConfig, deps: VaultDeps, endings: Endings): 
   });
   const otlp = await listening('otlp', config.otlp, () => server.listen(config.otlp.host, config.otlp.port));
   endings.add(() => server.close());
-  const { host, port } = config.http;
-  const http = await listening('http', config.http, () =>
-    startHttp(
-      { host, port, tailClientsMax: config.tail.clientsMax },
-      {
-        live: () => health.live(),
-        ready: () => health.ready(),
-        metrics: parts.metricsText,
-        status: () => statusOf(config, otlp, parts),
-        tailOf: (reel, recorder) => receiver.tailOf(reel, recorder),
-        tail: parts.tail,
-      },
-    ),
-  );
+  const http = await listening('http', config.http, () => listenHttp(config, otlp, httpTls, parts));
   endings.add(() => http.close());
   endings.add(async () => health.closing());
   reel.start();
@@ -106,6 +97,33 @@ async function compose(config: VaultConfig, deps: VaultDeps, endings: Endings): 
 /** What was quarantined stands until someone has looked at it and taken it away. */
 async function resumeAlerts({ quarantine, alerts }: VaultParts): Promise<void> {
   for (const reel of await quarantine.reels()) alerts.resume('forged', 'a segment lies in quarantine', reel);
+}
+
+function listenHttp(
+  config: VaultConfig,
+  otlp: ListeningAt,
+  tls: ServerTls | undefined,
+  parts: VaultParts,
+): Promise<HttpServer> {
+  const { health, receiver, tail } = parts;
+  const { reading, events } = parts.http;
+  const status = {
+    live: () => health.live(),
+    ready: () => health.ready(),
+    metrics: parts.metricsText,
+    status: () => statusOf(config, otlp, parts),
+    tailOf: (reel: string, recorder: string | null) => receiver.tailOf(reel, recorder),
+  };
+  const { host, port } = config.http;
+  return startHttp(
+    { host, port, tls },
+    (app) => {
+      addStatusRoutes(app, status, reading.authenticator);
+      addObjectRoutes(app, reading);
+      addTailRoute(app, reading, tail, config.tail.clientsMax);
+    },
+    events,
+  );
 }
 
 async function listening<T>(key: 'otlp' | 'http', at: ListeningAt, listen: () => Promise<T>): Promise<T> {

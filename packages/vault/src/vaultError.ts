@@ -3,10 +3,16 @@
 /**
  * - `ARCHIVE_LOCKED`: another vault writes into the archive.
  * - `ARCHIVE_UNUSABLE`: the archive's directory cannot be made, read or written.
+ * - `CALLERS`: a file with the hashes of a caller's tokens cannot be read or is no such file.
  * - `LISTEN_FAILED`: an address cannot be listened on.
  * - `TLS_FILES`: a certificate or key cannot be read.
  */
-export type VaultErrorCode = 'ARCHIVE_LOCKED' | 'ARCHIVE_UNUSABLE' | 'LISTEN_FAILED' | 'TLS_FILES';
+export type VaultErrorCode =
+  | 'ARCHIVE_LOCKED'
+  | 'ARCHIVE_UNUSABLE'
+  | 'CALLERS'
+  | 'LISTEN_FAILED'
+  | 'TLS_FILES';
 
 /** `message` ends with what to do; whoever starts the vault must act. */
 export class VaultError extends Error {

@@ -1,6 +1,8 @@
 /** Owns the vault's metrics: their names, units and meaning. */
 import { AlertReason } from '@pgtape/evidence';
 import type { Metrics } from '@pgtape/process';
+import type { Action } from './grantScope.ts';
+import type { HttpReason } from './httpRefusal.ts';
 import type { RefusalReason } from './refusal.ts';
 
 /** Why a view was not forwarded. */
@@ -14,6 +16,8 @@ export interface VaultGauges {
   /** Records of the vault's own reel that are not stored yet. */
   readonly reelWaiting: () => number;
   readonly alerts: () => ReadonlyMap<AlertReason, number>;
+  readonly grants: () => number;
+  readonly readBytes: () => number;
 }
 
 export interface VaultMetrics {
@@ -27,6 +31,9 @@ export interface VaultMetrics {
   forwardDropped(reason: DropReason): void;
   forwardError(): void;
   tailLagged(lines: number): void;
+  granted(action: Action): void;
+  served(bytes: number): void;
+  httpRefused(reason: HttpReason): void;
 }
 
 const putSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -51,6 +58,12 @@ export function vaultMetrics(metrics: Metrics, gauges: VaultGauges): VaultMetric
     return AlertReason.options.map((reason) => [reason, counts.get(reason) ?? 0]);
   });
   const own = counter('reel_records', "Records of the vault's own reel, by kind.", ['kind']);
+  metrics.gauge('pgtape_vault_grants', 'Grants to read that have not ended.', [], gauges.grants);
+  metrics.gauge('pgtape_vault_read_bytes', 'Bytes of objects on their way to readers.', [], gauges.readBytes);
+  const granted = counter('grants_given', 'Readings recorded and granted, by action.', ['action']);
+  const served = counter('objects_served', 'Objects given to readers.');
+  const servedBytes = counter('object_bytes_served', 'Their bytes.');
+  const httpRefused = counter('http_refused', 'HTTP requests refused, by reason.', ['reason']);
   const segments = counter('segments_stored', 'Segments stored and acknowledged.');
   const duplicates = counter('segments_duplicate', 'Segments acknowledged that were archived already.');
   const quarantined = counter('segments_quarantined', 'Segments that contradict the archive.', ['reason']);
@@ -83,5 +96,11 @@ export function vaultMetrics(metrics: Metrics, gauges: VaultGauges): VaultMetric
     forwardDropped: (reason) => dropped.inc({ reason }),
     forwardError: () => errors.inc(),
     tailLagged: (lines) => lagged.inc(lines),
+    granted: (action) => granted.inc({ action }),
+    served(bytes) {
+      served.inc();
+      servedBytes.inc(bytes);
+    },
+    httpRefused: (reason) => httpRefused.inc({ reason }),
   };
 }

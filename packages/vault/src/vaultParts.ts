@@ -11,8 +11,10 @@ import { type ArchiveLock, takeLock } from './archiveLock.ts';
 import { storeKindOf } from './archivePlace.ts';
 import type { VaultConfig } from './config.ts';
 import { type ForwardClient, Forwarder } from './forwarder.ts';
+import type { GrantSources } from './grants.ts';
 import { holdParts } from './holdParts.ts';
 import type { Holds } from './holds.ts';
+import { type HttpParts, makeHttpParts } from './httpParts.ts';
 import { LiveTail } from './liveTail.ts';
 import { ownReel } from './ownReel.ts';
 import { vaultIdOf } from './ownReels.ts';
@@ -47,6 +49,7 @@ export interface VaultParts {
   readonly health: Health;
   readonly metrics: VaultMetrics;
   readonly metricsText: () => Promise<string>;
+  readonly http: HttpParts;
   readonly log: Logger;
 }
 
@@ -85,6 +88,7 @@ export function makeParts(
     tail?: LiveTail;
     reel?: VaultReel;
     alerts?: Alerts;
+    http?: HttpParts;
   } = {};
   const metrics = vaultMetrics(registry, {
     inflightBytes: () => late.receiver?.inflightBytes ?? 0,
@@ -93,6 +97,8 @@ export function makeParts(
     tailClients: () => late.tail?.clients ?? 0,
     reelWaiting: () => late.reel?.waiting ?? 0,
     alerts: () => late.alerts?.counts() ?? new Map(),
+    grants: () => late.http?.reading.grants.live ?? 0,
+    readBytes: () => late.http?.reading.budget.bytes ?? 0,
   });
   const health = new Health({ now: () => clock.monoMs(), holdsLock: () => lock.held() });
   const tail = new LiveTail(config.tail.bufferBytesMax, (lines) => metrics.tailLagged(lines));
@@ -137,7 +143,11 @@ export function makeParts(
     holdsLock: () => lock.held(),
   });
   const { alerts } = events;
-  Object.assign(late, { receiver, forwarder, tail, reel, alerts });
+  const record: GrantSources['record'] = async (access) => {
+    await reel.append({ kind: 'access', ...access }, config.http.recordSeconds * 1000);
+  };
+  const http = makeHttpParts(config.http, store, record, metrics, log);
+  Object.assign(late, { receiver, forwarder, tail, reel, alerts, http });
   const metricsText = (): Promise<string> => registry.text();
   return {
     receiver,
@@ -151,6 +161,7 @@ export function makeParts(
     health,
     metrics,
     metricsText,
+    http,
     log,
   };
 }

@@ -1,0 +1,183 @@
+/** Speaks HTTP with one vault: connections used again, refusals as errors. Knows nothing of what is asked for. */
+import {
+  Agent as HttpAgent,
+  request as httpRequest,
+  type IncomingMessage,
+  type RequestOptions,
+} from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { CommandError, exitCode, Stopped } from './exitCode.ts';
+import type { StopReason } from './io.ts';
+import { printable } from './paint.ts';
+
+/** Where a vault is and as whom we come. Plain data, so that it can be handed to a worker thread; PEM texts. */
+export interface VaultAccess {
+  readonly url: string;
+  readonly token: string | null;
+  readonly ca: string | null;
+  readonly cert: string | null;
+  readonly key: string | null;
+}
+
+/** A vault answered that it will not. `code` is `VAULT_` and its word. */
+export class VaultRefusal extends CommandError {
+  /** The vault's word: `grant_expired`, `overloaded` ... */
+  readonly reason: string;
+  /** When to come again; null: not by itself. */
+  readonly retryAfterMs: number | null;
+
+  constructor(reason: string, message: string, act: string, retryAfterMs: number | null) {
+    super(`VAULT_${reason.toUpperCase()}`, `the vault refused: ${message}`, {
+      exit: reason === 'why_required' || reason === 'bad_request' ? exitCode.usage : exitCode.environment,
+      ...adviceFor(reason, act),
+    });
+    this.reason = reason;
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+function adviceFor(reason: string, act: string): { advice?: string } {
+  if (reason === 'unauthenticated') {
+    const advice = 'Say who you are: --token-file FILE (PGTAPE_TOKEN_FILE), or --cert FILE --key FILE.';
+    return { advice };
+  }
+  return act === 'operator' ? { advice: 'Whoever runs the vault must change it; its log says more.' } : {};
+}
+
+export interface Asked {
+  readonly method?: 'GET' | 'POST';
+  readonly path: string;
+  readonly grant?: string;
+  readonly body?: object;
+}
+
+/** Requests at once; further ones wait for a connection. */
+const connectionsMax = 8;
+const refusalBytesMax = 64 * 1024;
+
+/** Both ways to read when no vault answers. */
+export const waysOut =
+  "Start it ('./pgtape up'), name another (--vault URL, PGTAPE_VAULT), or read the archive directly, which " +
+  'nobody records: --archive DIRECTORY';
+
+export class VaultClient {
+  readonly origin: string;
+  readonly #options: RequestOptions;
+  readonly #request: typeof httpRequest;
+  readonly #token: string | null;
+  readonly #stop: AbortSignal | null;
+
+  /** `stop` ends what is being asked. @throws CommandError `VAULT_URL` */
+  constructor(access: VaultAccess, stop: AbortSignal | null = null) {
+    const url = vaultUrl(access.url);
+    const { ca, cert, key } = access;
+    const tls = Object.fromEntries(Object.entries({ ca, cert, key }).filter(([, text]) => text !== null));
+    const isTls = url.protocol === 'https:';
+    const agent = { keepAlive: true, maxSockets: connectionsMax };
+    this.origin = url.origin;
+    this.#request = isTls ? httpsRequest : httpRequest;
+    this.#options = {
+      host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
+      port: url.port === '' ? (isTls ? 443 : 80) : Number(url.port),
+      agent: isTls ? new HttpsAgent({ ...agent, ...tls }) : new HttpAgent(agent),
+    };
+    this.#token = access.token;
+    this.#stop = stop;
+  }
+
+  /** The answer's body. @throws VaultRefusal, CommandError `VAULT_UNREACHABLE`, Stopped */
+  async bytes(asked: Asked): Promise<Buffer> {
+    const response = await this.stream(asked);
+    try {
+      return await bodyOf(response);
+    } catch (cause) {
+      throw this.#failed(cause);
+    }
+  }
+
+  /** The answer, parsed. @throws as `bytes` */
+  async json<T>(asked: Asked): Promise<T> {
+    return JSON.parse((await this.bytes(asked)).toString('utf8')) as T;
+  }
+
+  /** The answer as it comes. @throws as `bytes` */
+  async stream(asked: Asked): Promise<IncomingMessage> {
+    let response: IncomingMessage;
+    try {
+      response = await this.#send(asked).catch((error: Error & { isStale?: boolean }) =>
+        // The vault closed an idle connection at the moment it was used again; nothing was answered.
+        error.isStale === true ? this.#send(asked) : Promise.reject(error),
+      );
+    } catch (cause) {
+      throw this.#failed(cause);
+    }
+    const status = response.statusCode ?? 0;
+    if (status >= 200 && status < 300) return response;
+    throw await this.#refusalOf(response, status);
+  }
+
+  #send({ method = 'GET', path, grant, body }: Asked): Promise<IncomingMessage> {
+    const headers = {
+      ...(this.#token === null ? {} : { authorization: `Bearer ${this.#token}` }),
+      ...(grant === undefined ? {} : { 'pgtape-grant': grant }),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    };
+    return new Promise((resolve, reject) => {
+      const signal = this.#stop === null ? {} : { signal: this.#stop };
+      const sent = this.#request({ ...this.#options, ...signal, method, path, headers }, resolve);
+      sent.on('error', (error) => reject(Object.assign(error, { isStale: sent.reusedSocket })));
+      sent.end(body === undefined ? undefined : JSON.stringify(body));
+    });
+  }
+
+  #failed(cause: unknown): Error {
+    if (this.#stop?.aborted === true) return new Stopped(this.#stop.reason as StopReason);
+    const why = (cause as NodeJS.ErrnoException).code ?? (cause as Error).message;
+    return new CommandError('VAULT_UNREACHABLE', `no vault answers at ${this.origin} (${why})`, {
+      exit: exitCode.environment,
+      advice: waysOut,
+      cause,
+    });
+  }
+
+  async #refusalOf(response: IncomingMessage, status: number): Promise<CommandError> {
+    const text = (await bodyOf(response, refusalBytesMax).catch(() => Buffer.alloc(0))).toString('utf8');
+    try {
+      const { error, message, act } = JSON.parse(text) as Record<string, unknown>;
+      if (typeof error === 'string' && /^[a-z_]{1,40}$/.test(error)) {
+        const after = Number(response.headers['retry-after'] ?? Number.NaN);
+        const said = printable(String(message).slice(0, 500));
+        return new VaultRefusal(error, said, String(act), Number.isFinite(after) ? after * 1000 : null);
+      }
+    } catch {
+      // Not JSON: not a vault.
+    }
+    return new CommandError('VAULT_STRANGE', `what answers at ${this.origin} is no vault (HTTP ${status})`, {
+      exit: exitCode.environment,
+      advice: waysOut,
+    });
+  }
+}
+
+async function bodyOf(response: IncomingMessage, bytesMax = Number.POSITIVE_INFINITY): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > bytesMax) break;
+    chunks.push(chunk);
+  }
+  return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
+}
+
+function vaultUrl(text: string): URL {
+  const advice = 'For example http://127.0.0.1:7417';
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch (cause) {
+    throw new CommandError('VAULT_URL', `'${text}' is no URL`, { exit: exitCode.usage, advice, cause });
+  }
+  if (url.protocol === 'http:' || url.protocol === 'https:') return url;
+  throw new CommandError('VAULT_URL', `'${text}' is no http or https URL`, { exit: exitCode.usage, advice });
+}

@@ -1,0 +1,109 @@
+/** Owns the configuration of the vault's HTTP API: its address, its TLS, and who may ask for what. */
+import { z } from 'zod';
+
+const port = z.int().min(0).max(65_535);
+
+/** What a caller may ask for. */
+export const permissions = ['read', 'export', 'hold', 'status'] as const;
+export type Permission = (typeof permissions)[number];
+
+/** `CN:<common name>` of the subject, or one subject alternative name as `DNS:`, `URI:` or `email:`. */
+const certificateName = /^(?:CN|DNS|URI|email):\S.*$/;
+
+const Caller = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(/^[\w.@:/+-]{1,100}$/)
+      .describe(
+        'Who it is in `access` and `hold` records. `local` is what `pgtape up` calls whoever may read its token file.',
+      ),
+    tokenHashFile: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'File with the SHA-256 of each bearer token of this caller in hex, one a line, as `sha256sum` prints it; more ' +
+          'than one while tokens are changed. Read again when it changes.',
+      ),
+    certificate: z
+      .string()
+      .regex(certificateName)
+      .optional()
+      .describe(
+        'The name in its client certificate: `CN:alice`, `DNS:alice.example`, `URI:spiffe://...`, `email:...`.',
+      ),
+    may: z
+      .array(z.enum(permissions))
+      .describe(
+        '`read`: sessions, search, play, tail, verify. `export`: evidence bundles. `hold`: legal holds. `status`: /v1/status, /v1/reels.',
+      ),
+  })
+  .refine((caller) => caller.tokenHashFile !== undefined || caller.certificate !== undefined, {
+    message: 'a caller needs tokenHashFile or certificate',
+  });
+
+const HttpTls = z
+  .strictObject({
+    certFile: z.string().min(1).describe('PEM file with the certificate chain.'),
+    keyFile: z.string().min(1).describe('PEM file with the private key.'),
+    clientCaFile: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('PEM file of authorities whose client certificates may name a caller (`certificate`).'),
+  })
+  .describe('TLS of the HTTP API; absent, it speaks plain HTTP, and serves evidence on loopback only.');
+
+export const HttpConfig = z.strictObject({
+  host: z
+    .string()
+    .min(1)
+    .default('127.0.0.1')
+    .describe('Address of health, metrics, status and the API. Health and metrics ask nobody who they are.'),
+  port: port.default(7417).describe('Its port; 0 takes a free one.'),
+  tls: HttpTls.optional(),
+  callers: z
+    .array(Caller)
+    .default([])
+    .refine((callers) => new Set(callers.map(({ name }) => name)).size === callers.length, {
+      message: 'two callers have the same name',
+    })
+    .describe('Who may read evidence. Without callers nobody may, on loopback neither.'),
+  whyRequired: z
+    .boolean()
+    .default(false)
+    .describe('Ask every reader for a reason (`--why`, for instance a ticket).'),
+  recordSeconds: z
+    .int()
+    .positive()
+    .default(10)
+    .describe('How long a reader waits for his record to be stored; then the reading is refused.'),
+  grantSeconds: z
+    .int()
+    .min(1)
+    .max(86_400)
+    .default(900)
+    .describe('How long a grant lasts; a reading that takes longer asks for another and is recorded again.'),
+  grantsMax: z
+    .int()
+    .positive()
+    .default(100)
+    .describe('Grants one caller holds at once; a further one ends his oldest.'),
+  grantsPerMinute: z
+    .int()
+    .positive()
+    .default(600)
+    .describe('Grants one caller gets in a minute: each is a record in the archive.'),
+  readBytesMax: z
+    .int()
+    .positive()
+    .default(64 * 1024 * 1024)
+    .describe('Bytes of objects on their way to readers at once; further reads are told to come again.'),
+  stallSeconds: z
+    .int()
+    .positive()
+    .default(30)
+    .describe('A reader of an object who takes nothing for so long is cut off.'),
+});
+export type HttpConfig = z.infer<typeof HttpConfig>;
