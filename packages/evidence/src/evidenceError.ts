@@ -2,12 +2,18 @@
 
 /**
  * `OBJECT_COMPRESSION`, `OBJECT_TOO_LARGE`, `OBJECT_TRAILER`: the stored object is damaged, whoever keeps the
- * archive must act. `KEY_INVALID`, `SEED_INVALID`: the caller passed something that is not a key or a seed.
+ * archive must act. `BUNDLE_TAR`: not a file that an export wrote, or a damaged one; who gave it must act.
+ * `BUNDLE_SEGMENT`, `BUNDLE_KEY`: what is to be exported does not pass its own check, or nobody signs what is
+ * redacted; who exports must act. `KEY_INVALID`, `SEED_INVALID`: the caller passed something that is not a key
+ * or a seed.
  */
 export type EvidenceErrorCode =
   | 'OBJECT_COMPRESSION'
   | 'OBJECT_TOO_LARGE'
   | 'OBJECT_TRAILER'
+  | 'BUNDLE_TAR'
+  | 'BUNDLE_SEGMENT'
+  | 'BUNDLE_KEY'
   | 'KEY_INVALID'
   | 'SEED_INVALID';
 

@@ -1,4 +1,25 @@
 export { type JudgedReel, judgeTogether } from './archiveVerdict.ts';
+export { type TamperedBundle, tamperedBundles } from './bundle/bundleTampering.ts';
+export {
+  type BundleFinding,
+  type BundleSessionVerdict,
+  type BundleVerdict,
+  type BundleVerdictWord,
+  bundleVerdicts,
+} from './bundle/bundleVerdict.ts';
+export { type BundleTrust, checkBundle } from './bundle/checkBundle.ts';
+export { type ExampleBundle, exampleBundle, exampleBundleParts } from './bundle/exampleBundle.ts';
+export {
+  type BundlePlan,
+  type BundleReel,
+  type BundleSegment,
+  isRedactable,
+  type LoggedEntry,
+  makeBundle,
+  type Shown,
+} from './bundle/makeBundle.ts';
+export { bundlePaths, type Lack, type Manifest, type Selection } from './bundle/manifest.ts';
+export { filesOf, tarOf } from './bundle/tar.ts';
 export type { ParsedRecord } from './checkRecord.ts';
 export { type CheckedLine, type CheckReelOptions, checkReel, type StoredSegment } from './checkReel.ts';
 export {
@@ -11,6 +32,13 @@ export {
   type SegmentSuccess,
 } from './checkSegment.ts';
 export { EvidenceError, type EvidenceErrorCode } from './evidenceError.ts';
+export {
+  checkpointKey,
+  type ExampleLog,
+  type ExampleLogPlan,
+  exampleLeaves,
+  exampleLog,
+} from './exampleLog.ts';
 export {
   type ExamplePlan,
   type ExampleSegment,
