@@ -182,7 +182,11 @@ export class Reflector {
 
   async #watch(): Promise<Ended> {
     const startedAt = this.#pacing.now();
-    const lived = (): number => this.#pacing.now() - startedAt;
+    let heard = false;
+    const lived = (): { livedMs: number; heard: boolean } => ({
+      livedMs: this.#pacing.now() - startedAt,
+      heard,
+    });
     const { resource, namespace, connection } = this.#options;
     const seconds = Math.round(this.#limits.watchSeconds * (1 + this.#pacing.random()));
     const request = {
@@ -201,12 +205,13 @@ export class Reflector {
       for await (const line of connection.lines(request, this.#limits.idleMs)) {
         this.#heardAt = this.#pacing.now();
         this.#take(line);
+        heard = true;
         if (this.#stop.signal.aborted) break;
         if (this.#pacing.now() >= this.#relistAt) return { of: 'watch', how: 'due' };
       }
-      return { of: 'watch', how: 'ended', livedMs: lived() };
+      return { of: 'watch', how: 'ended', ...lived() };
     } catch (error) {
-      return { of: 'watch', how: 'failed', error: asError(error), livedMs: lived() };
+      return { of: 'watch', how: 'failed', error: asError(error), ...lived() };
     }
   }
 

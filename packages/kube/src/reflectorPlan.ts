@@ -6,9 +6,15 @@ import { KubeError } from './kubeError.ts';
 export type Ended =
   | { readonly of: 'list'; readonly how: 'done' }
   | { readonly of: 'list'; readonly how: 'failed'; readonly error: Error }
-  /** `livedMs`: how long the watch stood. */
-  | { readonly of: 'watch'; readonly how: 'ended'; readonly livedMs: number }
-  | { readonly of: 'watch'; readonly how: 'failed'; readonly error: Error; readonly livedMs: number }
+  /** `livedMs`: how long the watch stood; `heard`: whether anything came. */
+  | { readonly of: 'watch'; readonly how: 'ended'; readonly livedMs: number; readonly heard: boolean }
+  | {
+      readonly of: 'watch';
+      readonly how: 'failed';
+      readonly error: Error;
+      readonly livedMs: number;
+      readonly heard: boolean;
+    }
   /** It is time to compare with a whole list. */
   | { readonly of: 'watch'; readonly how: 'due' };
 
@@ -19,7 +25,10 @@ export interface Step {
   readonly failures: number;
 }
 
-/** A watch that stood this long worked; a shorter one counts as a failure, or its end would be a busy loop. */
+/**
+ * A watch that stood this long worked; a shorter one counts as a failure, or its end would be a busy loop. Where
+ * something was heard before it broke, the wait begins anew: the server is there.
+ */
 const worthyMs = 5000;
 export const reflectorBackoff: BackoffLimits = { firstMs: 800, maxMs: 30_000 };
 
@@ -31,7 +40,7 @@ export function stepAfter(ended: Ended, failures: number, random: number): Step 
   if (ended.how === 'done') return { next: 'watch', waitMs: 0, failures: 0 };
   if (ended.how === 'due') return { next: 'list', waitMs: 0, failures: 0 };
   if (ended.how === 'ended' && ended.livedMs >= worthyMs) return { next: 'watch', waitMs: 0, failures: 0 };
-  const stood = ended.of === 'watch' && ended.livedMs >= worthyMs;
+  const stood = ended.of === 'watch' && (ended.heard || ended.livedMs >= worthyMs);
   const count = stood ? 1 : failures + 1;
   const error = ended.how === 'failed' ? ended.error : null;
   const isGone = error instanceof KubeError && error.code === 'KUBE_GONE';
