@@ -1,5 +1,5 @@
 /** Owns where the archive and the vault's own files lie, from the configuration; it refuses to read or write there. */
-import { openStore, parseStoreAddress, type Store, StoreError } from '@pgtape/store';
+import { type OpenedStore, openProbedStore, parseStoreAddress, StoreError } from '@pgtape/store';
 import type { VaultConfig } from './config.ts';
 import { VaultError } from './vaultError.ts';
 
@@ -18,9 +18,9 @@ export function stateDirOf({ stateDir, archive }: Pick<VaultConfig, 'stateDir' |
 }
 
 /** @throws VaultError `ARCHIVE_UNUSABLE` */
-export async function openArchive({ archive }: Pick<VaultConfig, 'archive'>): Promise<Store> {
+export async function openArchive({ archive }: Pick<VaultConfig, 'archive'>): Promise<OpenedStore> {
   try {
-    return await openStore(archive.store, archive.lock === undefined ? {} : { lock: archive.lock });
+    return await openProbedStore(archive.store, archive.lock === undefined ? {} : { lock: archive.lock });
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
     throw new VaultError('ARCHIVE_UNUSABLE', `archive.store cannot be opened: ${error.message}`, error);

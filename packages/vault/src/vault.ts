@@ -15,6 +15,7 @@ import { type ServerTls, serverTls } from './tlsFiles.ts';
 import { exportTraces } from './traceService.ts';
 import { VaultError } from './vaultError.ts';
 import { lockArchive, makeParts, type VaultDeps, type VaultParts } from './vaultParts.ts';
+import { doubtsOf, type ProvenLock, proveLock } from './wormProbe.ts';
 
 export interface ListeningAt {
   readonly host: string;
@@ -62,8 +63,9 @@ async function compose(config: VaultConfig, deps: VaultDeps, endings: Endings): 
   const httpTls = serverTls('http', config.http);
   const lock = await lockArchive(stateDirOf(config), log);
   endings.add(() => lock.release());
-  const store = deps.store ?? (await openArchive(config));
-  const parts = makeParts(config, { ...deps, store }, lock, log);
+  const opened = deps.store === undefined ? await openArchive(config) : { store: deps.store, attempts: null };
+  const proven = await proveLock(config, opened);
+  const parts = makeParts(config, { ...deps, store: opened.store, proven }, lock, log);
   const { receiver, reel, holds, forwarder, health } = parts;
   endings.add(() => reel.close());
   endings.add(() => holds.close());
@@ -88,10 +90,21 @@ async function compose(config: VaultConfig, deps: VaultDeps, endings: Endings): 
   endings.add(() => http.close());
   endings.add(async () => health.closing());
   reel.start();
+  tellProven(parts, proven);
   holds.start();
   const at = { host: http.host, port: http.port };
   log.info({ otlp, http: at, archive: config.archive.store }, 'vault is ready');
   return { otlp, http: at, close: () => endings.run() };
+}
+
+/** The lock's probe is a record; the vault does not wait for it. */
+function tellProven({ reel, alerts, log }: VaultParts, { lock, results }: ProvenLock): void {
+  const doubts = doubtsOf({ lock, results });
+  if (lock === 'none') log.warn('the archive is tamper-evident only: nothing keeps it from being deleted');
+  if (doubts.length > 0) alerts.raise('worm', doubts.join('; '));
+  reel.append({ kind: 'probe', at_start: true, lock, results: [...results] }).catch((error: Error) => {
+    log.error({ err: error }, "the probe of the archive's lock was not recorded");
+  });
 }
 
 /** What was quarantined stands until someone has looked at it and taken it away. */
@@ -149,7 +162,13 @@ function statusOf(config: VaultConfig, otlp: ListeningAt, parts: VaultParts): ob
   return {
     ready: ready.ok,
     reasons: ready.reasons,
-    archive: { store: config.archive.store, retention: retentionOf(config, parts) },
+    archive: {
+      store: config.archive.store,
+      lock: parts.proven.lock,
+      tamper_evident_only: parts.proven.lock === 'none',
+      probe: parts.proven.results,
+      retention: retentionOf(config, parts),
+    },
     holds: { active: holds.activeCount, enforced: store.capabilities.hold },
     otlp,
     receive: { inflight_bytes: receiver.inflightBytes, reels_known: receiver.tailsKnown },

@@ -4,11 +4,13 @@
  * - `ARCHIVE_LOCKED`: another vault writes into the archive.
  * - `ARCHIVE_UNUSABLE`: the archive's directory cannot be made, read or written.
  * - `CALLERS`: a file with the hashes of a caller's tokens cannot be read or is no such file.
+ * - `ARCHIVE_NOT_LOCKED`: what the archive's lock should refuse is allowed; nothing was received.
  * - `LISTEN_FAILED`: an address cannot be listened on.
  * - `TLS_FILES`: a certificate or key cannot be read.
  */
 export type VaultErrorCode =
   | 'ARCHIVE_LOCKED'
+  | 'ARCHIVE_NOT_LOCKED'
   | 'ARCHIVE_UNUSABLE'
   | 'CALLERS'
   | 'LISTEN_FAILED'

@@ -26,6 +26,7 @@ import { VaultError } from './vaultError.ts';
 import { Health } from './vaultHealth.ts';
 import { type VaultMetrics, vaultMetrics } from './vaultMetrics.ts';
 import type { VaultReel } from './vaultReel.ts';
+import type { ProvenLock } from './wormProbe.ts';
 
 /** What tests put in the place of the real thing. */
 export interface VaultDeps {
@@ -44,6 +45,8 @@ export interface VaultParts {
   readonly quarantine: Quarantine;
   readonly holds: Holds;
   readonly store: Store;
+  /** What protects the archive, as tried at this start. */
+  readonly proven: ProvenLock;
   readonly forwarder: Forwarder | null;
   readonly tail: LiveTail;
   readonly health: Health;
@@ -75,7 +78,7 @@ export async function lockArchive(dir: string, log: Logger): Promise<ArchiveLock
 /** Joins the parts over `store`; starts nothing. */
 export function makeParts(
   config: VaultConfig,
-  deps: VaultDeps & { readonly store: Store },
+  deps: VaultDeps & { readonly store: Store; readonly proven: ProvenLock },
   lock: ArchiveLock,
   log: Logger,
 ): VaultParts {
@@ -117,7 +120,7 @@ export function makeParts(
     name: config.name,
     version: deps.version ?? '0.1.0',
     store: storeKindOf(config),
-    lock: store.capabilities.lock,
+    lock: deps.proven.lock,
     log: '',
     config,
     archive,
@@ -156,6 +159,7 @@ export function makeParts(
     quarantine,
     holds,
     store,
+    proven: deps.proven,
     forwarder,
     tail,
     health,

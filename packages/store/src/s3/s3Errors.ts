@@ -15,6 +15,7 @@ const words: Readonly<Record<string, StoreErrorCode>> = {
   ExistingObjectIsDirectory: 'STORE_CONFLICT',
   ObjectParentIsFile: 'STORE_CONFLICT',
   ObjectLocked: 'STORE_LOCKED',
+  InvalidBucketState: 'STORE_LOCKED',
   CredentialsProviderError: 'STORE_CREDENTIALS',
   TokenProviderError: 'STORE_CREDENTIALS',
   InvalidAccessKeyId: 'STORE_CREDENTIALS',

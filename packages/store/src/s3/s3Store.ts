@@ -11,11 +11,11 @@ import {
   GetObjectLegalHoldCommand,
   GetObjectRetentionCommand,
   HeadObjectCommand,
-  type ObjectLockMode,
   PutObjectCommand,
   PutObjectLegalHoldCommand,
   PutObjectRetentionCommand,
 } from '@aws-sdk/client-s3';
+import type { OpenedStore } from '../openStore.ts';
 import {
   assertKey,
   assertPrefix,
@@ -29,15 +29,17 @@ import {
 } from '../store.ts';
 import type { S3Address } from '../storeAddress.ts';
 import { StoreError } from '../storeError.ts';
+import { s3Attempts } from './s3Attempts.ts';
 import { bucketProtection } from './s3Bucket.ts';
 import { makeClient, request } from './s3Client.ts';
 import { wordOf } from './s3Errors.ts';
 import { firstVersion, historiesBelow, type Place, versionName } from './s3Listing.ts';
+import { lockOf, modes, wholeSeconds } from './s3Retention.ts';
 import { latestOf, swap } from './s3Swap.ts';
 import { firstOf } from './versionPages.ts';
 
 /** Opens the store and asks its bucket what protects it. `lock`: what `retainUntil` is to give. */
-export async function openS3Store(address: S3Address, lock: Lock): Promise<Store> {
+export async function openS3Store(address: S3Address, lock: Lock): Promise<OpenedStore> {
   const place: Place = {
     client: makeClient(address),
     bucket: address.bucket,
@@ -45,23 +47,14 @@ export async function openS3Store(address: S3Address, lock: Lock): Promise<Store
   };
   const bucket = await bucketProtection(place);
   const isLocked = bucket.lock === 'on' && lock !== 'none';
-  return new S3Store(place, {
+  const store = new S3Store(place, {
     retention: isLocked,
     hold: bucket.lock === 'on',
     versions: bucket.versioning === 'on',
     lock: isLocked ? lock : 'none',
     compareAndSwap: true,
   });
-}
-
-const modes: Readonly<Record<Exclude<Lock, 'none'>, ObjectLockMode>> = {
-  strict: 'COMPLIANCE',
-  bypassable: 'GOVERNANCE',
-};
-
-/** Servers keep whole seconds and cut what is behind them: a retention must not become shorter by it. */
-export function wholeSeconds(until: number): Date {
-  return new Date(Math.ceil(until / 1000) * 1000);
+  return { store, attempts: s3Attempts(place) };
 }
 
 const notFound = (key: string): StoreError => new StoreError('STORE_NOT_FOUND', `no object ${key}`);
@@ -151,9 +144,8 @@ class S3Store implements Store {
       this.#orNone(what, () => this.#place.client.send(new GetObjectLegalHoldCommand(target))),
     ]);
     const until = retention?.Retention?.RetainUntilDate?.getTime() ?? null;
-    const mode = retention?.Retention?.Mode;
     return {
-      lock: until === null ? 'none' : mode === 'COMPLIANCE' ? 'strict' : 'bypassable',
+      lock: lockOf(retention?.Retention?.Mode, until),
       retainUntil: until,
       hold: hold?.LegalHold?.Status === 'ON',
     };
