@@ -33,8 +33,9 @@ export interface VaultSource {
 
 const wordsMax = 1000;
 const pageObjects = 5000;
-/** Waiting for room at the vault: it says how long, this is how often. */
+/** Waiting for room at the vault: it says for how long at most, this is how often; most wait a moment only. */
 const patience = 60;
+const firstWaitMs = 50;
 
 /** Asks for a grant; the vault has recorded the reading when this resolves. @throws as VaultClient */
 export async function grantFor(
@@ -114,18 +115,19 @@ class GrantedReader {
   }
 
   async #granted<T>(ask: (grant: string) => Promise<T>, key: string): Promise<T> {
-    for (let left = patience; ; left -= 1) {
+    for (let tries = 0; ; tries += 1) {
       const held = this.#grant;
       try {
         return await ask(await held);
       } catch (error) {
-        if (!(error instanceof VaultRefusal) || left === 0) throw error;
+        if (!(error instanceof VaultRefusal) || tries === patience) throw error;
         if (error.reason === 'not_found') throw new StoreError('STORE_NOT_FOUND', `no object ${key}`);
         if (error.reason === 'grant_expired' || error.reason === 'grant_unknown') {
           // Others wait for the same new one. A reading that takes longer than a grant is recorded again.
           if (this.#grant === held) this.#grant = this.#renewed();
-        } else if (error.reason === 'overloaded') await sleep(error.retryAfterMs ?? 1000);
-        else throw error;
+        } else if (error.reason === 'overloaded') {
+          await sleep(Math.min(firstWaitMs * 2 ** tries, error.retryAfterMs ?? 1000));
+        } else throw error;
       }
     }
   }

@@ -3,7 +3,7 @@
 /** Who can change it: who asks, who runs the vault, or nobody: it passes, come again. */
 export type Actor = 'caller' | 'operator' | 'nobody';
 
-const reasons = {
+export const httpReasons = {
   /** The request is not what the path takes. */
   bad_request: { status: 400, act: 'caller' },
   /** `http.whyRequired`, and no reason was given. */
@@ -34,7 +34,7 @@ const reasons = {
   too_many_clients: { status: 503, act: 'nobody' },
 } as const satisfies Record<string, { status: number; act: Actor }>;
 
-export type HttpReason = keyof typeof reasons;
+export type HttpReason = keyof typeof httpReasons;
 
 /** Thrown by handlers; answered as `{error, message, act}`. `message` is shown to people and holds no secret. */
 export class HttpRefusal extends Error {
@@ -48,8 +48,8 @@ export class HttpRefusal extends Error {
   constructor(reason: HttpReason, message: string, retryAfterSeconds: number | null = null) {
     super(message);
     this.reason = reason;
-    this.status = reasons[reason].status;
-    this.act = reasons[reason].act;
+    this.status = httpReasons[reason].status;
+    this.act = httpReasons[reason].act;
     this.retryAfterSeconds = retryAfterSeconds;
   }
 }

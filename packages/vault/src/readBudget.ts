@@ -1,7 +1,7 @@
 /** Owns how many bytes of objects are on their way to readers at once. It refuses to wait: who finds no room comes again. */
 
 /** What an object counts as until it is read and its size is known: a segment is seldom larger. */
-export const UNREAD_BYTES = 1024 * 1024;
+export const UNREAD_BYTES = 256 * 1024;
 
 export interface Share {
   /** The size is known now. */
