@@ -1,4 +1,5 @@
 /** Numbered rows written through a recorder while things die: what was answered, and how often each is on tape. */
+import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { ArchivedRecord, Stack } from './stack.ts';
@@ -15,7 +16,11 @@ async function write(
   stack: Stack,
   writer: number,
   seen: { answered: Set<string>; errors: string[]; isOver: boolean },
+  paddingBytes: number,
 ): Promise<void> {
+  // Does not compress, as pictures do not.
+  const padding = (): string =>
+    paddingBytes === 0 ? '' : ` /* ${randomBytes(paddingBytes).toString('base64')} */`;
   let number = 0;
   while (!seen.isOver) {
     const client = new pg.Client({ connectionString: stack.url, connectionTimeoutMillis: 2000 });
@@ -27,7 +32,7 @@ async function write(
         const id = `w${writer}-${number}`;
         const result =
           number % 2 === 0
-            ? await client.query(`INSERT INTO marks VALUES ('${id}')`)
+            ? await client.query(`INSERT INTO marks VALUES ('${id}')${padding()}`)
             : await client.query({ name: 'mark', text: 'INSERT INTO marks VALUES ($1)', values: [id] });
         if (result.rowCount === 1) seen.answered.add(id);
       }
@@ -40,14 +45,14 @@ async function write(
   }
 }
 
-/** Makes the table around the recorder, then writes through it with so many clients at once. */
-export async function startLoad(stack: Stack, writers: number): Promise<Load> {
+/** Makes the table around the recorder, then writes through it with so many clients at once. `paddingBytes` blow up every other statement. */
+export async function startLoad(stack: Stack, writers: number, paddingBytes = 0): Promise<Load> {
   const direct = new pg.Client({ connectionString: stack.directUrl });
   await direct.connect();
   await direct.query('CREATE TABLE IF NOT EXISTS marks (id text)');
   await direct.end();
   const seen = { answered: new Set<string>(), errors: [] as string[], isOver: false };
-  const running = Array.from({ length: writers }, (_, writer) => write(stack, writer, seen));
+  const running = Array.from({ length: writers }, (_, writer) => write(stack, writer, seen, paddingBytes));
   return {
     answered: seen.answered,
     errors: seen.errors,
@@ -82,4 +87,25 @@ export function brokenPromises(
     missing: [...answered].filter((id) => !counts.has(id)),
     twice: [...counts].filter(([, count]) => count > 1).map(([id]) => id),
   };
+}
+
+/** What an archive says of the statements of a load, by how they are told. */
+export interface Account {
+  /** Recorded with their outcome. */
+  readonly completed: number;
+  /** Recorded, but nobody saw how they ended: under way when recording stopped. */
+  readonly lost: number;
+  /** Counted in gaps. */
+  readonly passed: number;
+}
+
+export function account(records: readonly ArchivedRecord[]): Account {
+  const count = { completed: 0, lost: 0, passed: 0 };
+  for (const record of records) {
+    if (record.kind === 'gap') count.passed += Number(record.statements ?? 0);
+    if (record.kind !== 'statement') continue;
+    if (record.outcome === 'lost') count.lost += 1;
+    else if (String(record.tag).startsWith('INSERT')) count.completed += 1;
+  }
+  return count;
 }

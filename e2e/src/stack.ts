@@ -16,6 +16,8 @@ export interface StackOptions {
   readonly tls?: { readonly certificate: string; readonly key: string; readonly clientCa?: string };
   /** Further keys of the recorder's configuration, by section. */
   readonly recorder?: Readonly<Record<string, unknown>>;
+  /** Further keys of its `spool`. */
+  readonly spool?: Readonly<Record<string, unknown>>;
   readonly trustUpstream?: boolean;
   /** Longest that a stopping recorder seals and sends. */
   readonly stopGraceSeconds?: number;
@@ -100,7 +102,7 @@ function writeConfigs(dir: string, ports: Ports, upstreamPort: number, options: 
     listen: { host: '127.0.0.1', port: ports.recorder, ...section(options, 'listen') },
     upstream: { host: '127.0.0.1', port: upstreamPort, ...section(options, 'upstream') },
     trustUpstream: options.trustUpstream ?? false,
-    spool: { dir: join(dir, 'spool') },
+    spool: { ...options.spool, dir: join(dir, 'spool') },
     journal: { dir: join('/dev/shm', dir.replaceAll('/', '_')) },
     segment: { maxSeconds: options.segmentSeconds ?? 0.5 },
     vault: { url: `http://127.0.0.1:${ports.otlp}` },

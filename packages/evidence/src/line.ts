@@ -202,6 +202,8 @@ function gapFields(d: DraftOf<'gap'>): string {
     (d.n === undefined ? '' : `,"n":${d.n}`) +
     `,"reason":"${d.reason}","detail":${textJson(d.detail)}` +
     (d.bytes === undefined ? '' : `,"bytes":${d.bytes}`) +
+    (d.statements === undefined ? '' : `,"statements":${d.statements}`) +
+    (d.sessions === undefined ? '' : `,"sessions":${d.sessions}`) +
     '}'
   );
 }

@@ -336,7 +336,15 @@ export const Gap = z
     n: z.int().positive().optional(),
     reason: GapReason,
     detail: z.string().describe("What was seen, for people; never a statement's text."),
-    bytes: count.optional().describe('Bytes relayed without being recorded, where they were counted.'),
+    bytes: count
+      .optional()
+      .describe('Bytes relayed without being recorded, both ways together, where they were counted.'),
+    statements: count
+      .optional()
+      .describe('Query, Execute and FunctionCall messages that were relayed without being recorded.'),
+    sessions: count
+      .optional()
+      .describe('Sessions it is about that have no lines of their own: they came and went unrecorded.'),
   })
   .describe('What was not recorded, and why. With `session`, of that session; else of the reel.');
 

@@ -166,6 +166,8 @@ export const gap: DraftOf<'gap'> = {
   reason: 'journal_full',
   detail: 'd',
   bytes: 9,
+  statements: 4,
+  sessions: 2,
 };
 export const sessionGap: DraftOf<'gap'> = { ...gap, session, n: 5, reason: 'decode_lost' };
 export const heartbeat: DraftOf<'heartbeat'> = {

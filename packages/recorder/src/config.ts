@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { isLane } from './rawLanes.ts';
 
 const mebibyte = 1024 * 1024;
+const share = z.number().min(0.01).max(1);
 const port = z.int().min(0).max(65_535);
 
 const Listen = z.strictObject({
@@ -125,14 +126,36 @@ const Types = z.strictObject({
     .describe('Longest time for connecting, and for the answer.'),
 });
 
-const Spool = z.strictObject({
-  dir: z
-    .string()
-    .min(1)
-    .describe(
-      'Directory of the outbox, the recorder id and the lock; created when absent. One recorder at a time.',
-    ),
-});
+const Spool = z
+  .strictObject({
+    dir: z
+      .string()
+      .min(1)
+      .describe(
+        'Directory of the outbox, the recorder id and the lock; created when absent. One recorder at a time.',
+      ),
+    maxBytes: z
+      .int()
+      .min(mebibyte)
+      .default(4096 * mebibyte)
+      .describe(
+        'Most bytes of journal and outbox together. What is above `highWater` of it is for gaps and for what is under way.',
+      ),
+    highWater: share
+      .default(0.9)
+      .describe(
+        'Share of `maxBytes` at which the spool counts as full: `failure.onSpoolFull` says what then happens.',
+      ),
+    lowWater: share
+      .default(0.7)
+      .describe(
+        'Share of `maxBytes` down to which it has to be emptied before it no longer counts as full; below `highWater`.',
+      ),
+  })
+  .refine(({ highWater, lowWater }) => lowWater < highWater, {
+    path: ['lowWater'],
+    error: 'has to be below spool.highWater',
+  });
 
 const Journal = z.strictObject({
   dir: z
@@ -225,11 +248,15 @@ const Limits = z.strictObject({
 });
 
 const Failure = z.strictObject({
-  onJournalError: z
-    .enum(['pause'])
-    .default('pause')
+  onSpoolFull: z
+    .enum(['pause', 'refuse', 'pass'])
+    .default('pass')
     .describe(
-      'When the journal cannot be written (no space, I/O error): `pause` stops all traffic until it can.',
+      'When the spool is full (`spool_full`: `spool.maxBytes`, or the outbox cannot be written; `journal_full`: the journal cannot be ' +
+        'written, or is at its bound and nothing of it is sealed). `pause`: clients are not read until there is room; `refuse`: new ' +
+        'sessions are refused, old ones go on as long as `spool.maxBytes` lasts, then wait; `pass`: sessions are relayed unrecorded and ' +
+        'a signed gap counts what passed. Segments not sent are never deleted. Replication and cancel requests always pass. ' +
+        '`pass` is the default because this policy observes; one that enforces will have `pause`.',
     ),
 });
 

@@ -3,6 +3,7 @@
  * reel's own records. The same entries give the same records, whatever happened between. Reads no clock and no file.
  */
 import {
+  type DraftOf,
   type DraftRecord,
   GapReason,
   type GapReason as GapReasonType,
@@ -21,6 +22,7 @@ import {
   type GapEntry,
   type MechanismEntry,
   type OpenEntry,
+  type PassedEntry,
   type ReelEntry,
   type SecuredEntry,
   side,
@@ -55,8 +57,11 @@ export interface DecoderSnapshot {
   readonly sessions: readonly SessionDecoderSnapshot[];
   /** Absent, none were learned. */
   readonly types?: readonly TypesEntry[];
+  /** What has passed unrecorded and is in no gap yet; absent, nothing. */
+  readonly passed?: PassedEntry;
 }
 
+const nothingPassed: PassedEntry = { reason: 'spool_full', sessions: 0, statements: 0, bytes: 0 };
 /** Sessions named in one heartbeat line; more go into further ones, so that none passes the longest line. */
 const sessionsPerHeartbeat = 10_000;
 
@@ -74,6 +79,8 @@ export class ReelDecoder implements SessionSurroundings {
   readonly #types: TypeBook;
   readonly #sessions = new Map<number, SessionDecoder>();
   #anchor: Instant = { wallUs: 0, monoNs: 0 };
+  /** What has passed unrecorded and is in no gap yet. */
+  #passed: PassedEntry | null = null;
   /** Damage found before the reel was known. */
   #early: string | null = null;
 
@@ -95,6 +102,7 @@ export class ReelDecoder implements SessionSurroundings {
     this.now = from.now;
     this.ended = from.ended;
     Object.assign(this.totals, from.totals);
+    this.#passed = from.passed ?? null;
     for (const entry of from.types ?? []) this.#types.learn(entry);
     for (const saved of from.sessions) {
       this.#sessions.set(saved.number, new SessionDecoder(saved.number, saved, this));
@@ -161,6 +169,7 @@ export class ReelDecoder implements SessionSurroundings {
   crashed(): void {
     if (this.reel === null || this.ended) return;
     for (const session of [...this.#sessions.values()]) this.#closeSession(session, 'recorder_crashed');
+    this.#tellPassed();
     const detail =
       'the recorder ended without closing the reel; the next one decoded what its journal still held';
     this.#gap('recorder_crashed', detail);
@@ -170,7 +179,8 @@ export class ReelDecoder implements SessionSurroundings {
   /** A DecoderSnapshot as lines of a snapshot (snapshot.ts), made as they are taken, so that all of it is never in memory. */
   *saved(): Generator<string> {
     const { reel, now, ended, totals } = this;
-    yield `{"decoder":${JSON.stringify({ reel, anchor: this.#anchor, now, ended, totals })}}`;
+    const passed = this.#passed === null ? {} : { passed: this.#passed };
+    yield `{"decoder":${JSON.stringify({ reel, anchor: this.#anchor, now, ended, totals, ...passed })}}`;
     yield* this.#types.saved();
     for (const session of this.#sessions.values()) yield* session.saved();
   }
@@ -227,12 +237,33 @@ export class ReelDecoder implements SessionSurroundings {
       return;
     }
     if (kind === entryKind.reel) this.#begin(entry as ReelEntry);
-    else if (kind === entryKind.open) this.#open(number, entry as OpenEntry);
-    else if (kind === entryKind.close) this.#close(number, entry as CloseEntry);
-    else if (kind === entryKind.gap) this.#gapEntry(number, entry as GapEntry);
+    else if (kind === entryKind.open) this.#late(entry as OpenEntry, (open) => this.#open(number, open));
+    else if (kind === entryKind.close) this.#late(entry as CloseEntry, (close) => this.#close(number, close));
+    else if (kind === entryKind.gap) this.#late(entry as GapEntry, (gap) => this.#gapEntry(number, gap));
+    else if (kind === entryKind.passed) this.#passed = entry as PassedEntry;
     else if (kind === entryKind.types) this.#types.learn(entry as TypesEntry);
     else if (kind === entryKind.end) this.#end();
     else this.#ofOpening(kind, this.#sessions.get(number), entry);
+  }
+
+  /** What is told later than it happened, with the time it happened at. */
+  #late<E extends { readonly lateMs?: number }>(entry: E, act: (entry: E) => void): void {
+    const { now } = this;
+    const { lateMs = 0 } = entry;
+    if (lateMs > 0) {
+      this.now = { monoNs: Math.max(0, now.monoNs - lateMs * 1e6), wallUs: now.wallUs - lateMs * 1000 };
+    }
+    act(entry);
+    this.now = now;
+  }
+
+  /** A recorder that was killed could not tell of it any more. */
+  #tellPassed(): void {
+    const { sessions, statements, bytes, reason } = this.#passed ?? nothingPassed;
+    this.#passed = null;
+    if (sessions + statements + bytes === 0) return;
+    const detail = 'relayed unrecorded, as far as the recorder had counted when it was killed';
+    this.#gapEntry(0, { reason, detail, sessions, statements, bytes });
   }
 
   #ofOpening(kind: number, session: SessionDecoder | undefined, entry: unknown): void {
@@ -310,15 +341,25 @@ export class ReelDecoder implements SessionSurroundings {
     const known = GapReason.safeParse(entry.reason);
     const reason = known.success ? known.data : 'decode_lost';
     const detail = known.success ? entry.detail : `${entry.reason}: ${entry.detail}`;
+    const { bytes, statements, sessions } = entry;
+    const passed = { ...(bytes !== undefined && { bytes }), ...(statements !== undefined && { statements }) };
     const session = this.#sessions.get(number);
-    // Bytes of the session are missing from here on, for whatever reason: it cannot be followed any further.
-    if (session !== undefined) session.lost(reason, detail);
-    else this.#gap(reason, detail, entry.bytes);
+    if (session === undefined) {
+      this.#gap(reason, detail, { ...passed, ...(sessions !== undefined && { sessions }) });
+      return;
+    }
+    // Bytes of the session are missing from here on, for whatever reason: it cannot be followed any further ...
+    session.lost(reason, detail, statements === undefined ? undefined : passed);
+    // ... but where it was seen to be idle.
+    if (entry.resumes === true) session.resume();
   }
 
-  #gap(reason: GapReasonType, detail: string, bytes?: number): void {
-    const gap = { ...this.#head(), kind: 'gap' as const, reason, detail };
-    this.record(bytes === undefined ? gap : { ...gap, bytes });
+  #gap(
+    reason: GapReasonType,
+    detail: string,
+    passed: Pick<DraftOf<'gap'>, 'bytes' | 'statements' | 'sessions'> = {},
+  ): void {
+    this.record({ ...this.#head(), kind: 'gap', reason, detail, ...passed });
   }
 
   #end(): void {

@@ -39,7 +39,12 @@ const stalledMs = 250;
 /** Of the grace to stop in: for what has to follow the sending. */
 const closeMs = 200;
 /** The relay counts these itself, when they happen. */
-const countedByRelay: ReadonlySet<string> = new Set(['tls_no_certificate', 'bad_framing', 'journal_full']);
+const countedByRelay: ReadonlySet<string> = new Set([
+  'tls_no_certificate',
+  'bad_framing',
+  'journal_full',
+  'spool_full',
+]);
 
 /** A dead recorder's reel, and the directory it lies in. */
 interface DeadReel {
@@ -175,6 +180,8 @@ export class EvidenceThread {
     this.#liveState = this.#live.step(stepBytes);
     if (this.#liveState === 'idle') this.#live.relieve(this.#progress[2] === 1);
     this.#progress[1] = this.#live.settledBytes;
+    this.#progress[3] = this.#outbox.bytes;
+    this.#progress[4] = this.#live.failure === null ? 0 : 1;
     return this.#liveState === 'busy';
   }
 

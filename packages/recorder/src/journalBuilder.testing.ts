@@ -1,7 +1,7 @@
 /** For tests: writes a reel's journal from scripted frames with the relay's own writer and cutter, and cuts it at turn boundaries. */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { FrameCutter } from '@pgtape/wire';
+import { type CutSink, FrameCutter } from '@pgtape/wire';
 import {
   type CancelledEntry,
   type CloseEntry,
@@ -12,11 +12,26 @@ import {
   type MechanismEntry,
   type ReelEntry,
   type SecuredEntry,
+  side as sideNumber,
   type TypesEntry,
   turnHeaderBytes,
 } from './journalFormat.ts';
 import { JournalWriter } from './journalWriter.ts';
-import { journalSink } from './pump.ts';
+
+/** Writes one direction of one session into the turn, as the relay does while there is room. */
+function journalSink(journal: JournalWriter, side: 'frontend' | 'backend', session: number): CutSink {
+  const turn = journal.turn;
+  const kind = side === 'frontend' ? entryKind.frontend : entryKind.backend;
+  const number = sideNumber[side];
+  return {
+    keep: (chunk, start, end) => turn.stream(kind, session, chunk, start, end),
+    keepHeader: (header) => turn.stream(kind, session, header, 0, header.length),
+    counted: (tag, frames, bytes) =>
+      turn.numbers(entryKind.counted, tag, session, number, frames, bytes, null),
+    tail: (tag, bodyBytes, sha256) =>
+      turn.numbers(entryKind.tail, tag, session, number, 0, bodyBytes, sha256),
+  };
+}
 
 const int16 = (value: number): Buffer => {
   const bytes = Buffer.alloc(2);

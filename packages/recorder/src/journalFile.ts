@@ -13,6 +13,8 @@ export interface JournalDisk {
   /** May write less than asked; @throws ErrnoException */
   write(fd: number, bytes: Uint8Array, offset: number, length: number): number;
   close(fd: number): void;
+  /** Bytes of the open file. */
+  size?(fd: number): number;
   /** Names the open file still has; 0: it was removed. */
   links?(fd: number): number;
   /** With its parents, mode 0700; an existing one is fine. */
@@ -23,6 +25,7 @@ export const journalDisk: JournalDisk = {
   open: (path) => openSync(path, 'ax', 0o600),
   write: (fd, bytes, offset, length) => writeSync(fd, bytes, offset, length),
   close: (fd) => closeSync(fd),
+  size: (fd) => fstatSync(fd).size,
   links: (fd) => fstatSync(fd).nlink,
   mkdir: (path) => {
     mkdirSync(path, { recursive: true, mode: 0o700 });
@@ -85,11 +88,31 @@ export class JournalFile {
 
   /** One write(2), may take less than `length`. @throws ErrnoException */
   append(bytes: Uint8Array, offset: number, length: number): number {
-    const written = this.#disk.write(this.#fd, bytes, offset, length);
+    const written = this.#written(bytes, offset, length);
     if (written === 0) throw Object.assign(new Error('write(2) took no byte'), { code: 'EIO' });
     this.fileBytes += written;
     this.totalBytes += written;
     return written;
+  }
+
+  /** A write that failed may have left bytes all the same: written once more they would be a second turn. */
+  #written(bytes: Uint8Array, offset: number, length: number): number {
+    try {
+      return this.#disk.write(this.#fd, bytes, offset, length);
+    } catch (error) {
+      const grown = this.#grown();
+      if (grown > 0 && grown <= length) return grown;
+      throw error;
+    }
+  }
+
+  /** Bytes in the open file beyond those that are known. */
+  #grown(): number {
+    try {
+      return (this.#disk.size?.(this.#fd) ?? this.fileBytes) - this.fileBytes;
+    } catch {
+      return 0;
+    }
   }
 
   /** Makes a directory that somebody removed anew: without it there would be no next file for ever. */

@@ -53,6 +53,8 @@ export const entryKind = {
   cancelled: 17,
   /** JSON `TypesEntry`; of the reel. */
   types: 18,
+  /** JSON `PassedEntry`; of the reel. */
+  passed: 19,
 } as const;
 
 export interface ReelEntry {
@@ -84,6 +86,8 @@ export interface OpenEntry {
   readonly client: Peer;
   readonly server: Peer;
   readonly tls: boolean;
+  /** It is told so many milliseconds after it happened; absent, 0. */
+  readonly lateMs?: number;
 }
 
 export interface SecuredEntry {
@@ -106,12 +110,31 @@ export interface CloseEntry {
   readonly reason?: string;
   readonly bytesFromClient: number;
   readonly bytesFromServer: number;
+  readonly lateMs?: number;
 }
 
 export interface GapEntry {
   readonly reason: string;
   readonly detail: string;
   readonly bytes?: number;
+  /** Query, Execute and FunctionCall messages that passed unrecorded. */
+  readonly statements?: number;
+  /** Of the reel's gap: sessions that have no entry of their own. */
+  readonly sessions?: number;
+  /** Of a session's: it is idle, and what follows is recorded again. */
+  readonly resumes?: true;
+  readonly lateMs?: number;
+}
+
+/**
+ * What has passed unrecorded and is in no gap entry yet. The last one stands for what a killed recorder could not tell any more; with
+ * three zeros there is nothing left to tell.
+ */
+export interface PassedEntry {
+  readonly reason: string;
+  readonly sessions: number;
+  readonly statements: number;
+  readonly bytes: number;
 }
 
 /** What a database's catalog said of types that are not built in: known to all that is decoded from here on. */

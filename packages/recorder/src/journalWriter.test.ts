@@ -142,6 +142,32 @@ describe('JournalWriter', () => {
     expect(progress[0]).toBe(readFileSync(join(dir, '00000001.journal')).length);
   });
 
+  it.each([
+    { name: 'all of it', share: 1 },
+    { name: 'half of it', share: 0.5 },
+    { name: 'nothing', share: 0 },
+  ])('a write that failed and left $name is not written twice', ({ share }) => {
+    let isFailing = false;
+    const disk: JournalDisk = {
+      ...journalDisk,
+      write: (fd, bytes, offset, length) => {
+        if (!isFailing) return journalDisk.write(fd, bytes, offset, length);
+        isFailing = false;
+        const left = Math.floor(length * share);
+        if (left > 0) journalDisk.write(fd, bytes, offset, left);
+        throw Object.assign(new Error('bad sector'), { code: 'EIO' });
+      },
+    };
+    const journal = open({ disk });
+    isFailing = true;
+    keep(journal, entryKind.frontend, 1, 'a'.repeat(100));
+    expect(journal.flush()).toBe(share > 0);
+    keep(journal, entryKind.frontend, 1, 'b');
+    expect(journal.flush()).toBe(true);
+    expect(written()).toEqual([`frontend 1 ${'a'.repeat(100)}`, 'frontend 1 b']);
+    expect(progress[0]).toBe(readFileSync(join(dir, '00000001.journal')).length);
+  });
+
   it('keeps the turn when the next file cannot be made', () => {
     let isFailing = false;
     const disk: JournalDisk = {

@@ -10,6 +10,7 @@ import {
   type GapEntry,
   type MechanismEntry,
   type OpenEntry,
+  type PassedEntry,
   type ReelEntry,
   type SecuredEntry,
   type TypesEntry,
@@ -93,6 +94,10 @@ export class JournalWriter {
 
   gap(session: number, entry: GapEntry): void {
     this.turn.entry(entryKind.gap, 0, session, json(entry));
+  }
+
+  passed(entry: PassedEntry): void {
+    this.turn.entry(entryKind.passed, 0, 0, json(entry));
   }
 
   types(entry: TypesEntry): void {

@@ -8,12 +8,12 @@ import { hold } from './pump.ts';
 import type { PumpPair } from './pumpPair.ts';
 import type { RefusalReason } from './refusal.ts';
 import type { RelayContext } from './relayContext.ts';
+import type { SessionJournal } from './sessionJournal.ts';
 import { type OpeningHost, SessionOpening } from './sessionOpening.ts';
 
 /** The session whose opening this is. */
 export interface OpeningSession {
-  /** In the reel. */
-  readonly number: number;
+  readonly journal: SessionJournal;
   /** Bytes of the client, allowed to pass. */
   toServer(bytes: Buffer): void;
   /** The server's leg begins anew with `packet` in place of the client's own; `residue` came behind that. */
@@ -97,12 +97,12 @@ export class OpeningLegs implements OpeningHost {
   }
 
   chose(chosen: string): void {
-    this.#context.journal.mechanism(this.#session.number, { chosen });
+    this.#session.journal.mechanism({ chosen });
     this.#context.turn.arm();
   }
 
   keyed(pid: number, key: Buffer): void {
-    const { number } = this.#session;
+    const { number } = this.#session.journal;
     const isServerSecured = isServerTls(this.#facts.binding);
     this.#context.cancelTargets.add(pid, key, { number, isServerSecured });
   }

@@ -154,3 +154,35 @@ export function mortalDisk(at: number, death: Death): SpoolDisk & { readonly cal
   }
   return disk as unknown as SpoolDisk & { readonly calls: () => number };
 }
+
+/** How a call ends that fails while the process lives on: nothing done, all of it done, or (a write) half of it. */
+export type Fault = 'before' | 'after' | 'torn';
+
+/** A disk whose `at`-th changing call, and the `times - 1` after it, fail with `code`. `failures` counts them. */
+export function faultyDisk(
+  at: number,
+  times: number,
+  fault: Fault,
+  code: 'ENOSPC' | 'EIO',
+): SpoolDisk & { readonly failures: () => number } {
+  let calls = 0;
+  let failures = 0;
+  const base = quickDisk as unknown as Record<string, (...args: unknown[]) => unknown>;
+  const disk: Record<string, unknown> = { failures: () => failures };
+  for (const name of Object.keys(base)) {
+    const call = base[name]!;
+    disk[name] = (...args: unknown[]): unknown => {
+      const changes =
+        (mutating as readonly string[]).includes(name) || (name === 'open' && args[1] === 'write');
+      if (!changes) return call(...args);
+      calls += 1;
+      if (calls < at || calls >= at + times) return call(...args);
+      failures += 1;
+      if (fault === 'torn' && name === 'write') {
+        call(args[0], args[1], args[2], Math.floor((args[3] as number) / 2));
+      } else if (fault === 'after' && name !== 'open') call(...args);
+      throw Object.assign(new Error(`${code}: ${name}`), { code, syscall: name });
+    };
+  }
+  return disk as unknown as SpoolDisk & { readonly failures: () => number };
+}

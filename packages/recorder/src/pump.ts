@@ -3,10 +3,9 @@
  * received (R2), never before the turn is written (R1). Knows neither startup nor authentication.
  */
 import type { Socket } from 'node:net';
-import type { CutSink, FrameCutter } from '@pgtape/wire';
-import { entryKind, side as sideNumber } from './journalFormat.ts';
-import type { JournalWriter } from './journalWriter.ts';
+import type { FrameCutter } from '@pgtape/wire';
 import type { Forwarder, RelayTurn } from './relayTurn.ts';
+import type { SessionJournal } from './sessionJournal.ts';
 import { WriteThrough } from './writeThrough.ts';
 
 /** Why a source is not read; it is read again when none is left. */
@@ -17,26 +16,13 @@ export const hold = {
   backlog: 2,
   /** The journal cannot be written. */
   journal: 4,
+  /** The spool is full, and clients are to wait. */
+  spool: 16,
   /** The server has not asked for authentication yet (R6): until then nothing of the client may reach it. */
   authentication: 8,
 } as const;
 
 const empty = Buffer.alloc(0);
-
-/** Writes one direction of one session into the turn. */
-export function journalSink(journal: JournalWriter, side: 'frontend' | 'backend', session: number): CutSink {
-  const turn = journal.turn;
-  const kind = side === 'frontend' ? entryKind.frontend : entryKind.backend;
-  const number = sideNumber[side];
-  return {
-    keep: (chunk, start, end) => turn.stream(kind, session, chunk, start, end),
-    keepHeader: (header) => turn.stream(kind, session, header, 0, header.length),
-    counted: (tag, frames, bytes) =>
-      turn.numbers(entryKind.counted, tag, session, number, frames, bytes, null),
-    tail: (tag, bodyBytes, sha256) =>
-      turn.numbers(entryKind.tail, tag, session, number, 0, bodyBytes, sha256),
-  };
-}
 
 export interface PumpParts {
   readonly source: Socket;
@@ -44,6 +30,7 @@ export interface PumpParts {
   /** null: the direction is relayed raw. */
   readonly cutter: FrameCutter | null;
   readonly turn: RelayTurn;
+  readonly journal: SessionJournal;
   /** Framing is broken: called once, before the chunk is queued. */
   readonly onBroken: () => void;
 }
@@ -55,6 +42,7 @@ export class Pump implements Forwarder {
   readonly #target: Socket;
   readonly #turn: RelayTurn;
   readonly #onBroken: () => void;
+  readonly #journal: SessionJournal;
   #cutter: FrameCutter | null;
   #first: Buffer | null = null;
   #more: Buffer[] | null = null;
@@ -74,6 +62,7 @@ export class Pump implements Forwarder {
     this.#cutter = parts.cutter;
     this.#turn = parts.turn;
     this.#onBroken = parts.onBroken;
+    this.#journal = parts.journal;
     this.#target.on('drain', this.#release);
     this.#through = new WriteThrough(parts.target, this.#release);
   }
@@ -100,6 +89,11 @@ export class Pump implements Forwarder {
     else this.take(this.#view, true);
   }
 
+  /** What it forwards waits for no journal. */
+  get isPassing(): boolean {
+    return this.#journal.isPassing;
+  }
+
   get isHeld(): boolean {
     return this.#held !== 0;
   }
@@ -113,6 +107,7 @@ export class Pump implements Forwarder {
   take(chunk: Buffer, borrowed: boolean): void {
     this.bytes += chunk.length;
     if (this.#cutter !== null && !this.#cutter.push(chunk)) this.#onBroken();
+    if (this.#journal.isPassing) this.#journal.settle();
     if (this.#first === null) {
       this.#first = chunk;
       this.#borrowed = borrowed;

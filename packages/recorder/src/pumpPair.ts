@@ -1,8 +1,9 @@
 /** Owns both directions of one session together: made at once, held and released together, raw together. */
 import type { Socket } from 'node:net';
 import { FrameCutter, type Side } from '@pgtape/wire';
-import { hold, journalSink, Pump } from './pump.ts';
+import { hold, Pump } from './pump.ts';
 import type { RelayContext } from './relayContext.ts';
+import type { SessionJournal } from './sessionJournal.ts';
 
 /** Why a session's bytes are relayed without being recorded; the same word in gap, record and metric. */
 export type RawReason = 'tls_no_certificate' | 'raw_lane' | 'bad_framing';
@@ -16,24 +17,28 @@ export class PumpPair {
   readonly toServer: Pump;
   readonly toClient: Pump;
   readonly #context: RelayContext;
-  readonly #session: number;
+  readonly #journal: SessionJournal;
   readonly #replication: boolean;
   #isRaw = false;
 
   /** @param replication a walsender's: the heads of its CopyData are journaled too */
-  constructor(session: number, sockets: SessionSockets, replication: boolean, context: RelayContext) {
+  constructor(journal: SessionJournal, sockets: SessionSockets, replication: boolean, context: RelayContext) {
     this.#context = context;
     this.#replication = replication;
-    this.#session = session;
-    this.toServer = this.#pump('frontend', sockets.client, sockets.server);
-    this.toClient = this.#pump('backend', sockets.server, sockets.client);
+    this.#journal = journal;
+    const client = this.#cutter('frontend');
+    const server = this.#cutter('backend');
+    journal.cutBy(client, server);
+    this.toServer = this.#pump('frontend', client, sockets.client, sockets.server);
+    this.toClient = this.#pump('backend', server, sockets.server, sockets.client);
   }
 
-  /** `isExempt`: the backlog does not hold this session's client up. */
+  /** `isExempt`: neither the backlog nor a full spool holds this session's client up. */
   hold(reason: number, isExempt: boolean): void {
-    if (reason !== hold.backlog || !isExempt) this.toServer.hold(reason);
+    const isForClients = reason === hold.backlog || reason === hold.spool;
+    if (!isForClients || !isExempt) this.toServer.hold(reason);
     // Answers are let through while the backlog shrinks: they end what has begun.
-    if (reason !== hold.backlog) this.toClient.hold(reason);
+    if (!isForClients) this.toClient.hold(reason);
   }
 
   release(reason: number): void {
@@ -47,19 +52,22 @@ export class PumpPair {
     this.#isRaw = true;
     this.toServer.goRaw();
     this.toClient.goRaw();
-    this.#context.journal.gap(this.#session, { reason, detail });
-    this.#context.gauges.countGap(reason);
+    this.#journal.gap({ reason, detail });
     this.#context.turn.arm();
   }
 
-  #pump(side: Side, source: Socket, target: Socket): Pump {
-    const { turn, journal, inspectBytesMax } = this.#context;
-    const sink = journalSink(journal, side, this.#session);
+  #cutter(side: Side): FrameCutter {
+    return new FrameCutter(side, this.#context.inspectBytesMax, this.#journal.sink(side), this.#replication);
+  }
+
+  #pump(side: Side, cutter: FrameCutter, source: Socket, target: Socket): Pump {
+    const { turn } = this.#context;
     return new Pump({
       source,
       target,
       turn,
-      cutter: new FrameCutter(side, inspectBytesMax, sink, this.#replication),
+      journal: this.#journal,
+      cutter,
       onBroken: () => this.goRaw('bad_framing', `of the ${side} stream`),
     });
   }

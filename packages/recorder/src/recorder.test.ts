@@ -335,7 +335,8 @@ describe('RecorderConfig', () => {
       listen: { host: '127.0.0.1', port: 5433 },
       upstream: { host: '127.0.0.1', port: 5432 },
       trustUpstream: false,
-      failure: { onJournalError: 'pause' },
+      failure: { onSpoolFull: 'pass' },
+      spool: { maxBytes: 4 * 1024 ** 3, highWater: 0.9, lowWater: 0.7 },
     });
   });
 
@@ -343,6 +344,7 @@ describe('RecorderConfig', () => {
     { name: 'an unknown key', config: { spool: { dir: '/x' }, listen: { prot: 1 } } },
     { name: 'no spool', config: {} },
     { name: 'a port that is none', config: { spool: { dir: '/x' }, listen: { port: 70_000 } } },
+    { name: 'water marks the wrong way round', config: { spool: { dir: '/x', lowWater: 0.9 } } },
     { name: 'a vault that is no URL', config: { spool: { dir: '/x' }, vault: { url: 'localhost' } } },
   ])('refuses $name', ({ config }) => {
     expect(RecorderConfig.safeParse(config).success).toBe(false);

@@ -90,7 +90,7 @@ class Composition implements RunningRecorder {
     this.#clock = deps.clock ?? systemClock();
     const startMs = this.#clock.monoMs();
     const monoMs = (): number => this.#clock.monoMs() - startMs;
-    const shared = new SharedArrayBuffer(3 * Float64Array.BYTES_PER_ELEMENT);
+    const shared = new SharedArrayBuffer(5 * Float64Array.BYTES_PER_ELEMENT);
     this.#progress = new Float64Array(shared);
     const reel = newReel(config, spool, this.#clock.wallUs(), deps.version ?? '0.1.0');
     this.reel = reel.reel;
@@ -120,6 +120,12 @@ class Composition implements RunningRecorder {
         return room().backlogBytes;
       },
       backlogBytes: () => (this.#progress[0] as number) - (this.#progress[1] as number),
+      onFull: config.failure.onSpoolFull,
+      spool: {
+        ...config.spool,
+        outboxBytes: () => this.#progress[3] as number,
+        isOutboxFailing: () => this.#progress[4] === 1,
+      },
       monoMs,
       onTrouble: (event, detail) => this.#log.warn({ event }, detail),
     });
@@ -175,6 +181,10 @@ class Composition implements RunningRecorder {
       tlsFailures: this.#tls.failures,
       refused: Object.fromEntries(gauges.refused),
       gaps: Object.fromEntries(gauges.gaps),
+      full: this.#relay.full,
+      sessionsPassing: this.#relay.sessionsPassing,
+      unrecordedStatements: this.#relay.unrecorded.statementsTotal,
+      unrecordedBytes: this.#relay.unrecorded.bytesTotal,
       residentBytes: process.memoryUsage.rss(),
       relayCpuUs: threadCpuUs(),
       worker: this.#worker?.stats ?? null,
@@ -283,12 +293,14 @@ class Composition implements RunningRecorder {
 
   #readiness(): { ok: boolean; reasons: string[] } {
     const reasons: string[] = [];
-    if (this.#relay.turn.isFailing) reasons.push('journal_full');
+    const { full } = this.#relay;
     if (this.#relay.isBacklogged) reasons.push('backlog');
     if (this.#worker?.isRunning !== true) reasons.push('worker_down');
     if (this.#isSpoolLost) reasons.push('spool_lost');
     if ((this.#worker?.stats?.blockedReels ?? 0) > 0) reasons.push('vault_refuses');
-    return { ok: reasons.length === 0, reasons };
+    const ok = reasons.length === 0 && (full === null || this.#config.failure.onSpoolFull === 'pass');
+    // Clients that pass are served: who takes the server out of service for it would do what `pass` is there to prevent.
+    return { ok, reasons: full === null ? reasons : [full, ...reasons] };
   }
 
   #tick(): void {
@@ -306,7 +318,7 @@ class Composition implements RunningRecorder {
       this.#journal.tick(this.#clock.wallUs());
       this.#relay.turn.run();
     }
-    this.#relay.checkBacklog();
+    this.#relay.tick();
   }
 }
 
@@ -333,7 +345,7 @@ async function compose(config: RecorderConfig, spool: Spool, deps: RecorderDeps)
   const { recoverBeforeStart } = await import('./startRecovery.ts');
   const clock = deps.clock ?? systemClock();
   const room = journalRoom(0, config.journal.maxBytes);
-  recoverBeforeStart(workerPlan(config, spool, '', new SharedArrayBuffer(24), room), () => clock.wallUs());
+  recoverBeforeStart(workerPlan(config, spool, '', new SharedArrayBuffer(40), room), () => clock.wallUs());
   return new Composition(config, spool, deps);
 }
 

@@ -19,6 +19,11 @@ const gauges: readonly Reading[] = [
     'Reels whose oldest segment the vault refuses: nothing of them is sent until somebody acts.',
     (s) => s.worker?.blockedReels ?? 0,
   ],
+  [
+    'sessions_passing',
+    'Sessions that are relayed unrecorded at the moment, because the spool is full.',
+    (s) => s.sessionsPassing,
+  ],
   ['types_learned', 'Types that the side connection has learned.', (s) => s.worker?.typesLearned ?? 0],
   ['worker_running', '1 while the evidence worker runs.', (s) => (s.workerRunning ? 1 : 0)],
   ['resident_bytes', 'Resident set of the process.', (s) => s.residentBytes],
@@ -38,6 +43,12 @@ const totals: readonly Reading[] = [
     (s) => s.tlsFailures,
   ],
   ['paused_seconds_total', 'Time clients were not read.', (s) => s.pausedSeconds],
+  [
+    'unrecorded_statements_total',
+    'Statements relayed unrecorded, as gaps have told.',
+    (s) => s.unrecordedStatements,
+  ],
+  ['unrecorded_bytes_total', 'Bytes relayed unrecorded, as gaps have told.', (s) => s.unrecordedBytes],
   ['records_total', 'Records made.', (s) => s.worker?.records ?? 0],
   ['statements_total', 'Statements recorded.', (s) => s.worker?.statements ?? 0],
   [
@@ -76,8 +87,10 @@ export function recorderMetrics(read: () => RecorderStats): () => Promise<string
     'Questions of the side connection, by how they ended.',
     ['result'],
   );
+  const full = metrics.gauge(`${prefix}full`, 'By reason, 1 while the spool is full.', ['reason']);
   return () => {
     const stats = read();
+    for (const reason of ['spool_full', 'journal_full']) full.set({ reason }, stats.full === reason ? 1 : 0);
     for (const { counter, of } of counters) {
       counter.reset();
       counter.inc(of(stats));

@@ -1,4 +1,5 @@
 /** What a running recorder tells about itself. */
+import type { FullReason } from './spoolLevel.ts';
 import type { WorkerStats } from './workerPlan.ts';
 
 export interface RecorderStats {
@@ -19,6 +20,13 @@ export interface RecorderStats {
   readonly refused: Readonly<Record<string, number>>;
   /** By reason; see GapReason of @pgtape/evidence. */
   readonly gaps: Readonly<Record<string, number>>;
+  /** Why the spool is full; null: it is not. */
+  readonly full: FullReason | null;
+  /** Sessions that are relayed unrecorded at the moment. */
+  readonly sessionsPassing: number;
+  /** Of what was relayed unrecorded, as gaps have told. */
+  readonly unrecordedStatements: number;
+  readonly unrecordedBytes: number;
   readonly residentBytes: number;
   /** CPU microseconds the relay thread has used. */
   readonly relayCpuUs: number;

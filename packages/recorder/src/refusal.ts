@@ -25,7 +25,9 @@ export type RefusalReason =
   | 'startup_timeout'
   | 'sessions_max'
   | 'startups_max'
-  | 'cancels_max';
+  | 'cancels_max'
+  | 'spool_full'
+  | 'journal_full';
 
 interface Sentence {
   readonly sqlstate: string;
@@ -121,6 +123,16 @@ const sentences: Readonly<Record<RefusalReason, Sentence | null>> = {
   },
   startups_max: null,
   cancels_max: null,
+  spool_full: {
+    sqlstate: '53100',
+    message: 'pgtape: the spool of the recorder is full, and it takes no new sessions until there is room',
+    hint: 'The vault has to take what waits for it: see outbox_bytes and send_errors_total in the metrics of the recorder.',
+  },
+  journal_full: {
+    sqlstate: '53100',
+    message: 'pgtape: the journal of the recorder takes nothing, and it takes no new sessions until it does',
+    hint: "See the recorder's log: its journal directory is full or cannot be written.",
+  },
 };
 
 /** The ErrorResponse a refused client gets; null: nothing is said. */

@@ -7,13 +7,15 @@ import type { Socket } from 'node:net';
 import { CancelTargets } from './cancelTargets.ts';
 import { Gauges } from './gauges.ts';
 import type { JournalWriter } from './journalWriter.ts';
-import { hold } from './pump.ts';
 import type { RawLanes } from './rawLanes.ts';
 import type { RelayContext } from './relayContext.ts';
 import { RelaySession } from './relaySession.ts';
 import { RelayTurn } from './relayTurn.ts';
 import type { StartupPlan } from './sessionStartup.ts';
+import type { FullReason, OnFull } from './spoolLevel.ts';
+import { boundless, type SpoolView, SpoolWatch } from './spoolWatch.ts';
 import type { TlsMaterial } from './tlsFiles.ts';
+import type { Unrecorded } from './unrecorded.ts';
 import type { UpstreamAddress } from './upstream.ts';
 
 export interface RelayOptions {
@@ -36,6 +38,10 @@ export interface RelayOptions {
   readonly backlogBytesMax: number;
   /** Journaled bytes whose segments are not sealed yet. */
   readonly backlogBytes: () => number;
+  /** What is done with clients while the spool is full; absent, `pause`. */
+  readonly onFull?: OnFull;
+  /** Absent, the spool is without bound. */
+  readonly spool?: SpoolView;
   readonly monoMs: () => number;
   /** For the log: one line when it begins, one when it is over. */
   readonly onTrouble: (what: string, detail: string) => void;
@@ -66,9 +72,11 @@ export class Relay implements RelayContext {
   readonly gauges = new Gauges();
   sessionsOpen = 0;
   cancelsOpen = 0;
-  isBacklogged = false;
+  readonly onFull: OnFull;
+  readonly monoMs: () => number;
   isCrowded = false;
   readonly #options: RelayOptions;
+  readonly #watch: SpoolWatch;
   readonly #sessions = new Set<RelaySession>();
   readonly #told = new Set<string>();
   readonly #onSessionClosed = (session: RelaySession): void => {
@@ -90,19 +98,50 @@ export class Relay implements RelayContext {
     this.cancelsMax = options.startupsMax;
     this.rewrapAccepted = options.rewrapAccepted;
     this.journal = options.journal;
+    this.onFull = options.onFull ?? 'pause';
+    this.monoMs = options.monoMs;
     this.turn = new RelayTurn(options.journal, {
-      onFailure: (error) => this.#journalFailed(error),
-      onRecovery: (error, lostMs) => this.#journalRecovers(error, lostMs),
-      onRecovered: () => {
-        for (const session of this.#sessions) session.release(hold.journal);
-        this.#resumeGauge();
-      },
-      onFlushed: () => this.checkBacklog(),
+      onFailure: (error) => this.#watch.journalFailed(error),
+      onRecovery: (error, lostMs) => this.#watch.journalRecovers(error, lostMs),
+      onRecovered: () => this.#watch.journalRecovered(),
+      onFlushed: () => this.#watch.check(),
+    });
+    const { journal, backlogBytes, monoMs, onTrouble, spool = boundless } = options;
+    this.#watch = new SpoolWatch({
+      ...{ journal, backlogBytes, monoMs, onTrouble, spool },
+      gauges: this.gauges,
+      turn: this.turn,
+      sessions: this.#sessions,
+      onFull: this.onFull,
+      backlogBytesMax: () => options.backlogBytesMax,
     });
   }
 
   get tls(): TlsMaterial {
     return this.#options.tls();
+  }
+
+  get full(): FullReason | null {
+    return this.#watch.full;
+  }
+
+  get unrecorded(): Unrecorded {
+    return this.#watch.unrecorded;
+  }
+
+  get isBacklogged(): boolean {
+    return this.#watch.isBacklogged;
+  }
+
+  get isSpoolWaiting(): boolean {
+    return this.#watch.isWaiting;
+  }
+
+  /** Sessions that pass unrecorded at the moment. */
+  get sessionsPassing(): number {
+    let count = 0;
+    for (const { journal } of this.#sessions) if (journal.isPassing) count += 1;
+    return count;
   }
 
   get bytesFromClients(): number {
@@ -143,51 +182,15 @@ export class Relay implements RelayContext {
     this.isCrowded = this.#sessions.size > crowdedSessions;
   }
 
-  /**
-   * Holds clients back while the evidence worker is too far behind; called after each turn and each second.
-   */
-  checkBacklog(): void {
-    const backlog = this.#options.backlogBytes();
-    const { backlogBytesMax } = this.#options;
-    if (!this.isBacklogged && backlog > backlogBytesMax) {
-      this.isBacklogged = true;
-      this.gauges.pause(this.#options.monoMs());
-      this.#options.onTrouble(
-        'backlog',
-        `${backlog} bytes of journal are not sealed yet: clients are not read`,
-      );
-      for (const session of this.#sessions) session.hold(hold.backlog);
-    } else if (this.isBacklogged && backlog < backlogBytesMax / 2) {
-      this.isBacklogged = false;
-      this.#resumeGauge();
-      this.#options.onTrouble('backlog_over', 'the evidence worker has caught up: clients are read again');
-      for (const session of this.#sessions) session.release(hold.backlog);
-    }
+  /** Once a second: what is to be done though no traffic comes. */
+  tick(): void {
+    if (!this.turn.isFailing) this.#watch.tell();
+    this.#watch.check();
   }
 
   /** Journals a close entry for each open session and destroys its sockets. */
   stop(): void {
     for (const session of [...this.#sessions]) session.stop();
-  }
-
-  #journalFailed(error: NodeJS.ErrnoException): void {
-    this.gauges.pause(this.#options.monoMs());
-    this.#options.onTrouble(
-      'journal_full',
-      `the journal cannot be written (${error.code}): all traffic waits`,
-    );
-    for (const session of this.#sessions) session.hold(hold.journal);
-  }
-
-  #journalRecovers(error: NodeJS.ErrnoException, lostMs: number): void {
-    const time = `${Math.round(lostMs)} ms`;
-    const detail = `the journal could not be written (${error.code}) for ${time}; all traffic waited`;
-    this.journal.gap(0, { reason: 'journal_full', detail });
-    this.gauges.countGap('journal_full');
-    this.#options.onTrouble('journal_over', detail);
-  }
-
-  #resumeGauge(): void {
-    if (!this.isBacklogged && !this.turn.isFailing) this.gauges.resume(this.#options.monoMs());
+    this.#watch.stop();
   }
 }

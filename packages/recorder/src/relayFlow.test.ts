@@ -112,10 +112,10 @@ describe('R7', () => {
     const late = await open();
     late.client.socket.write(frame('Q', 'late\0'));
     relay.progress[1] = (relay.progress[0] as number) - 6000;
-    relay.relay.checkBacklog();
+    relay.relay.tick();
     expect(relay.relay.isBacklogged).toBe(true);
     relay.progress[1] = relay.progress[0] as number;
-    relay.relay.checkBacklog();
+    relay.relay.tick();
     await until(() => got.received().includes('held back'), 'release');
     expect(relay.relay.gauges.isPaused).toBe(false);
     expect(relay.relay.pausedSeconds).toBeGreaterThan(0.04);

@@ -12,12 +12,12 @@ import { hold } from './pump.ts';
 import { PumpPair, type RawReason } from './pumpPair.ts';
 import { type RefusalReason, refusalFrame } from './refusal.ts';
 import type { RelayContext } from './relayContext.ts';
+import { SessionJournal } from './sessionJournal.ts';
+import { SessionSeat } from './sessionSeat.ts';
+import type { FullReason } from './spoolLevel.ts';
 import { type StartingSession, StartupLegs } from './startupLegs.ts';
 import { TerminateWatch } from './terminateWatch.ts';
 import { connectUpstream, socketPath } from './upstream.ts';
-
-/** Replication is exempt from `sessionsMax`, but it asks for that before it has shown who it is: it gets so many more. */
-const exemptSessions = 64;
 
 export class RelaySession implements StartingSession, OpeningSession {
   readonly #context: RelayContext;
@@ -26,8 +26,7 @@ export class RelaySession implements StartingSession, OpeningSession {
   readonly #startup: StartupLegs;
   readonly #terminate = new TerminateWatch();
   readonly #farewell = new Farewell();
-  /** Number in the reel; 0 before the first byte. */
-  number = 0;
+  readonly journal: SessionJournal;
   #upstream: Leg | null = null;
   #isConnected = false;
   #pumps: PumpPair | null = null;
@@ -39,7 +38,7 @@ export class RelaySession implements StartingSession, OpeningSession {
   isDeaf = false;
   #isEnding = false;
   #isFinished = false;
-  #isCounted = false;
+  readonly #seat: SessionSeat;
   /** The server has not answered as a server of PostgreSQL: nothing of the client may reach it. */
   #isMuted = false;
   #deadline: NodeJS.Timeout | null = null;
@@ -47,6 +46,8 @@ export class RelaySession implements StartingSession, OpeningSession {
   constructor(accepted: Socket, context: RelayContext, onClosed: (session: RelaySession) => void) {
     this.#context = context;
     this.#onClosed = onClosed;
+    this.#seat = new SessionSeat(context);
+    this.journal = new SessionJournal(context, () => this.bytesFromClient + this.bytesFromServer);
     this.client = new Leg((onRead) => (context.rewrapAccepted ? readInPlace(accepted, onRead) : accepted), {
       onRead: (bytes, buffer) => this.#readClient(bytes, buffer),
       onChunk: (chunk) => this.#fromClient(chunk),
@@ -73,6 +74,12 @@ export class RelaySession implements StartingSession, OpeningSession {
     this.#pumps?.release(reason);
   }
 
+  /** The spool is full and nothing more of it is recorded, where that is how it is to be. */
+  pass(reason: FullReason): void {
+    if (this.journal.number > 0 && (this.#isExempt || this.#context.onFull === 'pass'))
+      this.journal.pass(reason);
+  }
+
   /** The recorder stops: the close entry is journaled when this returns. */
   stop(): void {
     this.#context.turn.run();
@@ -89,19 +96,18 @@ export class RelaySession implements StartingSession, OpeningSession {
     else {
       this.#context.turn.after(() => {
         if (!this.isDeaf) this.client.write(bytes);
-      });
+      }, this.journal);
     }
   }
 
   begin(packet: Buffer, exempt: boolean): void {
     const context = this.#context;
-    const max = exempt ? context.sessionsMax + exemptSessions : context.sessionsMax;
-    if (!this.#isCounted && context.sessionsOpen >= max) {
-      this.refuse('sessions_max');
+    const refusal = this.#seat.take(exempt, this.journal);
+    if (refusal !== null) {
+      this.refuse(refusal);
       return;
     }
     this.#isExempt = exempt;
-    this.#countOpen();
     this.#startup.record(packet);
     this.#startup.sendToServer(packet);
     // Until the pumps are there nobody bounds what the client sends.
@@ -112,7 +118,7 @@ export class RelaySession implements StartingSession, OpeningSession {
       this.#opening = new OpeningLegs(this, context, pumps, this.#startup.openingFacts(packet));
       this.#opening.begin(this.#startup.residue());
       if (!pumps.toServer.isHeld) this.client.socket.resume();
-    });
+    }, this.journal);
   }
 
   askAgain(packet: Buffer, own: Buffer, residue: Buffer): void {
@@ -125,23 +131,22 @@ export class RelaySession implements StartingSession, OpeningSession {
   }
 
   cancel(packet: Buffer): void {
-    if (this.#context.cancelsOpen >= this.#context.cancelsMax) {
+    if (!this.#seat.takeForCancel()) {
       this.refuse('cancels_max');
       return;
     }
     this.#isCancel = true;
-    this.#context.cancelsOpen += 1;
     this.#startup.stopTimer();
     this.#destroyIn(this.#context.cancelMs);
     const target = this.#context.cancelTargets.find(packet)?.number ?? null;
-    this.#context.journal.startup(this.number, withoutCancelKey(packet));
-    this.#context.journal.cancelled(this.number, { target });
+    this.journal.startup(withoutCancelKey(packet));
+    this.journal.cancelled(target);
     forwardCancel(packet, this.server(), this.#context.turn);
     if (this.client.isGone) this.#clientClosed();
   }
 
   splice(reason: RawReason, detail: string): void {
-    this.#countOpen();
+    this.#seat.count();
     // Without knowing what the server speaks R6 cannot be checked.
     this.#isMuted = reason === 'bad_framing';
     if (this.#isMuted) this.#destroyIn(this.#context.startupMs);
@@ -167,7 +172,7 @@ export class RelaySession implements StartingSession, OpeningSession {
       if (frame === null) socket.destroy();
       else socket.end(frame);
       this.#farewell.linger(socket);
-    });
+    }, this.journal);
     this.isDeaf = true;
     this.#upstream?.destroy();
     // What still comes is read and dropped: unread bytes would turn our close into a reset that overtakes the
@@ -200,7 +205,7 @@ export class RelaySession implements StartingSession, OpeningSession {
       this.toServer(chunk);
       return;
     }
-    if (this.number === 0) {
+    if (this.journal.number === 0) {
       this.#open();
       if (this.#context.rawLanes.has(this.client.socket.remoteAddress)) {
         this.#startup.enterLane(chunk);
@@ -218,9 +223,8 @@ export class RelaySession implements StartingSession, OpeningSession {
   /** At the first byte, so that probes that only connect leave no session on the tape. */
   #open(): void {
     const { upstream } = this.#context;
-    this.number = this.#context.nextSession();
     const { remoteAddress, remotePort } = this.client.socket;
-    this.#context.journal.open(this.number, {
+    this.journal.open({
       client: { address: remoteAddress ?? '', port: remotePort ?? 0 },
       server: { address: socketPath(upstream) ?? upstream.host, port: upstream.port },
       tls: false,
@@ -333,22 +337,23 @@ export class RelaySession implements StartingSession, OpeningSession {
     if (client.destroyed || this.#isEnding) return;
     this.#isEnding = true;
     // Its own end has to be noticed. Of a server that is gone for good, so has whatever else it sends.
-    this.#pumps?.toServer.release(hold.backlog | hold.authentication);
+    this.#pumps?.toServer.release(hold.backlog | hold.spool | hold.authentication);
     if (this.#upstream?.isGone === true) this.#pumps?.toServer.release(hold.target);
     this.#farewell.lingerWhenSent(client);
     if (this.#pumps !== null) this.#pumps.toClient.end();
     else if (this.#isCancel) client.end();
-    else this.#context.turn.after(() => client.end());
+    else this.#context.turn.after(() => client.end(), this.journal);
   }
 
   #startPumps(): PumpPair {
     this.#startup.stopTimer();
-    const { turn, isBacklogged } = this.#context;
+    const { turn, isBacklogged, isSpoolWaiting } = this.#context;
     const sockets = { client: this.client.socket, server: this.server().socket };
-    const pumps = new PumpPair(this.number, sockets, this.#isExempt, this.#context);
+    const pumps = new PumpPair(this.journal, sockets, this.#isExempt, this.#context);
     this.#pumps = pumps;
     if (isBacklogged) this.hold(hold.backlog);
-    if (turn.isFailing) this.hold(hold.journal);
+    if (isSpoolWaiting) this.hold(hold.spool);
+    if (turn.isFailing && !this.journal.isPassing) this.hold(hold.journal);
     return pumps;
   }
 
@@ -363,12 +368,6 @@ export class RelaySession implements StartingSession, OpeningSession {
     return false;
   }
 
-  #countOpen(): void {
-    if (this.#isCounted) return;
-    this.#isCounted = true;
-    this.#context.sessionsOpen += 1;
-  }
-
   #closed(): void {
     const isUpstreamClosed = this.#upstream?.isGone ?? true;
     if (this.client.isGone && isUpstreamClosed) this.#finish();
@@ -381,16 +380,15 @@ export class RelaySession implements StartingSession, OpeningSession {
     this.isDeaf = true;
     this.#startup.stopTimer();
     if (this.#deadline !== null) clearTimeout(this.#deadline);
-    if (this.#isCancel) this.#context.cancelsOpen -= 1;
-    this.#context.cancelTargets.remove(this.number);
+    this.#seat.leave();
+    this.#context.cancelTargets.remove(this.journal.number);
     this.#farewell.clear();
-    const { journal, turn, gauges } = this.#context;
-    if (this.#isCounted) this.#context.sessionsOpen -= 1;
+    const { turn, gauges } = this.#context;
     gauges.bytesFromClients += this.bytesFromClient;
     gauges.bytesFromServer += this.bytesFromServer;
-    if (this.number === 0) gauges.silentConnections += 1;
+    if (this.journal.number === 0) gauges.silentConnections += 1;
     else {
-      journal.close(this.number, this.#farewell.entry(this.bytesFromClient, this.bytesFromServer));
+      this.journal.close(this.#farewell.entry(this.bytesFromClient, this.bytesFromServer));
       turn.arm();
     }
     this.#onClosed(this);

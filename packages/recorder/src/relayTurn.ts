@@ -8,7 +8,11 @@ import type { JournalWriter } from './journalWriter.ts';
 /** What waits for the turn's journal write. */
 export interface Forwarder {
   forward(): void;
+  /** It passes unrecorded, which a gap will say: it does not wait while the journal fails. */
+  readonly isPassing: boolean;
 }
+
+const waits = { isPassing: false } as const;
 
 export interface TurnEvents {
   /** The journal failed: stop every read. */
@@ -34,7 +38,7 @@ export class RelayTurn {
   #waiting: (Forwarder | null)[] = [];
   #spare: (Forwarder | null)[] = [];
   #waitingCount = 0;
-  #after: (() => void)[] = [];
+  #after: { readonly then: () => void; readonly who: Pick<Forwarder, 'isPassing'> }[] = [];
   #armed = false;
   #running = false;
   #failedWith: NodeJS.ErrnoException | null = null;
@@ -63,10 +67,10 @@ export class RelayTurn {
   }
 
   /**
-   * Runs `then` once what was journaled so far is in the kernel. For the rare paths; streams use `schedule`.
+   * Runs `then` once what was journaled so far is in the kernel, or `who` passes. For the rare paths; streams use `schedule`.
    */
-  after(then: () => void): void {
-    this.#after.push(then);
+  after(then: () => void, who: Pick<Forwarder, 'isPassing'> = waits): void {
+    this.#after.push({ then, who });
     this.arm();
   }
 
@@ -82,6 +86,7 @@ export class RelayTurn {
     if (this.#running) return true;
     if (!this.#journal.flush()) {
       this.#fail(this.#journal.failure as NodeJS.ErrnoException);
+      this.#forwardPassing();
       return false;
     }
     const hasFailed = this.#failedWith !== null;
@@ -113,7 +118,30 @@ export class RelayTurn {
     if (this.#after.length === 0) return;
     const after = this.#after;
     this.#after = [];
-    for (const then of after) then();
+    for (const { then } of after) then();
+  }
+
+  /** What waits for no journal; the rest goes on waiting. */
+  #forwardPassing(): void {
+    this.#running = true;
+    const count = this.#waitingCount;
+    const kept = this.#waiting;
+    this.#waiting = this.#spare;
+    this.#waitingCount = 0;
+    for (let at = 0; at < count; at += 1) {
+      const forwarder = kept[at] as Forwarder;
+      kept[at] = null;
+      if (forwarder.isPassing) forwarder.forward();
+      else this.#waiting[this.#waitingCount++] = forwarder;
+    }
+    this.#spare = kept;
+    const after = this.#after;
+    this.#after = [];
+    for (const one of after) {
+      if (one.who.isPassing) one.then();
+      else this.#after.push(one);
+    }
+    this.#running = false;
   }
 
   #fail(error: NodeJS.ErrnoException): void {

@@ -4,6 +4,7 @@
  */
 import type { DraftRecord, GapReason, Instant, TlsFacts } from '@pgtape/evidence';
 import {
+  type Passed,
   type SessionEnd,
   type SessionIdentity,
   type SessionLimits,
@@ -185,15 +186,24 @@ export class SessionDecoder {
     this.#settleHeld();
   }
 
-  lost(reason: GapReason, detail: string): void {
-    this.#lose(reason, detail);
+  /** `passed`: what was relayed unrecorded, where it was counted. */
+  lost(reason: GapReason, detail: string, passed?: Passed): void {
+    this.#lose(reason, detail, passed);
     this.#settleHeld();
   }
 
-  #lose(reason: GapReason, detail: string): void {
+  /** It is idle on the wire, and what follows is read again. */
+  resume(): void {
+    this.#saved = null;
+    this.#letGo();
+    this.#machine.resume();
+    this.#settleHeld();
+  }
+
+  #lose(reason: GapReason, detail: string, passed?: Passed): void {
     this.#saved = null;
     try {
-      this.#machine.lost(reason, detail, this.#around.now);
+      this.#machine.lost(reason, detail, this.#around.now, passed);
     } catch (error) {
       this.#around.abandoned(this, messageOf(error));
     }

@@ -97,6 +97,7 @@ async function startChild(): Promise<{ child: ChildProcess; port: number; errors
     spool: { dir: join(root, 'spool') },
     journal: { dir: join(root, 'journal') },
     vault: { url: 'http://127.0.0.1:9' },
+    failure: { onSpoolFull: 'pause' },
   };
   const script = new URL('./recorderChild.testing.js', import.meta.url).pathname;
   const child = spawn(process.execPath, [script, JSON.stringify(config)], { stdio: 'pipe' });

@@ -10,6 +10,7 @@ import type { RawReason } from './pumpPair.ts';
 import { isLocal } from './rawLanes.ts';
 import type { RefusalReason } from './refusal.ts';
 import type { RelayContext } from './relayContext.ts';
+import type { SessionJournal } from './sessionJournal.ts';
 import { SessionStartup, type StartupHost, type StartupPlan } from './sessionStartup.ts';
 import type { TlsMaterial } from './tlsFiles.ts';
 import { acceptTls, clientProblem, connectTls, tlsFacts } from './tlsLegs.ts';
@@ -18,8 +19,7 @@ const empty = Buffer.alloc(0);
 
 /** The session whose startup this is. */
 export interface StartingSession {
-  /** In the reel. */
-  readonly number: number;
+  readonly journal: SessionJournal;
   /** Refused or over. */
   readonly isDeaf: boolean;
   readonly client: Leg;
@@ -129,7 +129,7 @@ export class StartupLegs implements StartupHost {
   // What the startup asks for.
 
   record(packet: Buffer): void {
-    this.#context.journal.startup(this.#session.number, packet);
+    this.#session.journal.startup(packet);
     this.#context.turn.arm();
   }
 
@@ -141,7 +141,7 @@ export class StartupLegs implements StartupHost {
     const session = this.#session;
     this.#context.turn.after(() => {
       if (!session.isDeaf) session.server().write(bytes);
-    });
+    }, session.journal);
   }
 
   secureClient(unread: Buffer, direct: boolean): void {
@@ -156,7 +156,7 @@ export class StartupLegs implements StartupHost {
         if (problem !== null) session.refuse(problem);
         else this.#secured({ leg: 'client', tls: tlsFacts(socket) });
       });
-    });
+    }, session.journal);
   }
 
   secureServer(): void {
@@ -169,12 +169,12 @@ export class StartupLegs implements StartupHost {
         this.#server = socket.getPeerX509Certificate()?.raw ?? empty;
         this.#secured({ leg: 'server', tls: tlsFacts(socket, upstream.serverName) });
       });
-    });
+    }, session.journal);
   }
 
   #secured(entry: SecuredEntry): void {
     if (this.#session.isDeaf) return;
-    this.#context.journal.secured(this.#session.number, entry);
+    this.#session.journal.secured(entry);
     this.#context.turn.arm();
     if (entry.leg === 'client') this.#startup.clientSecured();
     else this.#startup.serverSecured();

@@ -37,9 +37,9 @@ export interface WorkerPlan {
   };
   readonly heartbeatSeconds: number;
   /**
-   * Shared Float64Array(3): [0] bytes the relay has journaled in this reel since its start, [1] bytes of them whose segments
+   * Shared Float64Array(5): [0] bytes the relay has journaled in this reel since its start, [1] bytes of them whose segments
    * are sealed and snapshotted. The relay pauses clients while the difference exceeds `journal.maxBytes`.
-   * [2] 1 while the journal cannot be written: what can be trimmed should be.
+   * [2] 1 while the journal cannot be written: what can be trimmed should be. [3] bytes of the outbox, [4] 1 while it takes no segment.
    */
   readonly progress: SharedArrayBuffer;
   /** Absent: the journal's volume is large. */

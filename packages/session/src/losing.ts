@@ -14,10 +14,12 @@ import {
 } from './execution.ts';
 import { commits, release } from './heldStatement.ts';
 import { Names } from './names.ts';
+import { Progress } from './progress.ts';
 import { serverError } from './serverErrors.ts';
 import { type SessionState, skipping } from './sessionState.ts';
 import type { SqlText } from './sqlText.ts';
 import { type Token, tokenKind } from './tokenQueue.ts';
+import { TransactionFate } from './transactionFate.ts';
 import { headNumber } from './transitions.ts';
 
 /** A FATAL error: nothing after it is answered. */
@@ -34,9 +36,26 @@ export function readNoMore(state: SessionState): void {
   if (state.unreadFrom === 0) state.unreadFrom = state.queue.lastOrder + 1;
 }
 
+/** What passed unrecorded, where it was counted. */
+export interface Passed {
+  /** Both ways together. */
+  readonly bytes?: number;
+  /** Query, Execute and FunctionCall messages. */
+  readonly statements?: number;
+}
+
+const uncounted: Passed = {};
+
 /** The machine stops decoding: a gap says why; from here on only the session's end is told. */
-export function loseDecoding(state: SessionState, reason: GapReason, detail: string, at: Instant): void {
-  if (!state.decoding) return;
+export function loseDecoding(
+  state: SessionState,
+  reason: GapReason,
+  detail: string,
+  at: Instant,
+  passed: Passed = uncounted,
+): void {
+  // What was counted is told, whatever was lost before.
+  if (!state.decoding && passed === uncounted) return;
   state.opening.tell(state.tape, state.identity, false, at);
   release(state, null, at);
   const { tape } = state;
@@ -46,12 +65,33 @@ export function loseDecoding(state: SessionState, reason: GapReason, detail: str
     ...head,
     reason,
     detail: detail.slice(0, 1024),
+    ...passed,
   };
   tape.put(draft, at.wallUs, at.monoNs);
+  if (!state.decoding) return;
   state.decoding = false;
   loseOutstanding(state, true, at);
   // Nothing asks for a name any more.
   state.names = new Names(null, state.limits.statementsMax);
+}
+
+/**
+ * Decoding goes on at a moment when nothing waits for a reply and no transaction is open. Names given before are not known any more, nor
+ * what was set.
+ */
+export function resumeDecoding(state: SessionState): void {
+  if (state.decoding || state.head === headNumber.startup || state.head === headNumber.dead) return;
+  state.decoding = true;
+  state.head = headNumber.idle;
+  state.unreadFrom = 0;
+  state.fresh = 'I';
+  state.batched = 0;
+  state.flushed = state.queue.lastOrder;
+  state.sentFrames = 0;
+  state.sentBytes = 0;
+  state.progress = new Progress();
+  state.fate = new TransactionFate();
+  state.settings.unseen();
 }
 
 /**

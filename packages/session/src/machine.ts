@@ -8,7 +8,7 @@ import { backendCounted, backendMessage } from './backendMessages.ts';
 import { copyData, frontendMessage } from './frontendMessages.ts';
 import { release } from './heldStatement.ts';
 import { pendingBytesMax, type SessionLimits } from './limits.ts';
-import { loseDecoding, loseOutstanding } from './losing.ts';
+import { loseDecoding, loseOutstanding, type Passed, resumeDecoding } from './losing.ts';
 import { tellNotices } from './notices.ts';
 import type { SessionIdentity } from './opening.ts';
 import { announceRunning } from './runningStatement.ts';
@@ -100,8 +100,16 @@ export class SessionMachine {
   }
 
   /** The input has a hole: a gap record; what is in flight is lost, and nothing more is read. */
-  lost(reason: GapReason, detail: string, at: Instant): void {
-    if (!this.#state.closed) loseDecoding(this.#state, reason, detail, at);
+  lost(reason: GapReason, detail: string, at: Instant, passed?: Passed): void {
+    if (!this.#state.closed) loseDecoding(this.#state, reason, detail, at, passed);
+  }
+
+  /**
+   * What comes next is read again: on the wire nothing waits for a reply, and ReadyForQuery last said idle. Statements prepared before
+   * are not known any more.
+   */
+  resume(): void {
+    if (!this.#state.closed) resumeDecoding(this.#state);
   }
 
   /** Once a second: puts out what is held, announces what still runs, ends a stretch by its age. */

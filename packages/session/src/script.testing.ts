@@ -33,6 +33,8 @@ export type Event =
   | { readonly kind: 'wait'; readonly ns: number }
   | { readonly kind: 'tick' }
   | { readonly kind: 'lost' }
+  | { readonly kind: 'passed'; readonly statements: number; readonly bytes: number }
+  | { readonly kind: 'resume' }
   | { readonly kind: 'close'; readonly why: SessionEnd['why'] };
 
 const byte = (letter: string): number => letter.charCodeAt(0);
@@ -126,8 +128,8 @@ function backend(letter: string, rest: string): Event {
 }
 
 /**
- * `> Q select 1`, `> !H 00ff` (a body in hex), `< C SELECT 1`, `tick`, `wait 1.5` (seconds), `lost`, `close
- * terminated`.
+ * `> Q select 1`, `> !H 00ff` (a body in hex), `< C SELECT 1`, `tick`, `wait 1.5` (seconds), `lost`, `passed 3 120` (statements and
+ * bytes, unrecorded), `resume`, `close terminated`.
  */
 export function eventOf(line: string): Event {
   const [first = '', ...rest] = line.split(' ');
@@ -140,6 +142,8 @@ export function eventOf(line: string): Event {
   if (first === 'wait') return { kind: 'wait', ns: Number(rest[0]) * 1e9 };
   if (first === 'tick') return { kind: 'tick' };
   if (first === 'lost') return { kind: 'lost' };
+  if (first === 'passed') return { kind: 'passed', statements: Number(rest[0]), bytes: Number(rest[1]) };
+  if (first === 'resume') return { kind: 'resume' };
   if (first === 'close') return { kind: 'close', why: (rest[0] ?? 'terminated') as SessionEnd['why'] };
   throw new Error(`no such line: ${line}`);
 }
@@ -193,6 +197,14 @@ export class Stage {
         return;
       case 'lost':
         machine.lost('bad_framing', 'a test', this.now);
+        return;
+      case 'passed': {
+        const { statements, bytes } = event;
+        machine.lost('spool_full', `${statements} passed`, this.now, { statements, bytes });
+        return;
+      }
+      case 'resume':
+        machine.resume();
         return;
       case 'close':
         machine.close({ why: event.why, bytesFromClient: 11, bytesFromServer: 22 }, this.now);

@@ -146,6 +146,14 @@ export class Settings {
     this.#set({ roleDoubt: 'role_hidden', pathDoubt: 'search_path_hidden' }, false);
   }
 
+  /** Messages went by unseen, and a transaction ended since: anything may be set, for good. */
+  unseen(): void {
+    this.#savepoints = [];
+    this.unsettled = 0;
+    this.#all({ ...this.#now, roleDoubt: 'role_hidden', pathDoubt: 'search_path_hidden' });
+    this.since = false;
+  }
+
   /** set_config ran: it sets what its arguments say, which is not evaluated. */
   configured(): void {
     this.since = true;

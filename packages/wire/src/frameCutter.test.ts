@@ -64,6 +64,47 @@ describe('FrameCutter', () => {
     }
   });
 
+  it.each(streams)('marks each frame of a tag at its body, at every cut of $name', ({ side, stream }) => {
+    const marks = new Uint8Array(256);
+    for (const tag of side === 'frontend' ? 'PSQpdc' : 'RKDZ') marks[tag.charCodeAt(0)] = 1;
+    const run = (chunks: readonly Uint8Array[]): string[] => {
+      const marked: string[] = [];
+      const mark = (tag: number, chunk: Uint8Array, body: number, bodyBytes: number): void => {
+        const first = bodyBytes === 0 || body >= chunk.length ? '' : chunk[body];
+        marked.push(`${String.fromCharCode(tag)} ${bodyBytes} ${first}`);
+      };
+      const { keep, keepHeader, counted, tail } = new EventSink();
+      const sink = {
+        keep: () => keep,
+        keepHeader: () => keepHeader,
+        counted: () => counted,
+        tail: () => tail,
+      };
+      const cutter = new FrameCutter(side, inspectBytesMax, { ...sink, mark, marks });
+      for (const chunk of chunks) cutter.push(chunk);
+      expect(cutter.lastTag).toBe(side === 'frontend' ? 0x58 : 0x5a);
+      return marked;
+    };
+    const expected = run([stream]);
+    const withoutFirst = (text: string): string => text.replace(/ \d*$/, '');
+    expect(expected.map(withoutFirst).join(', ')).toBe(
+      side === 'frontend'
+        ? 'p 7, P 12, S 0, Q 26, d 4, d 0, d 25, c 0, p 0, p 300'
+        : 'R 19, R 4, K 37, K 2, R 324, D 7, D 0, D 25, D 3, D 3, Z 1',
+    );
+    for (let at = 0; at <= stream.length; at += 1) {
+      const found = run(pieces(stream, [at]));
+      // A body that begins with the next chunk is not seen in this one.
+      const expectedHere = found.map((text, i) =>
+        text.endsWith(' ') ? withoutFirst(expected[i]!) : expected[i],
+      );
+      expect({ at, found: found.map((text) => text.trimEnd()) }).toEqual({
+        at,
+        found: expectedHere.map((text) => text?.trimEnd()),
+      });
+    }
+  });
+
   it.each(streams)('gives the same byte by byte, also with empty chunks, of $name', ({ side, stream }) => {
     const chunks = Array.from(stream, (byte) => [Uint8Array.of(byte), new Uint8Array(0)]).flat();
     expect(cut(side, chunks).sink.events).toEqual(expectedEvents(side, stream));

@@ -39,13 +39,26 @@ export interface CutSink {
    * the whole body.
    */
   tail(tag: number, bodyBytes: number, sha256: Uint8Array): void;
+  /**
+   * Of the tags in `marks` alone: a frame of `tag` begins; its body, `bodyBytes` long, begins at chunk[body], which may lie behind the
+   * chunk's end. Comes before what of the frame is kept.
+   */
+  readonly mark?: (tag: number, chunk: Uint8Array, body: number, bodyBytes: number) => void;
+  /** 256 numbers, not zero for the tags that `mark` is called for; with `mark`. */
+  readonly marks?: Uint8Array;
 }
+
+const noMarks = new Uint8Array(256);
 
 export class FrameCutter {
   readonly #sink: CutSink;
   readonly #inspectBytesMax: number;
   readonly #lengthMax: Int32Array;
   readonly #keeping: Uint8Array;
+  readonly #marks: Uint8Array;
+
+  /** Of the last frame that began; 0 before the first. */
+  lastTag = 0;
 
   /** An incomplete header, or the one being rewritten. */
   readonly #header = new Uint8Array(headerBytes);
@@ -76,6 +89,7 @@ export class FrameCutter {
     this.#inspectBytesMax = inspectBytesMax;
     this.#lengthMax = lengthMaxByTag(side);
     this.#keeping = keepingByTag(side, replication);
+    this.#marks = sink.mark === undefined ? noMarks : (sink.marks ?? noMarks);
   }
 
   /** A length was illegal: nothing after it can be cut. */
@@ -86,6 +100,11 @@ export class FrameCutter {
   /** The bytes so far end inside a frame. */
   get midFrame(): boolean {
     return this.#headerHave > 0 || this.#keepRest + this.#countRest + this.#dropRest > 0;
+  }
+
+  /** Tag of the frame whose header is known and whose body has not ended; 0: there is none. */
+  get openTag(): number {
+    return this.#keepRest + this.#countRest + this.#dropRest > 0 ? this.#tag : 0;
   }
 
   /** Cuts the next bytes; false once the framing is broken. */
@@ -108,6 +127,8 @@ export class FrameCutter {
       (chunk[pos + 1]! << 24) | (chunk[pos + 2]! << 16) | (chunk[pos + 3]! << 8) | chunk[pos + 4]!;
     if (length < 4 || length > this.#lengthMax[tag]!) return this.#break(chunk, pos);
     const rule = this.#keeping[tag]!;
+    this.lastTag = tag;
+    if (this.#marks[tag] !== 0) this.#sink.mark!(tag, chunk, pos + headerBytes, length - 4);
     const next = pos + 1 + length;
     if (rule === keeping.counted) {
       if (this.#runStart >= 0) this.#endKeep(chunk, pos);
@@ -171,6 +192,8 @@ export class FrameCutter {
     if (length < 4 || length > this.#lengthMax[tag]!) return this.#break(chunk, pos);
     const bodyBytes = length - 4;
     const rule = this.#keeping[tag]!;
+    this.lastTag = tag;
+    if (this.#marks[tag] !== 0) this.#sink.mark!(tag, chunk, pos, bodyBytes);
     this.#tag = tag;
     if (rule === keeping.counted) {
       this.#startCount(tag);

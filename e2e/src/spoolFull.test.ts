@@ -1,0 +1,184 @@
+/** The vault is away until the spool is full: what each mode does to real clients, and that every answered statement is accounted for. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { account, brokenPromises, countMarks, type Load, startLoad } from './marks.ts';
+import { mebibyte, metricsAt, tell, until, verify } from './probes.ts';
+import { type Stack, startStack } from './stack.ts';
+
+const writers = 4;
+const paddingBytes = 6000;
+/** Above it the spool is full; an outbox of a few hundred statements that do not compress. */
+const maxBytes = mebibyte;
+
+async function start(onSpoolFull: 'pass' | 'pause' | 'refuse'): Promise<Stack> {
+  const spool = { maxBytes, highWater: 0.8, lowWater: 0.3 };
+  return startStack({ segmentSeconds: 0.2, recorder: { failure: { onSpoolFull } }, spool });
+}
+
+const full = 'pgtape_recorder_full{reason="spool_full"}';
+
+async function fillUp(stack: Stack): Promise<void> {
+  await stack.vault.stop(0);
+  await until('the spool is full', 60_000, async () => (await metricsAt(stack.ports.health))[full] === 1);
+}
+
+async function makeRoom(stack: Stack): Promise<void> {
+  stack.vault = await stack.startVault();
+  await until('there is room', 60_000, async () => (await metricsAt(stack.ports.health))[full] === 0);
+}
+
+async function readiness(stack: Stack): Promise<{ status: number; reasons: string[] }> {
+  const reply = await fetch(`http://127.0.0.1:${stack.ports.health}/readyz`);
+  return { status: reply.status, reasons: ((await reply.json()) as { reasons: string[] }).reasons };
+}
+
+/** The error a new client gets, or null. */
+async function knock(stack: Stack): Promise<string | null> {
+  const client = new pg.Client({ connectionString: stack.url, connectionTimeoutMillis: 3000 });
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    await client.query('SELECT 1');
+    return null;
+  } catch (error) {
+    return `${(error as { code?: string }).code}`;
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
+
+async function drained(stack: Stack): Promise<void> {
+  await until('the outbox is empty', 60_000, async () => {
+    const { pgtape_recorder_outbox_segments: waiting } = await metricsAt(stack.ports.health);
+    return waiting === 0;
+  });
+}
+
+async function answersGrow(load: Load): Promise<void> {
+  const before = load.answered.size;
+  await until('statements are answered', 20_000, () => load.answered.size > before + 50);
+}
+
+describe('a full spool', () => {
+  it('pass: nobody waits, and what is not on tape is counted in gaps', async () => {
+    const stack = await start('pass');
+    try {
+      const load = await startLoad(stack, writers, paddingBytes);
+      for (let round = 0; round < 3; round += 1) {
+        await fillUp(stack);
+        await answersGrow(load);
+        expect(await readiness(stack)).toEqual({ status: 200, reasons: ['spool_full'] });
+        expect(await knock(stack)).toBe(null);
+        await makeRoom(stack);
+        await answersGrow(load);
+      }
+      await load.stop();
+      await drained(stack);
+      const metrics = await metricsAt(stack.ports.health);
+      await stack.settle();
+      const records = stack.records();
+      const { completed, lost, passed } = account(records);
+      tell(
+        `${load.answered.size} answered: ${completed} recorded, ${lost} lost in flight, ${passed} counted in gaps`,
+      );
+      expect(load.errors).toEqual([]);
+      // The three that knocked came and went unrecorded.
+      expect(completed + lost + passed - 3).toBe(load.answered.size);
+      expect(passed).toBeGreaterThan(100);
+      expect(lost).toBeLessThanOrEqual(3 * writers);
+      expect(metrics.pgtape_recorder_unrecorded_statements_total).toBe(passed);
+      expect(brokenPromises(new Set(), countMarks(records)).twice).toEqual([]);
+      const gaps = records.filter(({ kind }) => kind === 'gap');
+      expect(new Set(gaps.map(({ reason }) => reason))).toEqual(new Set(['spool_full']));
+      expect(gaps.reduce((sum, gap) => sum + Number(gap.sessions ?? 0), 0)).toBe(3);
+      const report = verify(stack.archiveDir);
+      expect([report.verdict, report.reels.length, report.strangers]).toEqual(['gap', 1, []]);
+      expect(report.reels[0]?.findings.map(({ verdict }) => verdict)).not.toContain('forged');
+    } finally {
+      await stack.stop();
+    }
+  }, 300_000);
+
+  it('pause: clients wait, and nothing is missing', async () => {
+    const stack = await start('pause');
+    try {
+      const load = await startLoad(stack, writers, paddingBytes);
+      await fillUp(stack);
+      // What was on its way is answered; then nothing more is.
+      await sleep(300);
+      const before = load.answered.size;
+      await sleep(1000);
+      expect(load.answered.size - before).toBe(0);
+      expect(await readiness(stack)).toEqual({ status: 503, reasons: ['spool_full'] });
+      await makeRoom(stack);
+      await answersGrow(load);
+      await load.stop();
+      await drained(stack);
+      await stack.settle();
+      const records = stack.records();
+      expect(load.errors).toEqual([]);
+      expect(brokenPromises(load.answered, countMarks(records))).toEqual({ missing: [], twice: [] });
+      expect(records.filter(({ kind }) => kind === 'gap')).toEqual([]);
+      expect(verify(stack.archiveDir).verdict).toBe('complete');
+    } finally {
+      await stack.stop();
+    }
+  }, 180_000);
+
+  it('refuse: new sessions are told, old ones go on as long as there is room at all', async () => {
+    const stack = await start('refuse');
+    try {
+      const load = await startLoad(stack, writers, paddingBytes);
+      await fillUp(stack);
+      expect(await knock(stack)).toBe('53100');
+      await sleep(1500);
+      const before = load.answered.size;
+      await sleep(1000);
+      // They have come to spool.maxBytes and wait.
+      expect(load.answered.size - before).toBe(0);
+      expect(await knock(stack)).toBe('53100');
+      await makeRoom(stack);
+      expect(await knock(stack)).toBe(null);
+      await answersGrow(load);
+      await load.stop();
+      await drained(stack);
+      await stack.settle();
+      const records = stack.records();
+      expect(load.errors).toEqual([]);
+      expect(brokenPromises(load.answered, countMarks(records))).toEqual({ missing: [], twice: [] });
+      expect(records.filter(({ kind }) => kind === 'gap')).toEqual([]);
+      expect(verify(stack.archiveDir).verdict).toBe('complete');
+    } finally {
+      await stack.stop();
+    }
+  }, 180_000);
+
+  it('killed while it is full: what was sealed stays, the next start sends it and says recovered', async () => {
+    const stack = await start('pass');
+    try {
+      const load = await startLoad(stack, writers, paddingBytes);
+      await fillUp(stack);
+      await answersGrow(load);
+      // The journal is told once a second.
+      await sleep(1500);
+      await stack.recorder.stop(0);
+      await load.stop();
+      stack.recorder = await stack.startRecorder();
+      stack.vault = await stack.startVault();
+      await drained(stack);
+      await stack.settle();
+      const records = stack.records();
+      const { completed, lost, passed } = account(records);
+      tell(
+        `killed: ${load.answered.size} answered, ${completed} recorded, ${lost} lost, ${passed} counted until the last second`,
+      );
+      expect(passed).toBeGreaterThan(50);
+      const reasons = new Set(records.filter(({ kind }) => kind === 'gap').map(({ reason }) => reason));
+      expect(reasons).toEqual(new Set(['spool_full', 'recorder_crashed']));
+      const verdicts = verify(stack.archiveDir).reels.map(({ verdict }) => verdict);
+      expect(verdicts.sort()).toEqual(['complete', 'crashed']);
+    } finally {
+      await stack.stop();
+    }
+  }, 180_000);
+});
