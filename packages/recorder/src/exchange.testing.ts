@@ -148,6 +148,8 @@ export interface Login {
   readonly port: number;
   readonly password: string;
   readonly parameters?: Readonly<Record<string, string>>;
+  /** As in the startup packet; 3.0 unless said. */
+  readonly version?: number;
 }
 
 const patienceMs = 20_000;
@@ -170,10 +172,10 @@ export class Exchange {
     for (const event of ['end', 'close', 'error']) socket.on(event, () => this.#end());
   }
 
-  static async open({ port, password, parameters = {} }: Login): Promise<Exchange> {
+  static async open({ port, password, parameters = {}, version }: Login): Promise<Exchange> {
     const { socket } = await connectTo(port);
     const exchange = new Exchange(socket);
-    socket.write(message.startup({ user: 'postgres', database: 'postgres', ...parameters }));
+    socket.write(message.startup({ user: 'postgres', database: 'postgres', ...parameters }, version));
     for (;;) {
       const { tag, body } = await exchange.take();
       if (tag === 'R' && body.readInt32BE() === 3) socket.write(message.password(password));

@@ -9,7 +9,15 @@ import type { DraftRecord } from '@pgtape/evidence';
 import fc from 'fast-check';
 import { type Exchange, masked, messageOf } from './exchange.testing.ts';
 import { checkTape } from './modelOracle.testing.ts';
-import { type Move, prelude, type Sequence, schema, sequences, told } from './modelSequences.testing.ts';
+import {
+  gidWord,
+  type Move,
+  prelude,
+  type Sequence,
+  schema,
+  sequences,
+  told,
+} from './modelSequences.testing.ts';
 import { RelayBench } from './relayBench.testing.ts';
 import { testSeed } from './testSeed.testing.ts';
 
@@ -44,22 +52,38 @@ interface Play {
 }
 
 let runs = 0;
+let plays = 0;
 const totals = { sequences: 0, lost: 0, statements: 0, unknown: 0 };
 
-async function play(way: 'direct' | 'recorded', { moves, sizes, ending }: Sequence): Promise<Play> {
+async function play(way: 'direct' | 'recorded', sequence: Sequence, gid: string): Promise<Play> {
+  const { moves, sizes, session, ending } = sequence;
   runs += 1;
   const run = `${runs}`;
-  const client = await bench.open(way, { options: `-c pgtape.run=${run}` });
+  const client = await bench.open(
+    way,
+    { options: `-c pgtape.run=${run}`, ...(session === 'walsender' && { replication: 'database' }) },
+    session === '3.2' ? 0x3_0002 : 0x3_0000,
+  );
   await client.send(messageOf(`Q ${prelude}`));
   await client.hear(3);
   for (const move of moves) {
-    await client.send(Buffer.concat(move.lines.map(messageOf)), sizes);
+    await client.send(
+      Buffer.concat(move.lines.map((line) => messageOf(line.replaceAll(gidWord, gid)))),
+      sizes,
+    );
     await wait(move.pause, client);
   }
   client.socket.end(Buffer.concat(ending === 'terminate' ? epilogue.map(messageOf) : []));
   await client.ended();
   client.socket.destroy();
   return { client, run, heard: Buffer.concat(client.frames.map(masked)) };
+}
+
+/** A transaction that was left prepared would be in the way of the next of its name. */
+async function forget({ moves }: Sequence, gid: string): Promise<void> {
+  if (!moves.some(({ lines }) => lines.some((line) => line.includes(gidWord)))) return;
+  const left = await bench.ask(`select count(*) from pg_prepared_xacts where gid = '${gid}'`);
+  if (left !== '0') await bench.ask(`rollback prepared '${gid}'`);
 }
 
 async function marksOf(run: string): Promise<Map<number, number>> {
@@ -96,8 +120,11 @@ async function check(sequence: Sequence): Promise<void> {
 async function faultOf(
   sequence: Sequence,
 ): Promise<{ readonly error: Error; readonly reset: boolean } | null> {
-  const direct = await play('direct', sequence);
-  const recorded = await play('recorded', sequence);
+  plays += 1;
+  const gid = `prepared ${plays}`;
+  const direct = await play('direct', sequence, gid);
+  await forget(sequence, gid);
+  const recorded = await play('recorded', sequence, gid);
   const records = await bench.closedSession(recorded.client.pid);
   const reset = hasDied(records);
   if (!recorded.heard.equals(direct.heard)) {
@@ -106,6 +133,7 @@ async function faultOf(
   }
   try {
     const marks = await marksOf(recorded.run);
+    await forget(sequence, gid);
     const checked = checkTape(recorded.client.frames, records, executesOf(sequence), marks);
     totals.sequences += 1;
     totals.lost += checked.lost ? 1 : 0;

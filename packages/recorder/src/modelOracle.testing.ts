@@ -16,6 +16,8 @@ interface Outcome {
   readonly copied: number;
   /** First column of its last row. */
   readonly value: string;
+  /** The same as bytes. */
+  readonly bytes: Buffer;
   /** An error's text. */
   readonly message: string;
   /** What the last ReadyForQuery before it says, and the first one behind it. */
@@ -28,24 +30,27 @@ export function wireOutcomes(frames: readonly Frame[]): Outcome[] {
   const outcomes: Outcome[] = [];
   let rows = 0;
   let copied = 0;
-  let value = '';
+  let bytes = Buffer.alloc(0);
   let told = 0;
   let before = 'I';
   for (const frame of frames) {
     const { tag, body } = frame;
     if (tag === 'D') {
       rows += 1;
-      value = body.readInt16BE(0) === 0 ? '' : body.toString('utf8', 6, 6 + Math.max(0, body.readInt32BE(2)));
+      bytes = Buffer.from(
+        body.readInt16BE(0) === 0 ? '' : body.subarray(6, 6 + Math.max(0, body.readInt32BE(2))),
+      );
     } else if (tag === 'd') copied += 1;
     else if (tag === 'Z') {
       before = body.toString();
       for (; told < outcomes.length; told += 1) (outcomes[told] as Outcome).status = body.toString();
     } else if ('CIsVE'.includes(tag)) {
       const message = tag === 'E' ? errorField(body, 'M') : '';
-      outcomes.push({ what: brief(frame), rows, copied, value, message, before, status: '' });
+      const value = bytes.toString('utf8');
+      outcomes.push({ what: brief(frame), rows, copied, value, bytes, message, before, status: '' });
       rows = 0;
       copied = 0;
-      value = '';
+      bytes = Buffer.alloc(0);
     }
   }
   return outcomes;
@@ -73,7 +78,9 @@ const textOf = (draft: StatementDraft): string =>
 
 /** Its error is told twice: as its own, and as that of the transaction it did not commit. */
 const isFailedCommit = ({ stage, error, sql }: StatementDraft, sqlstate: string): boolean =>
-  (stage === 'query' || stage === 'execute') && error?.sqlstate === sqlstate && /^commit/.test(sql ?? '');
+  (stage === 'query' || stage === 'execute') &&
+  error?.sqlstate === sqlstate &&
+  /^(commit|prepare transaction)/.test(sql ?? '');
 
 /** What the decoder may not know, by the words of its gap; anything else is a fault. */
 const undecidable =
@@ -112,6 +119,22 @@ function isMissing({ stage, error, sql }: StatementDraft): boolean {
   return error?.sqlstate === '26000' && (stage === 'bind' || stage === 'describe');
 }
 
+const decoders: Readonly<Record<string, string>> = {
+  LATIN1: 'latin1',
+  UTF8: 'utf-8',
+  WIN1251: 'windows-1251',
+  SJIS: 'shift_jis',
+};
+
+/** A value that came back as the very bytes that were sent was sent in the encoding it names: so must the text be read. */
+function encodingFault(bytes: Buffer, { sql, unsure }: StatementDraft): string | null {
+  const [, name = '', letters = ''] = /^([A-Z0-9]+) (\xc3\xa9\d+)$/.exec(bytes.toString('latin1')) ?? [];
+  const label = decoders[name];
+  if (label === undefined || sql === null || unsure?.includes('encoding_in_flight')) return null;
+  const meant = label === 'latin1' ? letters : new TextDecoder(label).decode(Buffer.from(letters, 'latin1'));
+  return sql.includes(meant) ? null : `its text in ${name} is ${meant}, and on tape ${sql}`;
+}
+
 function checkOne(seen: Outcome, draft: StatementDraft): string | null {
   if (seen.rows !== draft.returned_rows) return `${draft.returned_rows} rows are told of ${seen.rows}`;
   if (seen.copied > 0 && draft.copy?.direction === 'out' && draft.copy.messages !== seen.copied)
@@ -124,7 +147,7 @@ function checkOne(seen: Outcome, draft: StatementDraft): string | null {
   const text = textOf(draft);
   if (/^k\d+$/.test(seen.value) && /\bk\d+\b/.test(text) && !new RegExp(`\\b${seen.value}\\b`).test(text))
     return `its row says ${seen.value}, its text ${text}`;
-  return null;
+  return encodingFault(seen.bytes, draft);
 }
 
 /**
@@ -173,6 +196,24 @@ function checkOutcomes(seen: readonly Outcome[], records: readonly DraftRecord[]
   if (more.length > 0) throw new Error(`no record tells ${more.join(' ')}`);
 }
 
+/** Fates of what was prepared, by what the session did with it afterwards; what it left is not kept. */
+function preparedFates(records: readonly DraftRecord[], fates: Map<number, string>): void {
+  const decided = records.filter(
+    (draft): draft is StatementDraft =>
+      isStatement(draft) && /^(COMMIT|ROLLBACK) PREPARED$/.test(draft.tag ?? '') && ran(draft),
+  );
+  for (const [n, fate] of fates) {
+    if (fate !== 'prepared') continue;
+    const end = decided.find((draft) => draft.n > n);
+    const isKept = end !== undefined && end.tag === 'COMMIT PREPARED';
+    fates.set(n, isKept ? 'committed' : 'rolled_back');
+  }
+}
+
+/** The mark that a statement keeps, where it keeps one. */
+const keeper =
+  /^[;\s]*(?:insert into mark.* values \((?<value>\d+)\)|insert into mark|call (?<called>keep(?:_commit)?)\((?<k>\d+)\))/;
+
 /** What is durable is what the records call committed. */
 function checkMarks(
   records: readonly DraftRecord[],
@@ -180,14 +221,22 @@ function checkMarks(
   durable: Map<number, number>,
 ): void {
   const bounds = new Map<number, [number, number]>();
+  const add = (k: number, low: number, high: number): void => {
+    const [lowest, highest] = bounds.get(k) ?? [0, 0];
+    bounds.set(k, [lowest + low, highest + high]);
+  };
+  preparedFates(records, fates);
   for (const draft of records.filter(isStatement).filter(ran)) {
-    const done = draft.outcome === 'completed' || draft.outcome === 'suspended';
-    if (!done || draft.continues !== undefined || !/^[;\s]*insert into mark/.test(draft.sql ?? '')) continue;
-    // An Execute of a portal that is done is told as completed with nothing done.
-    const k = Number(/values \((\d+)\)/.exec(draft.sql ?? '')?.[1] ?? draft.params?.[0]?.v);
-    const [low, high] = bounds.get(k) ?? [0, 0];
     const fate = fates.get(draft.n);
-    bounds.set(k, [low + (fate === 'committed' ? 1 : 0), high + (fate === 'rolled_back' ? 0 : 1)]);
+    const failing = /^[;\s]*call keep_fail\((\d+)\)/.exec(draft.sql ?? '')?.[1];
+    // It may have committed its mark before it failed.
+    if (failing !== undefined) add(Number(failing), 0, fate === 'rolled_back' ? 0 : 1);
+    const found = keeper.exec(draft.sql ?? '');
+    const done = draft.outcome === 'completed' || draft.outcome === 'suspended';
+    if (!done || draft.continues !== undefined || found === null) continue;
+    // An Execute of a portal that is done is told as completed with nothing done.
+    const k = Number(found.groups?.value ?? found.groups?.k ?? draft.params?.[0]?.v);
+    add(k, fate === 'committed' ? 1 : 0, fate === 'rolled_back' ? 0 : 1);
   }
   // What EXECUTE runs may be one of them, prepared by a Parse.
   const executed = records.filter(

@@ -11,10 +11,14 @@ export interface Move {
   readonly pause: 'none' | 'turn' | 'quiet';
 }
 
+/** `plain`: protocol 3.0; `3.2`; `walsender`: a replication connection to a database. */
+export type SessionKind = 'plain' | '3.2' | 'walsender';
+
 export interface Sequence {
   readonly moves: readonly Move[];
   /** Sizes of the pieces in which a move is sent; empty: in one. */
   readonly sizes: readonly number[];
+  readonly session: SessionKind;
   /** `terminate`: leaves in order, with nothing left open; `half_close`: just says no more, whatever is open. */
   readonly ending: 'terminate' | 'half_close';
 }
@@ -27,7 +31,18 @@ export const prelude =
 export const schema = [
   "create table mark (run text default current_setting('pgtape.run'), k int)",
   'create index on mark (run)',
+  "create procedure keep(k int) language sql as 'insert into mark (k) values (k)'",
+  ...['commit', 'rollback'].map(
+    (end) =>
+      `create procedure keep_${end}(k int) language plpgsql as $$ begin insert into mark (k) values (k); ${end}; end $$`,
+  ),
+  'create procedure keep_fail(k int) language plpgsql as ' +
+    "$$ begin insert into mark (k) values (k); commit; insert into mark (k) values (-k); raise 'k%', k; end $$",
+  "create procedure out_of(k int, inout v text) language plpgsql as $$ begin v := 'k' || k; end $$",
 ];
+
+/** Stands for the name of the one transaction that a sequence may prepare. */
+export const gidWord = '{gid}';
 
 const reads = [
   "select 'k#'",
@@ -83,6 +98,28 @@ const sessions = [
   'do $$ begin insert into late values (#); commit; insert into late values (#); rollback; end $$',
   'show work_mem',
 ];
+const calls = [
+  'call keep(#)',
+  'call keep_commit(#)',
+  'call keep_rollback(#)',
+  'call keep_fail(#)',
+  'call out_of(#, null)',
+];
+const preparedTransactions = [
+  `prepare transaction '${gidWord}'`,
+  `prepare transaction '${gidWord}'`,
+  `commit prepared '${gidWord}'`,
+  `rollback prepared '${gidWord}'`,
+  "commit prepared 'nobody'",
+];
+/** A value says what encoding it was sent in, and its last letters are, byte for byte, those of the text where both had the same. */
+export const encodedText = "select current_setting('client_encoding') || ' é#'";
+const encodings = [
+  ...['latin1', 'utf8', 'win1251', 'sjis'].map((name) => `set client_encoding = ${name}`),
+  encodedText,
+  encodedText,
+  encodedText,
+];
 const copies = ['copy c from stdin', 'copy nowhere from stdin', 'copy c (nope) from stdin'];
 const parameters = [
   { sql: "select concat('k', $1::text)", value: '#' },
@@ -96,6 +133,9 @@ const sql = fc.oneof(
   { weight: 5, arbitrary: fc.constantFrom(...writes) },
   { weight: 4, arbitrary: fc.constantFrom(...transactions) },
   { weight: 3, arbitrary: fc.constantFrom(...sessions) },
+  { weight: 1, arbitrary: fc.constantFrom(...calls) },
+  { weight: 1, arbitrary: fc.constantFrom(...preparedTransactions) },
+  { weight: 1, arbitrary: fc.constantFrom(...encodings) },
 );
 /** Text of one statement: a Parse takes no more. */
 const single = sql.filter((text) => !text.includes('; ') || text.includes('$$'));
@@ -178,24 +218,84 @@ const lines: fc.Arbitrary<readonly string[]> = fc.oneof(
 );
 const rare: fc.Arbitrary<readonly string[]> = fc.constantFrom(['X'], ['!y 00'], ['!Z 49'], ['!p 00']);
 
-const move = fc.record({
-  lines: fc.oneof({ weight: 120, arbitrary: lines }, { weight: 1, arbitrary: rare }),
-  pause: fc.constantFrom<Move['pause']>('none', 'none', 'turn', 'quiet'),
-});
+/** What is kept in one transaction, prepared, and decided in another. */
+const inTwoPhases = fc
+  .tuple(
+    fc.constantFrom("insert into mark (k) values (#) returning 'k#'", 'call keep(#)'),
+    fc.array(sql, { maxLength: 1 }),
+    fc.array(fc.constantFrom(...preparedTransactions), { maxLength: 2 }),
+  )
+  .map(([text, more, ends]) =>
+    ['begin', text, ...more, `prepare transaction '${gidWord}'`, ...ends].map((one) => `Q ${one}`),
+  );
+const inAnEncoding = fc
+  .tuple(fc.constantFrom(...encodings), statement, fc.constantFrom('; ', ';\n'))
+  .map(([text, s, between]) => [
+    `Q ${text}${between}${encodedText}`,
+    `P ${s}|${encodedText}`,
+    `B -|${s}`,
+    'E -',
+    'S',
+    `Q ${encodedText}`,
+  ]);
+const walsender = fc.constantFrom<readonly string[]>(
+  ['Q CREATE_REPLICATION_SLOT w# TEMPORARY PHYSICAL'],
+  ['Q CREATE_REPLICATION_SLOT w TEMPORARY PHYSICAL'],
+  ['Q DROP_REPLICATION_SLOT w'],
+  ['Q READ_REPLICATION_SLOT w'],
+  ['Q TIMELINE_HISTORY 9'],
+  ['Q SHOW work_mem'],
+  ['Q START_REPLICATION SLOT nowhere LOGICAL 0/0'],
+  ['Q START_REPLICATION what'],
+  ['Q BASE_BACKUP (nope)'],
+  ['P -|select 1', 'S'],
+  ['B -|-', 'E -', 'S'],
+  ['F 1397|-5'],
+);
+
+const allLines = fc.oneof(
+  { weight: 110, arbitrary: lines },
+  { weight: 4, arbitrary: inTwoPhases },
+  { weight: 6, arbitrary: inAnEncoding },
+  { weight: 1, arbitrary: rare },
+);
+const moveOf = (arbitrary: fc.Arbitrary<readonly string[]>): fc.Arbitrary<Move> =>
+  fc.record({ lines: arbitrary, pause: fc.constantFrom<Move['pause']>('none', 'none', 'turn', 'quiet') });
+const movesOf = (arbitrary: fc.Arbitrary<readonly string[]>): fc.Arbitrary<Move[]> =>
+  fc.array(moveOf(arbitrary), { minLength: 1, maxLength: 14, size: 'max' });
+
+const spoken: fc.Arbitrary<Pick<Sequence, 'moves' | 'session'>> = fc.oneof(
+  {
+    weight: 20,
+    arbitrary: fc.record({
+      moves: movesOf(allLines),
+      session: fc.constantFrom<SessionKind>('plain', 'plain', '3.2'),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      moves: movesOf(fc.oneof({ weight: 2, arbitrary: walsender }, { weight: 1, arbitrary: lines })),
+      session: fc.constant<SessionKind>('walsender'),
+    }),
+  },
+);
 
 export const sequences: fc.Arbitrary<Sequence> = fc
-  .record({
-    moves: fc.array(move, { minLength: 1, maxLength: 14, size: 'max' }),
-    sizes: fc.oneof(
-      { weight: 3, arbitrary: fc.constant<readonly number[]>([]) },
-      { weight: 1, arbitrary: fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 4 }) },
-    ),
-    ending: fc.constantFrom<Sequence['ending']>('terminate', 'terminate', 'terminate', 'half_close'),
-  })
-  .map(numbered);
+  .tuple(
+    spoken,
+    fc.record({
+      sizes: fc.oneof(
+        { weight: 3, arbitrary: fc.constant<readonly number[]>([]) },
+        { weight: 1, arbitrary: fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 4 }) },
+      ),
+      ending: fc.constantFrom<Sequence['ending']>('terminate', 'terminate', 'terminate', 'half_close'),
+    }),
+  )
+  .map(([said, sent]) => numbered({ ...said, ...sent }));
 
 /** Gives every `#` its number; a Query's or Parse's all have the same one in one statement. */
-function numbered({ moves, sizes, ending }: Sequence): Sequence {
+function numbered({ moves, ...rest }: Sequence): Sequence {
   let next = 0;
   const number = (text: string): string =>
     text
@@ -205,13 +305,13 @@ function numbered({ moves, sizes, ending }: Sequence): Sequence {
         return one.replaceAll('#', String(next));
       })
       .join('; ');
-  return { moves: moves.map((one) => ({ ...one, lines: one.lines.map(number) })), sizes, ending };
+  return { moves: moves.map((one) => ({ ...one, lines: one.lines.map(number) })), ...rest };
 }
 
 /** A sequence as a person reads it. */
-export function told({ moves, sizes, ending }: Sequence): string {
+export function told({ moves, sizes, session, ending }: Sequence): string {
   const text = moves
     .map((one) => [...one.lines.map((line) => `  > ${line}`), `  ${one.pause}`].join('\n'))
     .join('\n');
-  return `pieces of ${sizes.length === 0 ? 'a move' : sizes.join(', ')} bytes\n${text}\n  ${ending}`;
+  return `${session}, pieces of ${sizes.length === 0 ? 'a move' : sizes.join(', ')} bytes\n${text}\n  ${ending}`;
 }

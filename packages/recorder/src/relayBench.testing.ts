@@ -124,9 +124,14 @@ export class RelayBench {
   }
 
   /** A session straight to the server, or through the relay. */
-  open(way: 'direct' | 'recorded', parameters: Readonly<Record<string, string>> = {}): Promise<Exchange> {
+  open(
+    way: 'direct' | 'recorded',
+    parameters: Readonly<Record<string, string>> = {},
+    version?: number,
+  ): Promise<Exchange> {
     const { port } = way === 'direct' ? this.postgres : this.relay;
-    return Exchange.open({ port, password: this.postgres.password, parameters });
+    const login = { port, password: this.postgres.password, parameters };
+    return Exchange.open(version === undefined ? login : { ...login, version });
   }
 
   /** Plays the script; what is heard must be what it says, and nothing more. */

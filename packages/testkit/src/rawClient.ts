@@ -81,9 +81,10 @@ export const message = {
   functionCall: (oid: number, args: readonly (string | Buffer | null)[]): Buffer =>
     frame('F', int32(oid), int16(1), int16(0), values(args), int16(0)),
   password: (text: string): Buffer => frame('p', cstring(text)),
-  startup: (parameters: Readonly<Record<string, string>>): Buffer => {
+  /** @param version 0x30000 (3.0) unless said */
+  startup: (parameters: Readonly<Record<string, string>>, version = 0x3_0000): Buffer => {
     const pairs = Object.entries(parameters).flatMap(([name, value]) => [cstring(name), cstring(value)]);
-    const body = Buffer.concat([int32(196_608), ...pairs, Buffer.from([0])]);
+    const body = Buffer.concat([int32(version), ...pairs, Buffer.from([0])]);
     return Buffer.concat([int32(body.length + 4), body]);
   },
 };
