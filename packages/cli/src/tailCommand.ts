@@ -55,7 +55,7 @@ async function opened(client: VaultClient, flags: Flags): Promise<AsyncIterable<
   const query = new URLSearchParams();
   if (session !== undefined) query.set('session', session);
   if (kinds !== undefined) query.set('kinds', kinds);
-  return await client.stream({ path: `/v1/tail?${query.toString()}`, grant });
+  return await client.stream({ path: `/v1/tail?${query.toString()}`, grant, isPatient: true });
 }
 
 async function run(io: Io, flags: Flags, command: Command): Promise<void> {

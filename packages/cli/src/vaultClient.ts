@@ -49,11 +49,16 @@ export interface Asked {
   readonly path: string;
   readonly grant?: string;
   readonly body?: object;
+  /** Silence is no failure. */
+  readonly isPatient?: boolean;
 }
 
 /** Requests at once; further ones wait for a connection. */
 const connectionsMax = 8;
 const refusalBytesMax = 64 * 1024;
+const answerMsMax = 60_000;
+/** Codes of Node and OpenSSL for a certificate that is not believed. */
+const untrusted = /^(ERR_TLS_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_)/;
 
 /** Both ways to read when no vault answers. */
 export const waysOut =
@@ -85,7 +90,7 @@ export class VaultClient {
     this.#stop = stop;
   }
 
-  /** The answer's body. @throws VaultRefusal, CommandError `VAULT_UNREACHABLE`, Stopped */
+  /** The answer's body. @throws VaultRefusal, CommandError `VAULT_UNREACHABLE`, `VAULT_TLS`, `VAULT_STRANGE`, Stopped */
   async bytes(asked: Asked): Promise<Buffer> {
     const response = await this.stream(asked);
     try {
@@ -116,16 +121,24 @@ export class VaultClient {
     throw await this.#refusalOf(response, status);
   }
 
-  #send({ method = 'GET', path, grant, body }: Asked): Promise<IncomingMessage> {
+  #send({ method = 'GET', path, grant, body, isPatient }: Asked): Promise<IncomingMessage> {
     const headers = {
       ...(this.#token === null ? {} : { authorization: `Bearer ${this.#token}` }),
       ...(grant === undefined ? {} : { 'pgtape-grant': grant }),
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
     };
     return new Promise((resolve, reject) => {
+      // A live view is silent as long as nothing happens; everything else is answered soon or never.
       const signal = this.#stop === null ? {} : { signal: this.#stop };
       const sent = this.#request({ ...this.#options, ...signal, method, path, headers }, resolve);
-      sent.on('error', (error) => reject(Object.assign(error, { isStale: sent.reusedSocket })));
+      if (isPatient !== true) {
+        const late = Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' });
+        sent.setTimeout(answerMsMax, () => sent.destroy(late));
+      }
+      sent.on('error', (error: NodeJS.ErrnoException) => {
+        const isStale = sent.reusedSocket && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
+        reject(Object.assign(error, { isStale }));
+      });
       sent.end(body === undefined ? undefined : JSON.stringify(body));
     });
   }
@@ -133,6 +146,13 @@ export class VaultClient {
   #failed(cause: unknown): Error {
     if (this.#stop?.aborted === true) return new Stopped(this.#stop.reason as StopReason);
     const why = (cause as NodeJS.ErrnoException).code ?? (cause as Error).message;
+    if (untrusted.test(why)) {
+      return new CommandError('VAULT_TLS', `the certificate of ${this.origin} is not trusted (${why})`, {
+        exit: exitCode.environment,
+        advice: 'Name the authority that signed it: --ca FILE (PGTAPE_CA).',
+        cause,
+      });
+    }
     return new CommandError('VAULT_UNREACHABLE', `no vault answers at ${this.origin} (${why})`, {
       exit: exitCode.environment,
       advice: waysOut,

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { decodeObject } from '@pgtape/evidence';
 import { logger } from '@pgtape/process';
 import { fileStore } from '@pgtape/store';
+import { makeCertificate } from '@pgtape/testkit';
 import { startVault, type Vault, VaultConfig } from '@pgtape/vault';
 import { writeBigArchive } from './archive.testing.ts';
 import { exitCode } from './exitCode.ts';
@@ -202,6 +203,55 @@ describe('commands that read through a vault', () => {
       exitCode.environment,
       expect.stringContaining('[VAULT_STRANGE]'),
     ]);
+  });
+
+  it('come by certificate over TLS, and do not believe just any vault', async () => {
+    const write = (name: string, text: string): string => {
+      writeFileSync(join(dir, name), text);
+      return join(dir, name);
+    };
+    const [ca, other] = [makeCertificate({ name: 'an authority' }), makeCertificate({ name: 'another' })];
+    const server = makeCertificate({ name: 'vault', names: ['127.0.0.1'], issuer: ca });
+    const bob = makeCertificate({ name: 'bob', names: ['bob.example'], issuer: ca });
+    await start({
+      tls: {
+        certFile: write('server.crt', server.certificate),
+        keyFile: write('server.key', server.key),
+        clientCaFile: write('ca.crt', ca.certificate),
+      },
+      callers: [{ name: 'bob', certificate: 'DNS:bob.example', may: ['read'] }],
+    });
+    write('bob.crt', bob.certificate);
+    write('bob.key', bob.key);
+    write('other.crt', other.certificate);
+    const secure = url().replace('http:', 'https:');
+    const as = (...flags: string[]) =>
+      runFake(['search', '--limit', '3', '-o', 'jsonl', '--vault', secure, ...flags], { cwd: dir });
+    const known = await as('--cert', 'bob.crt', '--key', 'bob.key', '--ca', 'ca.crt');
+    expect([known.code, known.err.text, known.out.text.split('\n').length]).toEqual([0, '', 4]);
+    const env = { PGTAPE_VAULT: secure, PGTAPE_CERT: 'bob.crt', PGTAPE_KEY: 'bob.key', PGTAPE_CA: 'ca.crt' };
+    expect((await runFake(['sessions'], { cwd: dir, env })).code).toBe(0);
+    const refused = [await as(), await as('--ca', 'other.crt'), await as('--ca', 'ca.crt')];
+    expect(refused.map(({ err }) => /\[(\w+)\]/.exec(err.text)?.[1])).toEqual([
+      'VAULT_TLS',
+      'VAULT_TLS',
+      'VAULT_UNAUTHENTICATED',
+    ]);
+    expect((await accessIn(root)).map(({ who, method }) => `${who} ${method}`)).toEqual([
+      'bob mtls',
+      'bob mtls',
+    ]);
+  });
+
+  it('end at a signal', async () => {
+    await start();
+    const io = new FakeIo({ cwd: dir });
+    io.out.onWrite = () => {
+      io.controller.abort('signal');
+      return true;
+    };
+    await runProgram(['search', '-o', 'jsonl', '--vault', url(), '--token-file', 'token'], io);
+    expect([io.code, io.err.text]).toEqual([exitCode.interrupted, 'pgtape: stopped before the end\n']);
   });
 
   it('watch, and that is on record, too', async () => {
