@@ -51,12 +51,17 @@ function argumentSpec(argument: Argument | undefined): Value {
 
 const helpOption: OptionSpec = { long: '--help', short: '-h', what: 'show help', value: { kind: 'none' } };
 
+function subcommands({ commands }: Command): Value {
+  return { kind: 'words', words: commands.map((command) => command.name()) };
+}
+
 function specOf(command: Command): CommandSpec {
   return {
     name: command.name(),
     what: command.description(),
     options: [...command.options.map(optionSpec), helpOption],
-    argument: argumentSpec(command.registeredArguments[0]),
+    argument:
+      command.commands.length > 0 ? subcommands(command) : argumentSpec(command.registeredArguments[0]),
   };
 }
 

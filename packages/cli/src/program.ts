@@ -3,10 +3,12 @@ import { Command, CommanderError } from 'commander';
 import { completionCommand } from './completionCommand.ts';
 import { demoCommand } from './demoCommand.ts';
 import { CommandError, exitCode, Stopped } from './exitCode.ts';
+import { holdCommand } from './holdCommand.ts';
 import type { Io } from './io.ts';
 import { paintFor, printable } from './paint.ts';
 import { playCommand } from './playCommand.ts';
 import { recorderCommand } from './recorderCommand.ts';
+import { retentionCommand } from './retentionCommand.ts';
 import { searchCommand } from './searchCommand.ts';
 import { sessionsCommand } from './sessionsCommand.ts';
 import { tailCommand } from './tailCommand.ts';
@@ -31,6 +33,13 @@ First steps:
   $ ./pgtape play last           the last session, in its own time
   $ ./pgtape verify              prove that nothing was changed
 `;
+
+/** Commands of commands too: how they print and end is the program's. */
+function inheriting(command: Command, parent: Command): Command {
+  command.copyInheritedSettings(parent);
+  for (const own of command.commands) inheriting(own, command);
+  return command;
+}
 
 /** Builds the command tree over `io`. */
 export function buildProgram(io: Io): Command {
@@ -57,11 +66,13 @@ export function buildProgram(io: Io): Command {
     playCommand,
     tailCommand,
     verifyCommand,
+    holdCommand,
+    retentionCommand,
     recorderCommand,
     vaultCommand,
     completionCommand,
   ];
-  for (const command of commands) program.addCommand(command(io).copyInheritedSettings(program));
+  for (const command of commands) program.addCommand(inheriting(command(io), program));
   return program;
 }
 

@@ -13,9 +13,13 @@ export interface ReadFlags extends WayFlags {
 
 /** Adds the options that say which vault is asked, as whom and why. */
 export function withVaultOptions(command: Command): Command {
+  return withCallerOptions(command).option('--why <text>', 'the reason, for the record of this reading');
+}
+
+/** Adds the options that say which vault is asked, and as whom. */
+export function withCallerOptions(command: Command): Command {
   return command
     .option('--vault <url>', "the vault's HTTP API (default: PGTAPE_VAULT, else that of pgtape up)")
-    .option('--why <text>', 'the reason, for the record of this reading')
     .option('--token-file <file>', 'file with the token the vault knows you by (PGTAPE_TOKEN_FILE)')
     .option('--cert <file>', 'PEM file of your client certificate (PGTAPE_CERT)')
     .option('--key <file>', 'PEM file of its private key (PGTAPE_KEY)')

@@ -139,7 +139,9 @@ export const Retention = z
       .strictObject({
         session: SessionId.optional(),
         reel: ReelId.optional(),
-        before: nanoseconds.optional().describe('Wall ns: objects sealed earlier.'),
+        before: nanoseconds
+          .optional()
+          .describe('Wall ns: objects stored earlier, by the clock of the store.'),
       })
       .describe('Objects it is about: exactly one condition stands.'),
     until: nanoseconds.describe('Wall ns: until when they are kept at least. Nothing is ever shortened.'),

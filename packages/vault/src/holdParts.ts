@@ -5,10 +5,12 @@ import type { SystemClock } from '@pgtape/process';
 import type { Store } from '@pgtape/store';
 import type { Logger } from 'pino';
 import type { VaultConfig } from './config.ts';
+import type { HoldSources } from './holdRoutes.ts';
 import { type HoldEvents, Holds } from './holds.ts';
 import { vaultIdOf } from './ownReels.ts';
 import { ProtectedObjects } from './protectedObjects.ts';
 import { retentionRules } from './retention.ts';
+import { extendRetention } from './retentionExtension.ts';
 import { SessionMemory } from './sessionFacts.ts';
 import type { AppendOwn } from './vaultReel.ts';
 
@@ -22,8 +24,12 @@ export interface HoldPartsOptions {
   readonly removed: (detail: string) => void;
 }
 
+/** What the paths of the API need, beside who asks. */
+export type Holding = Omit<HoldSources, 'authenticator'>;
+
 export interface HoldParts {
   readonly holds: Holds;
+  readonly holding: Holding;
   readonly objects: ProtectedObjects;
 }
 
@@ -50,7 +56,10 @@ export function holdParts(options: HoldPartsOptions): HoldParts {
     },
   });
   const retention = retentionRules(config.archive.retention);
-  return { holds, objects: new ProtectedObjects({ store, retention, holds, memory, wallMs }) };
+  const objects = new ProtectedObjects({ store, retention, holds, memory, wallMs });
+  const extend: HoldSources['extend'] = (request, who) =>
+    extendRetention({ store, append, wallMs }, request, who);
+  return { holds, objects, holding: { holds, extend, wallMs } };
 }
 
 function holdEvents({ log, removed }: HoldPartsOptions): HoldEvents {

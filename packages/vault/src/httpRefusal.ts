@@ -22,6 +22,27 @@ export const httpReasons = {
   /** The grant does not cover what is asked for. */
   outside_scope: { status: 403, act: 'caller' },
   not_found: { status: 404, act: 'caller' },
+  /** Holds and retention: see HoldReason, ReleaseProblem and RetentionReason. */
+  scope_empty: { status: 400, act: 'caller' },
+  scope_time: { status: 400, act: 'caller' },
+  scope_pattern: { status: 400, act: 'caller' },
+  until_past: { status: 400, act: 'caller' },
+  until_far: { status: 400, act: 'caller' },
+  second_missing: { status: 403, act: 'caller' },
+  second_same: { status: 403, act: 'caller' },
+  second_unknown: { status: 403, act: 'operator' },
+  second_key: { status: 403, act: 'operator' },
+  second_signature: { status: 403, act: 'caller' },
+  release_expired: { status: 403, act: 'caller' },
+  release_early: { status: 403, act: 'caller' },
+  hold_unknown: { status: 404, act: 'caller' },
+  nothing_found: { status: 404, act: 'caller' },
+  already_released: { status: 409, act: 'caller' },
+  holds_full: { status: 409, act: 'operator' },
+  would_shorten: { status: 409, act: 'caller' },
+  retention_unsupported: { status: 409, act: 'operator' },
+  /** The record of a hold, a release or a retention was not stored in time; it may be in force all the same. */
+  hold_not_recorded: { status: 503, act: 'operator' },
   /** A web page whose name was rebound to loopback asks. */
   not_loopback: { status: 421, act: 'caller' },
   too_many_grants: { status: 429, act: 'nobody' },

@@ -7,6 +7,7 @@ import { logger } from '@pgtape/process';
 import { errnoOf } from '@pgtape/store';
 import { openArchive, stateDirOf } from './archivePlace.ts';
 import type { VaultConfig } from './config.ts';
+import { addHoldRoutes } from './holdRoutes.ts';
 import { type HttpServer, startHttp } from './http.ts';
 import { addObjectRoutes } from './objectRoutes.ts';
 import { addStatusRoutes } from './statusRoutes.ts';
@@ -134,6 +135,7 @@ function listenHttp(
       addStatusRoutes(app, status, reading.authenticator);
       addObjectRoutes(app, reading);
       addTailRoute(app, reading, tail, config.tail.clientsMax);
+      addHoldRoutes(app, { authenticator: reading.authenticator, ...parts.holding });
     },
     events,
   );

@@ -12,7 +12,7 @@ import { storeKindOf } from './archivePlace.ts';
 import type { VaultConfig } from './config.ts';
 import { type ForwardClient, Forwarder } from './forwarder.ts';
 import type { GrantSources } from './grants.ts';
-import { holdParts } from './holdParts.ts';
+import { type Holding, holdParts } from './holdParts.ts';
 import type { Holds } from './holds.ts';
 import { type HttpParts, makeHttpParts } from './httpParts.ts';
 import { LiveTail } from './liveTail.ts';
@@ -44,6 +44,7 @@ export interface VaultParts {
   readonly alerts: Alerts;
   readonly quarantine: Quarantine;
   readonly holds: Holds;
+  readonly holding: Holding;
   readonly store: Store;
   /** What protects the archive, as tried at this start. */
   readonly proven: ProvenLock;
@@ -107,7 +108,7 @@ export function makeParts(
   const tail = new LiveTail(config.tail.bufferBytesMax, (lines) => metrics.tailLagged(lines));
   const forwarder = makeForwarder(config.forward, deps, metrics, log);
   const { store } = deps;
-  const { holds, objects } = holdParts({
+  const { holds, objects, holding } = holdParts({
     config,
     store,
     clock,
@@ -158,6 +159,7 @@ export function makeParts(
     alerts,
     quarantine,
     holds,
+    holding,
     store,
     proven: deps.proven,
     forwarder,

@@ -1,0 +1,104 @@
+/** Asks a vault about legal holds and retention, and waits for what it does behind its answers. */
+import type { HoldScope } from '@pgtape/evidence';
+import { CommandError, exitCode, throwIfStopped } from './exitCode.ts';
+import type { Io } from './io.ts';
+import { type Paint, printable } from './paint.ts';
+import { VaultClient, VaultRefusal } from './vaultClient.ts';
+import { noVault, vaultWay, type WayFlags } from './vaultWay.ts';
+
+/** As the vault shows a hold; docs/formats/hold.md says what its words mean. */
+export interface ShownHold {
+  readonly hold: string;
+  readonly case: string;
+  readonly reason: string;
+  readonly who: string;
+  /** Wall ns. */
+  readonly at: string;
+  readonly scope: HoldScope;
+  readonly dual_control: boolean;
+  readonly state: 'applying' | 'active' | 'releasing' | 'released';
+  readonly notes: readonly string[];
+  readonly objects: number;
+  readonly objects_seen: number;
+  readonly release: {
+    readonly reason: string;
+    readonly who: string;
+    readonly at: string;
+    readonly second: string | null;
+  } | null;
+}
+
+/** What a refusal of the vault means here: the person asked for something it does not do, or must do more first. */
+export class HoldClient {
+  readonly #client: VaultClient;
+
+  /** @throws CommandError `NO_VAULT`, `CREDENTIALS` */
+  constructor(io: Io, flags: WayFlags) {
+    const access = vaultWay(io, flags);
+    if (access === null) throw noVault();
+    this.#client = new VaultClient(access, io.stop);
+  }
+
+  async get<T>(path: string): Promise<T> {
+    return await this.#client.json<T>({ path });
+  }
+
+  async post<T>(path: string, body: object): Promise<T> {
+    try {
+      return await this.#client.json<T>({ method: 'POST', path, body });
+    } catch (error) {
+      // A hold or a retention that is refused for itself is for the person who asked, not for who runs the vault.
+      if (!(error instanceof VaultRefusal) || !refusedForItself.has(error.reason)) throw error;
+      const code = error.reason.toUpperCase();
+      throw new CommandError(code, error.message, { exit: exitCode.usage, cause: error });
+    }
+  }
+
+  async holds(): Promise<readonly ShownHold[]> {
+    return (await this.get<{ holds: ShownHold[] }>('/v1/holds')).holds;
+  }
+
+  /** The hold a person means by its id or the start of it. @throws CommandError `NO_HOLD`, `AMBIGUOUS_HOLD` */
+  async find(wanted: string): Promise<ShownHold> {
+    const fitting = (await this.holds()).filter(({ hold }) => wanted !== '' && hold.startsWith(wanted));
+    const [found] = fitting;
+    if (found === undefined) {
+      throw new CommandError('NO_HOLD', `no hold '${printable(wanted)}'`, {
+        exit: exitCode.found,
+        advice: "'pgtape hold list --all' lists them; the start of an id is enough.",
+      });
+    }
+    if (fitting.length === 1) return found;
+    throw new CommandError('AMBIGUOUS_HOLD', `'${wanted}' fits ${fitting.length} holds`, {
+      exit: exitCode.usage,
+    });
+  }
+
+  /** Until the vault has done to every object what the hold or its release means. @throws Stopped */
+  async settled(io: Io, hold: ShownHold, paint: Paint): Promise<ShownHold> {
+    let shown = hold;
+    for (let wait = firstWaitMs; isGoingOn(shown); wait = Math.min(wait * 2, longestWaitMs)) {
+      throwIfStopped(io);
+      await new Promise((resolve) => setTimeout(resolve, wait));
+      shown = await this.get<ShownHold>(`/v1/holds/${hold.hold}`);
+      if (io.err.isTTY)
+        io.err.write(`\r${paint.dim(`${shown.state}: ${shown.objects_seen} objects seen`)}\u001b[K`);
+    }
+    if (io.err.isTTY) io.err.write('\r\u001b[K');
+    return shown;
+  }
+}
+
+const firstWaitMs = 50;
+const longestWaitMs = 2000;
+
+function isGoingOn({ state }: ShownHold): boolean {
+  return state === 'applying' || state === 'releasing';
+}
+
+const refusedForItself: ReadonlySet<string> = new Set([
+  ...['scope_empty', 'scope_time', 'scope_pattern', 'holds_full', 'hold_unknown', 'already_released'],
+  ...['second_missing', 'second_same', 'second_unknown', 'second_key', 'second_signature'],
+  ...['release_expired', 'release_early', 'would_shorten', 'until_past', 'until_far', 'nothing_found'],
+  'retention_unsupported',
+]);
