@@ -110,6 +110,16 @@ describe('judgeTogether', () => {
     ]);
   });
 
+  it('says what is then not proven', async () => {
+    const [reel] = judgeTogether([await checkReel(tape), await checkReel(vouching(keys))]);
+    expect(reel?.notProven).toEqual([
+      expect.stringContaining('whole reel was deleted'),
+      expect.stringMatching(
+        /^That the reel is of 'shop': the vault says so, which checked an enrolment secret;/,
+      ),
+    ]);
+  });
+
   it.each([
     { name: 'another first key', of: { ...keys, key: exampleSigner('other', 1).publicKey } },
     { name: 'another recovery key', of: { ...keys, recovery_key: exampleSigner('other', 1).publicKey } },

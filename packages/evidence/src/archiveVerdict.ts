@@ -2,6 +2,7 @@
  * Judges reels by what other reels of the same archive say about them: a vault's reel that the next one found
  * without an end, and who vouched for a recorder's keys. Looks at verdicts only, never at lines.
  */
+import { firstKeySentence, openEndSentence } from './notProven.ts';
 import { segmentKey } from './segmentKey.ts';
 import type { EnrolledReel, PreviousReel, VaultWords } from './vaultLedger.ts';
 import { type Finding, type ReelVerdict, worse } from './verdict.ts';
@@ -65,7 +66,7 @@ function crashed(reels: Map<string, JudgedReel>, before: JudgedReel, key: string
       ...before.findings.filter(({ reason }) => reason !== 'not_closed'),
       { verdict: 'crashed', artefact: key, reason: 'vault_crashed', detail },
     ],
-    notProven: before.notProven.filter((sentence) => !sentence.startsWith('That nothing followed')),
+    notProven: before.notProven.filter((sentence) => !sentence.startsWith(openEndSentence)),
   });
 }
 
@@ -74,7 +75,11 @@ function enrol(reels: Map<string, JudgedReel>, enrolment: EnrolledReel): void {
   // The first segment may never have come: enrolment is recorded before it is stored.
   if (reel === undefined || reel.by === 'vault') return;
   const { method, name, artefact } = enrolment;
-  reels.set(reel.reel, { ...reel, enrolled: { method, name, artefact } });
+  reels.set(reel.reel, {
+    ...reel,
+    enrolled: { method, name, artefact },
+    notProven: method === 'none' ? reel.notProven : vouchedFor(reel.notProven, enrolment),
+  });
   const isSame =
     reel.recorder === enrolment.recorder &&
     (reel.key === '' || reel.key === enrolment.key) &&
@@ -87,6 +92,15 @@ function enrol(reels: Map<string, JudgedReel>, enrolment: EnrolledReel): void {
     reason: 'enrolment_mismatch',
     detail,
   });
+}
+
+/** Whose the first key is, is then the vault's word. */
+function vouchedFor(sentences: readonly string[], { method, name }: EnrolledReel): string[] {
+  const how = method === 'secret' ? 'an enrolment secret' : 'a client certificate';
+  return [
+    ...sentences.filter((sentence) => !sentence.startsWith(firstKeySentence)),
+    `That the reel is of '${name}': the vault says so, which checked ${how}; who has that, or the vault, could begin one in its name.`,
+  ];
 }
 
 function add(reels: Map<string, JudgedReel>, about: string, finding: Finding): void {

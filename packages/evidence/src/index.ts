@@ -31,6 +31,16 @@ export {
   type SegmentReason,
   type SegmentSuccess,
 } from './checkSegment.ts';
+export {
+  checkEnrolment,
+  ENROLMENT_SECRET_BYTES_MIN,
+  type EnrolledKeys,
+  type EnrolmentSecret,
+  enrolmentMetadata,
+  enrolmentNameOf,
+  enrolmentNamePattern,
+  enrolmentProof,
+} from './enrolment.ts';
 export { EvidenceError, type EvidenceErrorCode } from './evidenceError.ts';
 export {
   checkpointKey,

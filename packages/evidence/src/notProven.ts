@@ -9,12 +9,16 @@ export interface Proven {
   readonly trusted: boolean;
 }
 
+/** How the sentences begin that what other reels say may answer. */
+export const openEndSentence = 'That nothing followed';
+export const firstKeySentence = "That the first key is the recorder's own";
+
 /** Sentences for people, most important first; docs/THREATS.md says the same at length. */
 export function notProven({ end, ended, lastKey, trusted }: Proven): string[] {
   const sentences: string[] = [];
   if (!ended) {
     sentences.push(
-      `That nothing followed ${lastKey || 'this'}: the reel has not ended there, and segments deleted from its end leave no trace.`,
+      `${openEndSentence} ${lastKey || 'this'}: the reel has not ended there, and segments deleted from its end leave no trace.`,
     );
   }
   if (end === 'crashed') {
@@ -25,7 +29,7 @@ export function notProven({ end, ended, lastKey, trusted }: Proven): string[] {
   }
   if (!trusted) {
     sentences.push(
-      "That the first key is the recorder's own: whoever holds any key could have written the whole reel anew from its first " +
+      `${firstKeySentence}: whoever holds any key could have written the whole reel anew from its first ` +
         'segment; only a trusted key given to the check rules that out.',
     );
   }

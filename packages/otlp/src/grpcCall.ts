@@ -17,7 +17,16 @@ export interface GrpcCall {
   readonly peer: string;
   /** Request headers, pseudo headers left out; repeated ones joined by `, `. */
   readonly metadata: Readonly<Record<string, string>>;
+  /** When its headers had come, by `GrpcServerOptions.nowMs`. */
+  readonly arrivedMs: number;
+  /** Of the connection, as last measured, milliseconds; null: not measured yet. */
+  readonly roundTripMs: number | null;
+  /** Name in the client's certificate: its CN, else its first alternative name; null: it showed none. */
+  readonly certificate: string | null;
 }
+
+/** What is known of a call before its message. */
+export type CallOrigin = Omit<GrpcCall, 'metadata'>;
 
 /**
  * Takes the decompressed message, which stays valid; a thrown GrpcError becomes the call's status, others
@@ -55,7 +64,7 @@ function metadataOf(headers: IncomingHttpHeaders): Record<string, string> {
 export async function serveCall(
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
-  peer: string,
+  origin: CallOrigin,
   rules: CallRules,
 ): Promise<void> {
   stream.on('error', () => {});
@@ -64,7 +73,7 @@ export async function serveCall(
     return;
   }
   try {
-    sendReply(stream, await answer(stream, headers, peer, rules));
+    sendReply(stream, await answer(stream, headers, origin, rules));
   } catch (error) {
     sendStatus(
       stream,
@@ -76,7 +85,7 @@ export async function serveCall(
 async function answer(
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
-  peer: string,
+  origin: CallOrigin,
   rules: CallRules,
 ): Promise<Uint8Array> {
   const handler = rules.handlers.get(headers[':path'] ?? '');
@@ -94,7 +103,7 @@ async function answer(
         if (stream.destroyed) throw new GrpcError(grpcCode.cancelled, 'client left');
         const message = await gatherer.end(encoding);
         if (message === null) throw new GrpcError(grpcCode.unimplemented, 'no message in a unary call');
-        return await handler(message, { peer, metadata: metadataOf(headers) });
+        return await handler(message, { ...origin, metadata: metadataOf(headers) });
       });
     } finally {
       rules.held.bytes -= gatherer.received;

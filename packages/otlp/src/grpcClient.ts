@@ -40,6 +40,8 @@ export interface UnaryOptions {
   /** Over connecting, sending and waiting. */
   readonly timeoutMs: number;
   readonly metadata?: Readonly<Record<string, string>>;
+  /** Asked when the headers go out at once; not where a connection has to be made first. */
+  readonly metadataAtSend?: () => Readonly<Record<string, string>>;
   /** `message` is compressed as `encoding` says. */
   readonly precompressed?: boolean;
 }
@@ -101,7 +103,9 @@ export class GrpcClient {
     const connection = this.#connect();
     let stream: http2.ClientHttp2Stream;
     try {
-      stream = connection.session.request({ ...options.metadata, ...headersOf(path, encoding, timeoutMs) });
+      const atSend = connection.session.connecting ? undefined : options.metadataAtSend?.();
+      const metadata = { ...options.metadata, ...atSend };
+      stream = connection.session.request({ ...metadata, ...headersOf(path, encoding, timeoutMs) });
     } catch (error) {
       return failure(grpcCode.internal, (error as Error).message);
     }

@@ -4,7 +4,8 @@
  */
 import * as http2 from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
-import { type CallRules, type GrpcHandler, sendStatus, serveCall } from './grpcCall.ts';
+import type { TLSSocket } from 'node:tls';
+import { type CallOrigin, type CallRules, type GrpcHandler, sendStatus, serveCall } from './grpcCall.ts';
 import { GrpcError, grpcCode } from './grpcStatus.ts';
 import { pingEvery } from './keepalive.ts';
 import { Turnstile } from './turnstile.ts';
@@ -34,6 +35,8 @@ export interface GrpcServerOptions {
   readonly receiveMs?: number;
   /** Connections are pinged at this interval and cut when a ping is not answered before the next. */
   readonly keepaliveMs?: number;
+  /** Stamps calls as they arrive; absent, `arrivedMs` is 0. */
+  readonly nowMs?: () => number;
 }
 
 const streamWindowBytes = 1 << 20;
@@ -45,6 +48,7 @@ export class GrpcServer {
   readonly #rules: CallRules;
   readonly #callsMax: number;
   readonly #keepaliveMs: number;
+  readonly #nowMs: () => number;
   readonly #sessions = new Set<http2.ServerHttp2Session>();
   readonly #sockets = new Set<Socket>();
   #calls = 0;
@@ -53,6 +57,7 @@ export class GrpcServer {
     const { tls, maxMessageBytes } = options;
     this.#callsMax = options.maxCalls ?? 256;
     this.#keepaliveMs = options.keepaliveMs ?? 60_000;
+    this.#nowMs = options.nowMs ?? (() => 0);
     this.#rules = {
       handlers: options.handlers,
       messageBytesMax: maxMessageBytes,
@@ -111,28 +116,46 @@ export class GrpcServer {
   #onSession(session: http2.ServerHttp2Session): void {
     const { remoteAddress = '', remotePort = 0 } = session.socket;
     const peer = `${remoteAddress.includes(':') ? `[${remoteAddress}]` : remoteAddress}:${remotePort}`;
+    const certificate = certificateName(session.socket);
+    let roundTripMs: number | null = null;
+    const answered = (ms: number): void => {
+      roundTripMs = ms;
+    };
     this.#sessions.add(session);
     session.setLocalWindowSize(connectionWindowBytes);
     session.on('error', () => {});
     session.on('stream', (stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders) => {
-      this.#onStream(stream, headers, peer);
+      this.#onStream(stream, headers, { peer, arrivedMs: this.#nowMs(), roundTripMs, certificate });
     });
-    const keepalive = pingEvery(session, this.#keepaliveMs);
+    session.ping((error, ms) => {
+      if (error === null) answered(ms);
+    });
+    const keepalive = pingEvery(session, this.#keepaliveMs, answered);
     session.on('close', () => {
       clearInterval(keepalive);
       this.#sessions.delete(session);
     });
   }
 
-  #onStream(stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders, peer: string): void {
+  #onStream(stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders, origin: CallOrigin): void {
     if (this.#calls >= this.#callsMax) {
       stream.on('error', () => {});
       sendStatus(stream, new GrpcError(grpcCode.unavailable, 'too many calls at once', retrySoonMs));
       return;
     }
     this.#calls += 1;
-    void serveCall(stream, headers, peer, this.#rules).finally(() => {
+    void serveCall(stream, headers, origin, this.#rules).finally(() => {
       this.#calls -= 1;
     });
   }
+}
+
+/** CN, else the first alternative name; only of a certificate that the listener's authorities signed. */
+function certificateName(socket: Socket | TLSSocket): string | null {
+  // The session's socket is a proxy that `in` does not see through.
+  const { authorized } = socket as Partial<TLSSocket>;
+  if (authorized !== true) return null;
+  const { subject, subjectaltname } = (socket as TLSSocket).getPeerCertificate();
+  const name = subject?.CN ?? subjectaltname?.split(', ')[0]?.replace(/^[^:]*:/, '');
+  return name === undefined || name === '' ? null : String(name);
 }

@@ -6,6 +6,8 @@ import { ProtoReader, wireType } from './protoReader.ts';
 import { ProtoWriter } from './protoWriter.ts';
 
 export const exportTracePath = '/opentelemetry.proto.collector.trace.v1.TraceService/Export';
+/** Metadata: the sender's wall clock when the request left it, ns since 1970. */
+export const sentAtMetadata = 'pgtape-sent-at';
 
 /** https://grpc.github.io/grpc/core/md_doc_statuscodes.html */
 export const grpcCode = {

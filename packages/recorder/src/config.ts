@@ -2,6 +2,7 @@
  * Owns the recorder's configuration: every key, its default and what it means; it refuses to read files or
  * environment.
  */
+import { enrolmentNamePattern } from '@pgtape/evidence';
 import { z } from 'zod';
 import { isLane } from './rawLanes.ts';
 
@@ -210,6 +211,19 @@ const Vault = z.strictObject({
     .positive()
     .default(10_000)
     .describe('Longest wait for one acknowledgement before it is tried again.'),
+  enrolment: z
+    .strictObject({
+      name: z
+        .string()
+        .regex(enrolmentNamePattern)
+        .describe("The secret's name in the vault's `enrolment.secrets`; stands in the vault's records."),
+      secretFile: z
+        .string()
+        .min(1)
+        .describe('File with the secret, at least 16 bytes; read anew for each reel.'),
+    })
+    .optional()
+    .describe('How the recorder proves to the vault that its reels are its own (docs/formats/keys.md).'),
 });
 
 const Health = z.strictObject({

@@ -1,5 +1,7 @@
 /** Owns the evidence worker's thread: gives it its disk, its clocks, its network and its port to the relay. Does no work itself. */
+
 import { parentPort, workerData } from 'node:worker_threads';
+import { readSecretFile } from '@pgtape/process';
 import { EvidenceThread } from './evidenceThread.ts';
 import { spoolDisk } from './spoolDisk.ts';
 import { VaultClient } from './vaultClient.ts';
@@ -22,6 +24,7 @@ async function main(): Promise<void> {
   const worker = new EvidenceThread(plan, {
     disk: spoolDisk,
     client: new VaultClient(plan.vault),
+    readSecret: readSecretFile,
     wallUs: () => Date.now() * 1000,
     nowMs: () => performance.now(),
     random: Math.random,

@@ -38,6 +38,7 @@ class InProcess {
 
   constructor(plan: WorkerPlan, disk: SpoolDisk = quickDisk) {
     this.thread = new EvidenceThread(plan, {
+      readSecret: () => '',
       disk,
       client: new GrpcClient({ url: plan.vault.url }),
       wallUs: () => Date.now() * 1000,

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { DraftRecord } from '@pgtape/evidence';
 import type { GrpcClient } from '@pgtape/otlp';
 import { defaultLimits } from '@pgtape/session';
+import { enroller } from './enrolment.ts';
 import { Outbox } from './outbox.ts';
 import { deadReels, journalTest, recoverReel } from './recovery.ts';
 import { type PipelineOptions, type PipelineState, ReelPipeline } from './reelPipeline.ts';
@@ -19,6 +20,8 @@ import type { FromWorker, ToWorker, WorkerPlan, WorkerStats } from './workerPlan
 export interface WorkerEdges {
   readonly disk: SpoolDisk;
   readonly client: Pick<GrpcClient, 'unary' | 'close'>;
+  /** Text of a secret file, without the newline at its end. */
+  readonly readSecret: (path: string) => string;
   readonly wallUs: () => number;
   /** Monotonic, milliseconds. */
   readonly nowMs: () => number;
@@ -105,6 +108,8 @@ export class EvidenceThread {
       outbox: this.#outbox,
       client,
       timeoutMs: plan.vault.timeoutMs,
+      metadata: enroller(plan.vault.enrolment, edges.readSecret),
+      wallUs: edges.wallUs,
       nowMs,
       random,
     });

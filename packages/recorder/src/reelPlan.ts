@@ -55,7 +55,7 @@ export function workerPlan(
   progress: SharedArrayBuffer,
   room: JournalRoom,
 ): WorkerPlan {
-  const { url, caFile, certFile, keyFile, timeoutMs } = config.vault;
+  const { url, caFile, certFile, keyFile, timeoutMs, enrolment } = config.vault;
   return {
     journalDir: spool.journalDir,
     outboxDir: spool.outboxDir,
@@ -68,6 +68,7 @@ export function workerPlan(
       ...(caFile === undefined ? {} : { caFile }),
       ...(certFile === undefined ? {} : { certFile }),
       ...(keyFile === undefined ? {} : { keyFile }),
+      ...(enrolment === undefined ? {} : { enrolment }),
     },
     heartbeatSeconds: config.heartbeatSeconds,
     progress,

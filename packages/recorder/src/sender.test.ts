@@ -75,6 +75,8 @@ async function run(segments: Readonly<Record<string, number>>, script: readonly 
   const client = new GrpcClient({ url });
   let skippedMs = 0;
   const sender = new Sender({
+    metadata: () => ({}),
+    wallUs: () => 0,
     outbox,
     client,
     timeoutMs: 200,
@@ -155,6 +157,8 @@ describe('Sender', () => {
     const { outbox } = boxOf({ [reelA]: 2 });
     const client = new GrpcClient({ url });
     const sender = new Sender({
+      metadata: () => ({}),
+      wallUs: () => 0,
       outbox,
       client,
       timeoutMs: 500,

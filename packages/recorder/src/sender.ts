@@ -8,14 +8,20 @@ import {
   grpcCode,
   readExportReply,
   retryableCodes,
+  sentAtMetadata,
   type UnaryReply,
 } from '@pgtape/otlp';
+import type { SegmentMetadata } from './enrolment.ts';
 import type { Outbox } from './outbox.ts';
 
 export interface SenderOptions {
   readonly outbox: Outbox;
   readonly client: Pick<GrpcClient, 'unary'>;
   readonly timeoutMs: number;
+  /** What goes with a segment; what it throws is why the segment cannot be sent now. */
+  readonly metadata: SegmentMetadata;
+  /** Wall clock, microseconds since 1970: the vault compares it with its own. */
+  readonly wallUs: () => number;
   /** Monotonic, milliseconds. */
   readonly nowMs: () => number;
   /** In [0, 1). */
@@ -133,10 +139,19 @@ export class Sender {
       outbox.vanished(reel, segment);
       return;
     }
+    let metadata: Readonly<Record<string, string>>;
+    try {
+      metadata = this.#options.metadata(segment, bytes);
+    } catch (error) {
+      this.#failed(reel, `segment ${segment} of ${reel}: ${(error as Error).message}`, false);
+      return;
+    }
     const reply = await client.unary(exportTracePath, bytes, {
       encoding: 'zstd',
       precompressed: true,
       timeoutMs,
+      metadata,
+      metadataAtSend: () => ({ [sentAtMetadata]: `${Math.round(this.#options.wallUs())}000` }),
     });
     if (reply.code === grpcCode.ok) this.#answered(reel, segment, reply);
     else {

@@ -89,6 +89,19 @@ export class Archive {
     return this.#reels(`reel/${recorder}/`);
   }
 
+  /** Every archived segment of a recorder in the order of its keys; null where one cannot be read. */
+  async *segmentsOf(recorder: string): AsyncIterable<SegmentSuccess | null> {
+    for await (const { key } of this.#store.list(`reel/${recorder}/`)) {
+      if (parseSegmentKey(key) === null) continue;
+      try {
+        yield (await this.#read(key)).segment;
+      } catch (error) {
+        if (!(error instanceof ArchiveDamaged)) throw error;
+        yield null;
+      }
+    }
+  }
+
   async *#reels(prefix: string): AsyncIterable<OwnedReel> {
     for await (const { key } of this.#store.list(prefix)) {
       const name = parseSegmentKey(key);

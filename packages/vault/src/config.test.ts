@@ -8,6 +8,7 @@ describe('VaultConfig', () => {
   it('needs only the archive’s directory', () => {
     expect(load('archive: {store: /srv/archive}')).toEqual({
       name: 'vault',
+      enrolment: { required: false, secrets: [] },
       otlp: { host: '127.0.0.1', port: 4317 },
       http: {
         host: '127.0.0.1',

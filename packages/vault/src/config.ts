@@ -2,6 +2,8 @@
  * Owns the vault's configuration: every key, its default and what it means; it refuses to read files or
  * environment.
  */
+
+import { enrolmentNamePattern } from '@pgtape/evidence';
 import { parseStoreAddress } from '@pgtape/store';
 import { z } from 'zod';
 import { HttpConfig } from './httpConfig.ts';
@@ -55,6 +57,34 @@ const Archive = z.strictObject({
     ),
   retention: RetentionConfig.optional(),
 });
+
+const Enrolment = z
+  .strictObject({
+    required: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Refuse reels nobody vouches for (`not_enrolled`); false, they are taken and verify says so.',
+      ),
+    secrets: z
+      .array(
+        z.strictObject({
+          name: z
+            .string()
+            .regex(enrolmentNamePattern)
+            .describe('What the recorder calls it; stands in records. Twice, while a secret is replaced.'),
+          file: z
+            .string()
+            .min(1)
+            .describe('File with the secret, at least 16 bytes; read for each new reel.'),
+        }),
+      )
+      .default([])
+      .describe('Secrets that recorders prove their reels with (`vault.enrolment` of the recorder).'),
+  })
+  .describe(
+    'Who may begin reels: who knows a secret, or has a certificate of `otlp.tls.clientCaFile`, by the name in it.',
+  );
 
 const Forward = z.strictObject({
   url: z
@@ -146,6 +176,7 @@ export const VaultConfig = z.strictObject({
         'directory. Needed for a bucket.',
     ),
   holds: HoldsConfig.prefault({}),
+  enrolment: Enrolment.prefault({}),
   forward: Forward.prefault({}),
   tail: Tail.prefault({}),
   limits: Limits.prefault({}),

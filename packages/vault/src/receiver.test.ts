@@ -23,8 +23,10 @@ function receiving(
   const receiver = new Receiver({
     archive: new Archive(store),
     vaultId: 'ffffffffffffffff',
+    enrolments: { check: async () => ({ method: 'none', name: '' }), begin: async () => undefined },
     quarantine: new Quarantine(store, 1 << 20),
     events: {
+      notEnrolled: (_reel, detail) => void events.push(`not enrolled: ${detail}`),
       quarantined: (_reel, segment, key) => void events.push(`quarantined ${segment} ${key}`),
       quarantineFull: (_reel, segment) => void events.push(`quarantine full ${segment}`),
       failed: (_reel, segment, error) => void events.push(`failed ${segment} ${error.name}`),

@@ -10,11 +10,13 @@ import { checkSegment, joinLines, type SegmentSuccess, vaultKinds } from '@pgtap
 import { readSegmentRequest } from '@pgtape/otlp';
 import { StoreError } from '@pgtape/store';
 import { type Archive, ArchiveDamaged } from './archive.ts';
+import type { Caller, Enrolment, Enrolments } from './enrolments.ts';
 import type { Quarantine } from './quarantine.ts';
 import { ReelOwners } from './reelOwners.ts';
 import { continuationOf, type ReelTail, tailAfter } from './reelTail.ts';
-import { full, later, misfit, type Refusal, unsound } from './refusal.ts';
+import { full, later, misfit, notEnrolled, type Refusal, unsound } from './refusal.ts';
 import { Serial } from './serial.ts';
+import { VaultReelError } from './vaultReel.ts';
 
 export interface StoredSegment {
   readonly kind: 'stored';
@@ -34,6 +36,8 @@ export type Outcome =
 
 /** What the receiver tells beside its answer; called before the answer is given. */
 export interface ReceiverEvents {
+  /** A segment was refused because nobody vouches for it. */
+  notEnrolled(reel: string, detail: string): void;
   /** Evidence contradicts the archive: someone must look at it. `key` is where it lies. */
   quarantined(reel: string, segment: number, key: string, detail: string): void;
   /** As `quarantined`, but there is no room to keep it. */
@@ -49,6 +53,7 @@ export interface ReceiverOptions {
   /** What stands in the place of a recorder's id in the vault's own reels, which nobody may send. */
   readonly vaultId: string;
   readonly quarantine: Quarantine;
+  readonly enrolments: Pick<Enrolments, 'check' | 'begin'>;
   readonly events: ReceiverEvents;
   /** Bytes of requests being received at once; one request is always let in. */
   readonly inflightBytesMax: number;
@@ -65,7 +70,11 @@ const retryMs = { overloaded: 500, store: 1000, damaged: 30_000, closing: 1000 }
 interface Sent {
   readonly segment: SegmentSuccess;
   readonly text: Uint8Array;
+  readonly caller: Caller;
 }
+
+/** A caller of whom the connection says nothing. */
+export const unknownCaller: Caller = { certificate: null, proof: null };
 
 export class Receiver {
   readonly #options: ReceiverOptions;
@@ -90,14 +99,14 @@ export class Receiver {
   }
 
   /** Never rejects. The request's bytes must stay as they are until it resolves. */
-  async receive(request: Uint8Array): Promise<Outcome> {
+  async receive(request: Uint8Array, caller: Caller = unknownCaller): Promise<Outcome> {
     if (this.#closing) return later('closing', 'the vault stops', retryMs.closing);
     if (this.#inflightBytes > 0 && this.#inflightBytes + request.length > this.#options.inflightBytesMax) {
       return later('overloaded', 'too many bytes in flight', retryMs.overloaded);
     }
     this.#inflightBytes += request.length;
     try {
-      return await this.#read(request);
+      return await this.#read(request, caller);
     } finally {
       this.#inflightBytes -= request.length;
     }
@@ -127,7 +136,7 @@ export class Receiver {
     await this.#serial.idle();
   }
 
-  async #read(request: Uint8Array): Promise<Outcome> {
+  async #read(request: Uint8Array, caller: Caller): Promise<Outcome> {
     const reading = readSegmentRequest(request);
     if (reading.kind === 'view') return reading;
     if (reading.kind === 'malformed') return unsound('malformed', reading.reason);
@@ -137,7 +146,7 @@ export class Receiver {
       const line = segment.line === undefined ? '' : `line ${segment.line}: `;
       return unsound(segment.reason, `${line}${segment.detail}`);
     }
-    return await this.#serial.run(segment.header.reel, () => this.#judgeSafely({ segment, text }));
+    return await this.#serial.run(segment.header.reel, () => this.#judgeSafely({ segment, text, caller }));
   }
 
   /** After any failure the tail is forgotten: what the archive holds is then unknown, and is read again. */
@@ -150,10 +159,13 @@ export class Receiver {
     } catch (error) {
       this.#tails.delete(header.reel);
       const failure = error instanceof Error ? error : new Error(String(error));
+      // The reel tells itself why it was not written.
+      if (failure instanceof VaultReelError) return later('vault_reel', failure.code, retryMs.store);
       this.#options.events.failed(header.reel, seal.segment, failure);
       if (failure instanceof ArchiveDamaged) {
         return later('archive_damaged', `${failure.key} is damaged`, retryMs.damaged);
       }
+
       return later('store', failure instanceof StoreError ? failure.code : 'internal', retryMs.store);
     }
   }
@@ -168,6 +180,11 @@ export class Receiver {
       return await this.#quarantine(sent, `the reel is of recorder ${owner}, not ${header.recorder}`);
     }
     const tail = await this.#tail(header.recorder, header.reel);
+    const enrolment = await this.#options.enrolments.check(segment, sent.caller, tail.segment > 0);
+    if ('refused' in enrolment) {
+      this.#options.events.notEnrolled(header.reel, enrolment.refused);
+      return notEnrolled(enrolment.refused);
+    }
     const continuation = continuationOf(tail, sent.segment);
     switch (continuation.kind) {
       case 'ahead':
@@ -177,12 +194,13 @@ export class Receiver {
       case 'seen':
         return await this.#seen(sent);
       case 'next':
-        return await this.#next(sent);
+        return await this.#next(sent, enrolment);
     }
   }
 
-  async #next(sent: Sent): Promise<Outcome> {
-    const { archive, now } = this.#options;
+  async #next(sent: Sent, enrolment: Enrolment): Promise<Outcome> {
+    const { archive, enrolments, now } = this.#options;
+    if (sent.segment.seal.segment === 1) await enrolments.begin(sent.segment, enrolment);
     const from = now();
     this.#owners.claim(sent.segment.header);
     const { answer, bytes } = await archive.put(sent.segment, sent.text);
@@ -193,7 +211,8 @@ export class Receiver {
       return await this.#compared(sent);
     }
     this.#remember(tailAfter(sent.segment));
-    return { kind: 'stored', ...sent, objectBytes: bytes, putMs };
+    const { segment, text } = sent;
+    return { kind: 'stored', segment, text, objectBytes: bytes, putMs };
   }
 
   async #seen(sent: Sent): Promise<Outcome> {

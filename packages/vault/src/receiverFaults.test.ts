@@ -16,8 +16,14 @@ function vaultOn(disk: MemoryDisk): Receiver {
   return new Receiver({
     archive: new Archive(fileStore(root, disk)),
     vaultId: 'ffffffffffffffff',
+    enrolments: { check: async () => ({ method: 'none', name: '' }), begin: async () => undefined },
     quarantine: new Quarantine(fileStore(root, disk), 1 << 30),
-    events: { quarantined: () => undefined, quarantineFull: () => undefined, failed: () => undefined },
+    events: {
+      notEnrolled: () => undefined,
+      quarantined: () => undefined,
+      quarantineFull: () => undefined,
+      failed: () => undefined,
+    },
     inflightBytesMax: 1 << 26,
     tailsMax: 10,
     now: () => 0,

@@ -79,6 +79,11 @@ function receiverEvents(
       log.error({ alert: 'forged', reel, segment, object: key, detail }, message);
       contradicted(reel, segment, key, detail);
     },
+    notEnrolled: (reel, detail) => {
+      log.error({ reason: 'not_enrolled', reel, detail }, 'a segment was refused: nobody vouches for it');
+      // One for all: who is not let in could make any number.
+      alerts.raise('not_enrolled', `reel ${reel}: ${detail}`);
+    },
     quarantineFull: (reel, segment, detail) => {
       const message = 'a segment contradicts the archive, and the quarantine is full; it was not kept';
       log.error({ alert: 'forged', reel, segment, detail }, message);

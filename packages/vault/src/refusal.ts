@@ -7,6 +7,7 @@ import type { SegmentReason } from '@pgtape/evidence';
 /** gRPC status codes the vault answers with (grpc/doc/statuscodes.md). */
 export const grpcStatus = {
   invalidArgument: 3,
+  permissionDenied: 7,
   resourceExhausted: 8,
   failedPrecondition: 9,
   unavailable: 14,
@@ -19,6 +20,8 @@ export type GrpcStatus = (typeof grpcStatus)[keyof typeof grpcStatus];
  * - `out_of_order`: an earlier segment of the reel is missing; the answer names the number expected;
  * - `forged`: sound by itself, but contradicts what is archived; it was quarantined;
  * - `quarantine_full`: as `forged`, but `limits.quarantineBytesMax` leaves no room to keep it;
+ * - `not_enrolled`: nobody vouches for the reel, or another than did at its beginning;
+ * - `vault_reel`: the vault's own reel cannot be written, so it cannot be said who began this one;
  * - `archive_damaged`: what is archived of this reel cannot be read, so nothing can be checked against it;
  * - `store`: the archive's store failed;
  * - `overloaded`: more requests in flight than `limits.inflightBytesMax`;
@@ -31,6 +34,8 @@ export type RefusalReason =
   | 'out_of_order'
   | 'forged'
   | 'quarantine_full'
+  | 'not_enrolled'
+  | 'vault_reel'
   | 'archive_damaged'
   | 'store'
   | 'overloaded'
@@ -55,6 +60,11 @@ export function unsound(reason: RefusalReason, detail: string): Refusal {
 /** The segment does not fit what is archived. */
 export function misfit(reason: 'out_of_order' | 'forged', detail: string): Refusal {
   return { kind: 'refused', status: grpcStatus.failedPrecondition, reason, detail };
+}
+
+/** Someone must give the sender the right secret or certificate. */
+export function notEnrolled(detail: string): Refusal {
+  return { kind: 'refused', status: grpcStatus.permissionDenied, reason: 'not_enrolled', detail };
 }
 
 /** The segment does not fit what is archived, and someone must make room in the quarantine to keep it. */

@@ -2,6 +2,7 @@
  * Owns what follows from an outcome: the gRPC answer, the metrics, the log, the live tail and the views
  * forwarded.
  */
+import { enrolmentMetadata } from '@pgtape/evidence';
 import { encodeExportReply, type GrpcCall, GrpcError, viewOf } from '@pgtape/otlp';
 import type { Logger } from 'pino';
 import type { Forwarder } from './forwarder.ts';
@@ -33,6 +34,8 @@ const quiet: ReadonlySet<RefusalReason> = new Set([
   'archive_damaged',
   'forged',
   'quarantine_full',
+  'vault_reel',
+  'not_enrolled',
 ]);
 
 /** One Export call. Throws GrpcError with `<reason>: <detail>` for what is not acknowledged. */
@@ -41,7 +44,10 @@ export async function exportTraces(
   message: Uint8Array,
   call: GrpcCall,
 ): Promise<Uint8Array> {
-  const outcome = await parts.receiver.receive(message);
+  const outcome = await parts.receiver.receive(message, {
+    certificate: call.certificate,
+    proof: call.metadata[enrolmentMetadata] ?? null,
+  });
   switch (outcome.kind) {
     case 'refused':
       throw refused(parts, outcome, call.peer);

@@ -198,12 +198,13 @@ describe('startVault', () => {
       const { send, http, metric } = await running(configOf(newDir()), { store });
       const { segments } = TestReel.whole(1);
       const request = segments[0]?.request ?? new Uint8Array();
-      expect(await send(request)).toMatchObject({ code: 14, message: 'store: STORE_IO' });
+      // Who began the reel is written down before its first segment is stored.
+      expect(await send(request)).toMatchObject({ code: 14, message: 'vault_reel: VAULT_REEL_LATE' });
       expect(await http('/readyz')).toEqual({ status: 503, body: '{"ok":false,"reasons":["STORE_IO"]}' });
       expect(await http('/livez')).toEqual({ status: 200, body: '{"ok":true,"reasons":[]}' });
       now = 'none';
       expect(await send(request)).toMatchObject({ code: 0 });
-      expect(await metric('pgtape_vault_requests_refused_total{reason="store"}')).toBe(1);
+      expect(await metric('pgtape_vault_requests_refused_total{reason="vault_reel"}')).toBe(1);
     },
   );
 

@@ -83,6 +83,7 @@ async function compose(config: VaultConfig, deps: VaultDeps, endings: Endings): 
   const server = new GrpcServer({
     handlers: new Map([[exportTracePath, (message, call) => exportTraces(parts, message, call)]]),
     maxMessageBytes: config.limits.messageBytesMax,
+    nowMs: () => parts.clock.wallUs() / 1000,
     ...(tls === undefined ? {} : { tls }),
   });
   const otlp = await listening('otlp', config.otlp, () => server.listen(config.otlp.host, config.otlp.port));
@@ -92,6 +93,10 @@ async function compose(config: VaultConfig, deps: VaultDeps, endings: Endings): 
   endings.add(async () => health.closing());
   reel.start();
   tellProven(parts, proven);
+  parts.enrolments.load().catch((error: Error) => {
+    health.storeFailed(error);
+    log.error({ err: error }, "the vault's earlier reels were not read; trying again when they are needed");
+  });
   holds.start();
   const at = { host: http.host, port: http.port };
   log.info({ otlp, http: at, archive: config.archive.store }, 'vault is ready');

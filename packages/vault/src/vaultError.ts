@@ -6,6 +6,7 @@
  * - `CALLERS`: a file with the hashes of a caller's tokens cannot be read or is no such file.
  * - `ARCHIVE_NOT_LOCKED`: what the archive's lock should refuse is allowed; nothing was received.
  * - `LISTEN_FAILED`: an address cannot be listened on.
+ * - `ENROLMENT`: a secret of `enrolment.secrets` cannot be used, or nobody could enrol.
  * - `TLS_FILES`: a certificate or key cannot be read.
  */
 export type VaultErrorCode =
@@ -14,7 +15,8 @@ export type VaultErrorCode =
   | 'ARCHIVE_UNUSABLE'
   | 'CALLERS'
   | 'LISTEN_FAILED'
-  | 'TLS_FILES';
+  | 'TLS_FILES'
+  | 'ENROLMENT';
 
 /** `message` ends with what to do; whoever starts the vault must act. */
 export class VaultError extends Error {

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { GrpcClient } from '@pgtape/otlp';
-import { Metrics, systemClock } from '@pgtape/process';
+import { Metrics, readSecretFile, type SystemClock, systemClock } from '@pgtape/process';
 import { makeDirectoryDurably, nodeDisk, type Store } from '@pgtape/store';
 import type { Logger } from 'pino';
 import type { Alerts } from './alerts.ts';
@@ -10,12 +10,15 @@ import { Archive } from './archive.ts';
 import { type ArchiveLock, takeLock } from './archiveLock.ts';
 import { storeKindOf } from './archivePlace.ts';
 import type { VaultConfig } from './config.ts';
+import { secretFiles } from './enrolmentSecrets.ts';
+import { Enrolments } from './enrolments.ts';
 import { type ForwardClient, Forwarder } from './forwarder.ts';
 import type { GrantSources } from './grants.ts';
 import { type Holding, holdParts } from './holdParts.ts';
 import type { Holds } from './holds.ts';
 import { type HttpParts, makeHttpParts } from './httpParts.ts';
 import { LiveTail } from './liveTail.ts';
+import { ownEnrolments } from './ownHistory.ts';
 import { ownReel } from './ownReel.ts';
 import { vaultIdOf } from './ownReels.ts';
 import { Quarantine } from './quarantine.ts';
@@ -39,9 +42,11 @@ export interface VaultDeps {
 }
 
 export interface VaultParts {
+  readonly clock: SystemClock;
   readonly receiver: Receiver;
   readonly reel: VaultReel;
   readonly alerts: Alerts;
+  readonly enrolments: Enrolments;
   readonly quarantine: Quarantine;
   readonly holds: Holds;
   readonly holding: Holding;
@@ -57,6 +62,8 @@ export interface VaultParts {
   readonly log: Logger;
 }
 
+/** Less than a recorder waits for an answer. */
+const ENROLMENT_PATIENCE_MS = 2000;
 const FORWARD_GRACE_MS = 2000;
 const FORWARD_BACKOFF_MS = { first: 200, max: 30_000 };
 
@@ -136,10 +143,20 @@ export function makeParts(
   });
   const events = reelEvents({ reel, metrics, health, log, wallMs: () => clock.wallUs() / 1000 });
   const quarantine = new Quarantine(store, config.limits.quarantineBytesMax);
+  const vaultId = vaultIdOf(config.name);
+  const warn = (problem: string): void => log.error({ problem }, 'not used for enrolment until corrected');
+  const enrolments = new Enrolments({
+    required: config.enrolment.required,
+    secrets: secretFiles(config, readSecretFile, warn).secrets,
+    append: (entry) => reel.append(entry, ENROLMENT_PATIENCE_MS),
+    started: async () => undefined,
+    history: () => ownEnrolments(archive, vaultId),
+  });
   const receiver = new Receiver({
     archive,
-    vaultId: vaultIdOf(config.name),
+    vaultId,
     quarantine,
+    enrolments,
     events: events.receiver,
     inflightBytesMax: config.limits.inflightBytesMax,
     tailsMax: config.limits.reelsMax,
@@ -154,9 +171,11 @@ export function makeParts(
   Object.assign(late, { receiver, forwarder, tail, reel, alerts, http });
   const metricsText = (): Promise<string> => registry.text();
   return {
+    clock,
     receiver,
     reel,
     alerts,
+    enrolments,
     quarantine,
     holds,
     holding,

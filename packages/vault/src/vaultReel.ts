@@ -82,7 +82,7 @@ export const vaultReelLimits: VaultReelLimits = {
   patienceMs: 10_000,
   waitingMax: 10_000,
   waitingBytesMax: 32 * 1024 * 1024,
-  backoffMs: { first: 100, max: 5000 },
+  backoffMs: { first: 100, max: 1000 },
   graceMs: 5000,
 };
 

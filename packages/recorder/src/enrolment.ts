@@ -1,0 +1,46 @@
+/**
+ * Owns the recorder's side of enrolment: the proof that goes with a reel's first segment. The secret is read when it is needed, so
+ * that it can be replaced while the recorder runs. Knows no network.
+ */
+import { zstdDecompressSync } from 'node:zlib';
+import { ENROLMENT_SECRET_BYTES_MIN, enrolmentMetadata, enrolmentProof, HeaderLine } from '@pgtape/evidence';
+import { readSegmentRequest } from '@pgtape/otlp';
+import type { WorkerPlan } from './workerPlan.ts';
+
+/** As the outbox's own bound: far above any segment. */
+const requestBytesMax = 512 * 1024 * 1024;
+
+/** Metadata of a segment to be sent. @throws Error `enrolment_unreadable: ...` */
+export type SegmentMetadata = (segment: number, bytes: Buffer) => Readonly<Record<string, string>>;
+
+/** `read` gives a secret file's text without the newline at its end. */
+export function enroller(
+  enrolment: WorkerPlan['vault']['enrolment'],
+  read: (path: string) => string,
+): SegmentMetadata {
+  if (enrolment === undefined) return () => ({});
+  const { name, secretFile } = enrolment;
+  return (segment, bytes) => {
+    if (segment !== 1) return {};
+    const secret = secretOf(secretFile, read);
+    return { [enrolmentMetadata]: enrolmentProof({ name, secret }, headerOf(bytes)) };
+  };
+}
+
+function secretOf(path: string, read: (path: string) => string): string {
+  let secret: string;
+  try {
+    secret = read(path);
+  } catch (error) {
+    throw new Error(`enrolment_unreadable: ${(error as Error).message}`);
+  }
+  if (Buffer.byteLength(secret) >= ENROLMENT_SECRET_BYTES_MIN) return secret;
+  throw new Error(`enrolment_unreadable: ${path} holds fewer than ${ENROLMENT_SECRET_BYTES_MIN} bytes`);
+}
+
+/** Header of a segment as it lies in the outbox. @throws Error where it does not read back */
+function headerOf(bytes: Buffer): HeaderLine {
+  const reading = readSegmentRequest(zstdDecompressSync(bytes, { maxOutputLength: requestBytesMax }));
+  if (reading.kind !== 'segment') throw new Error('the segment in the outbox is none');
+  return HeaderLine.parse(JSON.parse(Buffer.from(reading.lines[0]!).toString()));
+}
