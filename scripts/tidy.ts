@@ -27,6 +27,7 @@ const arrows: Readonly<
   session: { code: ['wire', 'sql', 'evidence'], tests: ['testkit'] },
   otlp: { code: ['evidence'], tests: [] },
   kube: { code: [], tests: [] },
+  operator: { code: ['kube'], tests: ['testkit'] },
   testkit: { code: ['wire'], tests: [] },
   vault: { code: ['tlog', 'evidence', 'otlp', 'store', 'process'], tests: ['testkit'] },
   recorder: {

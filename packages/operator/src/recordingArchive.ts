@@ -1,0 +1,113 @@
+/**
+ * RecordingArchive v1alpha1: where evidence goes and how long it is kept. Owned by other people than the databases: who
+ * runs a database cannot shorten what is kept (R12).
+ */
+import { z } from 'zod';
+import { conditions, objectName } from './apiFields.ts';
+import { cel, mapList } from './structuralSchema.ts';
+
+const Bucket = z
+  .strictObject({
+    bucket: z
+      .string()
+      .min(3)
+      .max(63)
+      .regex(/^[a-z0-9][a-z0-9.-]*[a-z0-9]$/),
+    prefix: z
+      .string()
+      .max(256)
+      .regex(/^([A-Za-z0-9_-][A-Za-z0-9._-]*(\/[A-Za-z0-9_-][A-Za-z0-9._-]*)*)?$/)
+      .default(''),
+    region: z.string().min(1).max(64).optional(),
+    endpoint: z
+      .string()
+      .max(256)
+      .regex(/^https?:\/\/[^\s/?#]+$/)
+      .optional()
+      .describe('Of a store that is not AWS.'),
+    pathStyle: z.boolean().default(false),
+  })
+  .describe('An S3 bucket with Object Lock.');
+
+const Volume = z
+  .strictObject({ claimName: objectName })
+  .describe("A directory on a volume in the vault's namespace: tamper-evident only.");
+
+const RetentionClass = z.strictObject({
+  name: z.string().min(1).max(63),
+  database: z.string().min(1).max(63).optional(),
+  user: z.string().min(1).max(63).optional(),
+  days: z.int().min(1).max(36_500),
+});
+
+export const RecordingArchiveSpec = z
+  .strictObject({
+    s3: Bucket.optional(),
+    volume: Volume.optional(),
+    lock: z
+      .enum(['Strict', 'Bypassable', 'None'])
+      .default('Strict')
+      .describe(
+        "`Strict`: nobody can shorten or delete (S3's COMPLIANCE). `Bypassable`: whoever has the right to (GOVERNANCE). " +
+          '`None`: nothing is enforced, and every verdict says so.',
+      ),
+    retention: z
+      .strictObject({
+        days: z.int().min(1).max(36_500),
+        classes: z.array(RetentionClass).max(64).meta(mapList('name')).optional(),
+      })
+      .describe('An object is kept for the longest that any of its records asks for.'),
+    log: z
+      .strictObject({
+        origin: z
+          .string()
+          .min(1)
+          .max(256)
+          .regex(/^[^\s+]+$/)
+          .optional()
+          .describe('Name of the transparency log; a schema-less URL.'),
+        checkpointSeconds: z.int().min(1).max(600).default(10),
+      })
+      .prefault({}),
+    holdsDualControl: z.boolean().default(false).describe('A legal hold is released by two people.'),
+  })
+  .meta(
+    cel(
+      {
+        rule: 'has(self.s3) != has(self.volume)',
+        message: 'one of s3 and volume must be set',
+      },
+      {
+        rule: "has(self.s3) || self.lock == 'None'",
+        message: 'a volume enforces nothing: lock must be None',
+        fieldPath: '.lock',
+      },
+      {
+        rule: "oldSelf.lock == 'None' || self.lock == oldSelf.lock || (oldSelf.lock == 'Bypassable' && self.lock == 'Strict')",
+        message: 'lock can only become stricter',
+        fieldPath: '.lock',
+      },
+      {
+        rule: "oldSelf.lock == 'None' || self.retention.days >= oldSelf.retention.days",
+        message: 'retention.days can only grow',
+        fieldPath: '.retention.days',
+      },
+      {
+        rule: 'has(self.s3) == has(oldSelf.s3) && (!has(self.s3) || (self.s3.bucket == oldSelf.s3.bucket && self.s3.prefix == oldSelf.s3.prefix))',
+        message: 'an archive does not move: make another RecordingArchive',
+        fieldPath: '.s3',
+      },
+    ),
+  );
+export type RecordingArchiveSpec = z.infer<typeof RecordingArchiveSpec>;
+
+export const RecordingArchiveStatus = z
+  .strictObject({
+    observedGeneration: z.int().min(0).optional(),
+    logSize: z.int().min(0).optional(),
+    checkpointTime: z.string().max(64).optional(),
+    recorders: z.int().min(0).optional(),
+    holds: z.int().min(0).optional(),
+    conditions,
+  })
+  .optional();
