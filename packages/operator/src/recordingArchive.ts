@@ -93,7 +93,9 @@ export const RecordingArchiveSpec = z
         fieldPath: '.retention.days',
       },
       {
-        rule: 'has(self.s3) == has(oldSelf.s3) && (!has(self.s3) || (self.s3.bucket == oldSelf.s3.bucket && self.s3.prefix == oldSelf.s3.prefix))',
+        rule:
+          'has(self.s3) == has(oldSelf.s3) && (!has(self.s3) || ' +
+          '(self.s3.bucket == oldSelf.s3.bucket && self.s3.prefix == oldSelf.s3.prefix))',
         message: 'an archive does not move: make another RecordingArchive',
         fieldPath: '.s3',
       },

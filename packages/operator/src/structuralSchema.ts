@@ -85,7 +85,9 @@ function structural(schema: JsonSchema, path: string): JsonSchema {
 function filledIn(schema: JsonSchema): unknown {
   const { default: given, properties } = schema;
   if (typeof given !== 'object' || given === null || properties === undefined) return given;
-  const inner = Object.entries(properties as Record<string, JsonSchema>).filter(([, field]) => 'default' in field);
+  const inner = Object.entries(properties as Record<string, JsonSchema>).filter(
+    ([, field]) => 'default' in field,
+  );
   return { ...Object.fromEntries(inner.map(([name, field]) => [name, field.default])), ...given };
 }
 
