@@ -64,8 +64,8 @@ export interface Stack {
 
 const password = 'e2e-password';
 
-/** Every record line under `root`, in the order of object keys, one object at a time. */
-export function* readArchive(root: string): Generator<ArchivedRecord> {
+/** Every record line under `root` of recorders, or of vaults, in the order of object keys, one object at a time. */
+export function* readArchive(root: string, by: 'recorder' | 'vault' = 'recorder'): Generator<ArchivedRecord> {
   const reelRoot = join(root, 'reel');
   const files = readdirSync(reelRoot, { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.jsonl.zst'))
@@ -77,7 +77,7 @@ export function* readArchive(root: string): Generator<ArchivedRecord> {
       const record = JSON.parse(line) as ArchivedRecord;
       // The first record of a reel.
       if (record.kind === 'vault_opened') vaults.add(record.reel);
-      if (!vaults.has(record.reel)) yield record;
+      if (vaults.has(record.reel) === (by === 'vault')) yield record;
     }
   }
 }
