@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { completionCommand } from './completionCommand.ts';
 import { demoCommand } from './demoCommand.ts';
+import { doctorCommand } from './doctorCommand.ts';
 import { CommandError, exitCode, Stopped } from './exitCode.ts';
 import { holdCommand } from './holdCommand.ts';
 import type { Io } from './io.ts';
@@ -70,6 +71,7 @@ export function buildProgram(io: Io): Command {
     retentionCommand,
     recorderCommand,
     vaultCommand,
+    doctorCommand,
     completionCommand,
   ];
   for (const command of commands) program.addCommand(inheriting(command(io), program));

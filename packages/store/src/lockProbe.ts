@@ -48,8 +48,14 @@ export interface Attempt {
   readonly isPermitted: boolean | null;
 }
 
-const said = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error)).slice(0, 300);
+/** The server's own sentence; who must act is the reader's question, not the probe's. */
+function said(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const own =
+    error instanceof StoreError && error.cause instanceof Error ? error.cause.message : error.message;
+  const word = error instanceof StoreError && error.errno !== undefined ? ` (${error.errno})` : '';
+  return `${own}${word}`.slice(0, 300);
+}
 
 export function outcomeOf(test: ProbeTest, { error, isBroken, isPermitted }: Attempt): ProbeResult {
   if (isBroken === true)

@@ -1,0 +1,157 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { openStore } from '@pgtape/store';
+import { actAs, environmentOf, type S3Credentials, type S3Server, startS3Server } from './s3Server.ts';
+
+const pgtape = join(import.meta.dirname, '../../pgtape');
+const writer: S3Credentials = { access: 'writer', secret: 'writer-secret' };
+
+let server: S3Server;
+beforeAll(async () => {
+  server = await startS3Server([writer]);
+  actAs(server.root);
+}, 30_000);
+afterAll(() => server.stop());
+
+interface Answer {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+async function doctor(store: string, flags: readonly string[] = [], who = server.root): Promise<Answer> {
+  const args = ['doctor', 'archive', '--store', store, '--retain', '10', ...flags];
+  const env = { ...process.env, ...environmentOf(who) };
+  try {
+    const { stdout, stderr } = await promisify(execFile)(pgtape, args, { env });
+    return { code: 0, out: stdout, err: stderr };
+  } catch (error) {
+    const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
+    return { code, out: stdout, err: stderr };
+  }
+}
+
+const outcomesOf = ({ out }: Answer): Record<string, string> =>
+  Object.fromEntries(
+    (JSON.parse(out) as { results: { test: string; outcome: string }[] }).results.map(({ test, outcome }) => [
+      test,
+      outcome,
+    ]),
+  );
+
+describe('pgtape doctor archive', () => {
+  // versitygw 1.8.0 looks at no hold of an object whose retention is over. Everything else holds.
+  it('finds the one hole in the strict lock of a real server, and leaves nothing behind', async () => {
+    const bucket = await server.bucket();
+    const answer = await doctor(server.address(bucket, 'some/where'));
+    expect(answer).toMatchObject({
+      code: 1,
+      out: expect.stringContaining('\nAllowed: hold_after_expiry. An archive'),
+    });
+    expect(answer.err).toMatch(/✓ waiting until the retention is over 1\d\.\d s/);
+    expect(answer.out.match(/refused by the lock/g)?.length).toBe(7);
+    const left = [];
+    for await (const version of (await openStore(server.address(bucket))).listVersions(''))
+      left.push(version);
+    expect(left).toEqual([]);
+  }, 60_000);
+
+  it.each([
+    {
+      name: 'a bypassable lock, whose root bypasses it',
+      kind: 'locked' as const,
+      flags: ['--lock', 'bypassable', '-o', 'json'],
+      outcomes: {
+        drop_retention: 'refused_by_lock',
+        delete: 'refused_by_lock',
+        bypass: 'allowed',
+        shorten: 'refused_by_lock',
+        change_mode: 'unknown',
+        overwrite: 'refused_by_lock',
+        suspend_versions: 'refused_by_lock',
+        hold_after_expiry: 'allowed',
+      },
+    },
+    {
+      name: 'a bucket without versions or lock',
+      kind: 'plain' as const,
+      flags: ['-o', 'json'],
+      outcomes: {
+        drop_retention: 'allowed',
+        delete: 'allowed',
+        bypass: 'allowed',
+        shorten: 'allowed',
+        change_mode: 'allowed',
+        overwrite: 'allowed',
+        suspend_versions: 'allowed',
+        hold_after_expiry: 'allowed',
+      },
+    },
+  ])(
+    'finds what is allowed: $name',
+    async ({ kind, flags, outcomes }) => {
+      const answer = await doctor(server.address(await server.bucket(kind)), flags);
+      expect({ code: answer.code, outcomes: outcomesOf(answer) }).toEqual({ code: 1, outcomes });
+    },
+    60_000,
+  );
+
+  it('says that a writer’s rights prove nothing about the lock', async () => {
+    const bucket = await server.bucket();
+    const rights = [
+      's3:PutObject',
+      's3:PutObjectRetention',
+      's3:PutObjectLegalHold',
+      's3:GetObject',
+      's3:GetObjectVersion',
+    ];
+    await server.policy(bucket, {
+      Version: '2012-10-17',
+      Statement: [
+        {
+          Effect: 'Allow',
+          Principal: { AWS: [writer.access] },
+          Action: [...rights, 's3:GetObjectRetention', 's3:GetObjectLegalHold'],
+          Resource: [`arn:aws:s3:::${bucket}/*`],
+        },
+        {
+          Effect: 'Allow',
+          Principal: { AWS: [writer.access] },
+          Action: [
+            's3:ListBucket',
+            's3:ListBucketVersions',
+            's3:GetBucketVersioning',
+            's3:GetBucketObjectLockConfiguration',
+          ],
+          Resource: [`arn:aws:s3:::${bucket}`],
+        },
+      ],
+    });
+    const answer = await doctor(server.address(bucket), ['-o', 'json'], writer);
+    expect({ code: answer.code, outcomes: outcomesOf(answer) }).toEqual({
+      code: 0,
+      outcomes: {
+        drop_retention: 'refused_by_lock',
+        delete: 'refused_by_permission',
+        bypass: 'refused_by_permission',
+        shorten: 'refused_by_lock',
+        change_mode: 'refused_by_lock',
+        overwrite: 'refused_by_lock',
+        suspend_versions: 'refused_by_permission',
+        hold_after_expiry: 'refused_by_permission',
+      },
+    });
+  }, 60_000);
+
+  it('tries nothing where an archive lies', async () => {
+    const address = server.address(await server.bucket());
+    await (await openStore(address)).putOnce('reel/a/b/1', Uint8Array.of(1));
+    expect(await doctor(address)).toMatchObject({ code: 2, err: expect.stringContaining('NOT_DISPOSABLE') });
+  });
+
+  it('says what is missing when there is no such bucket', async () => {
+    const answer = await doctor(server.address('no-such-bucket'));
+    expect(answer).toMatchObject({ code: 3, err: expect.stringContaining('[STORE_BUCKET]') });
+  });
+});
