@@ -1,4 +1,15 @@
 export { bytesOf, Condition } from './apiFields.ts';
+export {
+  type CaptureFacts,
+  type CapturePlan,
+  capturePlan,
+  type PodSecurity,
+  type WhyNot,
+} from './capturePlan.ts';
 export { API_GROUP, API_VERSION, customResourceDefinitions, definitionText } from './crd.ts';
+export { configHash, type Injection, inject, type SkipReason } from './injection.ts';
+export { annotations, type InjectionPlan, RECORDER_CONTAINER } from './injectionPlan.ts';
+export type { JsonPatchOperation } from './jsonPatch.ts';
+export { isOperatorOwned, type Platform, PodFacts, platformOf, type QosClass, qosOf } from './podFacts.ts';
 export { CaptureMode, RecordedDatabaseSpec, RecordedDatabaseStatus } from './recordedDatabase.ts';
 export { RecordingArchiveSpec, RecordingArchiveStatus } from './recordingArchive.ts';

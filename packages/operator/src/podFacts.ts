@@ -1,0 +1,90 @@
+/**
+ * Owns what injection reads of a pod. The pod itself stays raw JSON and is patched as such: no field of it passes through
+ * these types. Pure.
+ */
+import { z } from 'zod';
+
+const quantities = z.record(z.string(), z.union([z.string(), z.number()])).optional();
+
+const Container = z.looseObject({
+  name: z.string(),
+  image: z.string().optional(),
+  command: z.array(z.string()).optional(),
+  args: z.array(z.string()).optional(),
+  restartPolicy: z.string().optional(),
+  env: z.array(z.looseObject({ name: z.string(), value: z.string().optional() })).optional(),
+  ports: z.array(z.looseObject({ name: z.string().optional(), containerPort: z.int() })).optional(),
+  resources: z.looseObject({ requests: quantities, limits: quantities }).optional(),
+});
+export type ContainerFacts = z.infer<typeof Container>;
+
+/** A Pod as the API server hands it to a webhook: `metadata.name` may be missing, `generateName` stands instead. */
+export const PodFacts = z.looseObject({
+  metadata: z.looseObject({
+    name: z.string().optional(),
+    generateName: z.string().optional(),
+    namespace: z.string().optional(),
+    labels: z.record(z.string(), z.string()).optional(),
+    annotations: z.record(z.string(), z.string()).optional(),
+    ownerReferences: z.array(z.looseObject({ kind: z.string(), name: z.string() })).optional(),
+  }),
+  spec: z.looseObject({
+    containers: z.array(Container).min(1),
+    initContainers: z.array(Container).optional(),
+    volumes: z.array(z.looseObject({ name: z.string() })).optional(),
+    hostNetwork: z.boolean().optional(),
+    serviceAccountName: z.string().optional(),
+  }),
+});
+export type PodFacts = z.infer<typeof PodFacts>;
+
+/** Whether every label of the selector is on the pod. */
+export function isSelected(pod: PodFacts, matchLabels: Readonly<Record<string, string>>): boolean {
+  const labels = pod.metadata.labels ?? {};
+  return Object.entries(matchLabels).every(([name, value]) => labels[name] === value);
+}
+
+export type Platform = 'Plain' | 'Bitnami' | 'CloudNativePG' | 'Zalando' | 'Crunchy';
+
+/** Who owns the pod, by the labels its owner sets; Bitnami by its image, which is all that tells it from a plain one. */
+export function platformOf(pod: PodFacts, container: string): Platform {
+  const labels = pod.metadata.labels ?? {};
+  if (labels['cnpg.io/cluster'] !== undefined) return 'CloudNativePG';
+  if (labels.application === 'spilo') return 'Zalando';
+  if (labels['postgres-operator.crunchydata.com/cluster'] !== undefined) return 'Crunchy';
+  const postgres = pod.spec.containers.find(({ name }) => name === container);
+  const isBitnami =
+    /(^|\/)bitnami(legacy|secure)?\//.test(postgres?.image ?? '') ||
+    (postgres?.env ?? []).some(({ name }) => name.startsWith('POSTGRESQL_'));
+  return isBitnami ? 'Bitnami' : 'Plain';
+}
+
+/** Pods of these are somebody else's to shape: nothing of their own containers may be touched. */
+export function isOperatorOwned(platform: Platform): boolean {
+  return platform === 'CloudNativePG' || platform === 'Zalando' || platform === 'Crunchy';
+}
+
+export type QosClass = 'Guaranteed' | 'Burstable' | 'BestEffort';
+
+/** As the kubelet computes it (pod QoS classes); init containers count. */
+export function qosOf({ spec }: PodFacts): QosClass {
+  const all = [...spec.containers, ...(spec.initContainers ?? [])];
+  const of = (container: ContainerFacts) => ({
+    requests: container.resources?.requests ?? {},
+    limits: container.resources?.limits ?? {},
+  });
+  const names = ['cpu', 'memory'];
+  const isEmpty = all.every((container) => {
+    const { requests, limits } = of(container);
+    return names.every((name) => requests[name] === undefined && limits[name] === undefined);
+  });
+  if (isEmpty) return 'BestEffort';
+  const isGuaranteed = all.every((container) => {
+    const { requests, limits } = of(container);
+    // A limit without request is its own request.
+    return names.every(
+      (name) => limits[name] !== undefined && (requests[name] ?? limits[name]) === limits[name],
+    );
+  });
+  return isGuaranteed ? 'Guaranteed' : 'Burstable';
+}

@@ -1,0 +1,216 @@
+/** Owns the containers and volumes that a recorder is in a pod. Every volume of ours is optional: a pod starts without them. Pure. */
+import type { AchievableMode } from './capturePlan.ts';
+import { annotations, type InjectionPlan, RECORDER_CONTAINER } from './injectionPlan.ts';
+import type { QosClass } from './podFacts.ts';
+import type { RecordedDatabaseSpec } from './recordedDatabase.ts';
+
+/** Numeric, because images of others know no name of ours. */
+export const RECORDER_UID = 65_532;
+/** Where the recorder listens in modes that leave PostgreSQL's port alone. */
+export const RECORDER_PORT = 6432;
+export const HEALTH_PORT = 7418;
+const MEBIBYTE = 1024 * 1024;
+/** What the recorder needs beside its journal: measured 90 MB idle, bounded by its own limits under load. */
+const MEMORY_BYTES = 256 * MEBIBYTE;
+
+export const paths = {
+  config: '/etc/pgtape/config',
+  fallback: '/etc/pgtape/pod',
+  tls: '/etc/pgtape/tls',
+  upstreamCa: '/etc/pgtape/upstream',
+  vault: '/var/run/pgtape/vault',
+  journal: '/var/lib/pgtape/journal',
+  outbox: '/var/lib/pgtape/outbox',
+} as const;
+
+interface ContainerPlan {
+  readonly plan: InjectionPlan;
+  readonly mode: AchievableMode;
+  readonly qos: QosClass;
+  readonly journalBytes: number;
+}
+
+const restricted = {
+  allowPrivilegeEscalation: false,
+  readOnlyRootFilesystem: true,
+  runAsNonRoot: true,
+  runAsUser: RECORDER_UID,
+  runAsGroup: RECORDER_UID,
+  capabilities: { drop: ['ALL'] },
+  seccompProfile: { type: 'RuntimeDefault' },
+};
+
+function quantity(bytes: number): string {
+  return `${Math.ceil(bytes / MEBIBYTE)}Mi`;
+}
+
+/** The pod keeps its QoS class: a Guaranteed one needs equal requests and limits, a BestEffort one none at all. */
+function resourcesOf({ plan, qos, journalBytes }: ContainerPlan): object | undefined {
+  if (qos === 'BestEffort') return undefined;
+  const { requests = {}, limits = {} } = plan.spec.recorder;
+  // The journal lies in memory, and that memory is charged to the container that writes it.
+  const memory = limits.memory ?? quantity(MEMORY_BYTES + journalBytes);
+  if (qos === 'Guaranteed') {
+    const whole = { cpu: limits.cpu ?? requests.cpu ?? '500m', memory };
+    return { requests: whole, limits: whole };
+  }
+  return {
+    requests: {
+      cpu: requests.cpu ?? '100m',
+      memory: requests.memory ?? quantity(MEMORY_BYTES / 2 + journalBytes),
+    },
+    limits: { memory, ...(limits.cpu === undefined ? {} : { cpu: limits.cpu }) },
+  };
+}
+
+const downward = (name: string, fieldPath: string): object => ({
+  name,
+  valueFrom: { fieldRef: { fieldPath } },
+});
+
+/** A native sidecar: `restartPolicy: Always` among the init containers. */
+export function recorderContainer(container: ContainerPlan): object {
+  const { plan, mode } = container;
+  const { spec } = plan;
+  const port = mode === 'AddressSwap' ? spec.capture.port : RECORDER_PORT;
+  const resources = resourcesOf(container);
+  return {
+    name: RECORDER_CONTAINER,
+    image: spec.recorder.image ?? plan.image,
+    restartPolicy: 'Always',
+    args: [
+      'recorder',
+      '--config',
+      `${paths.config}/recorder.yaml`,
+      '--fallback-config',
+      `${paths.fallback}/recorder.yaml`,
+    ],
+    env: [
+      downward('POD_NAME', 'metadata.name'),
+      downward('POD_NAMESPACE', 'metadata.namespace'),
+      downward('POD_UID', 'metadata.uid'),
+      downward('POD_IPS', 'status.podIPs'),
+    ],
+    ports: [
+      {
+        name: mode === 'NamedPort' ? (plan.namedPort ?? 'pgtape') : 'pgtape',
+        containerPort: port,
+        protocol: 'TCP',
+      },
+      { name: 'pgtape-health', containerPort: HEALTH_PORT, protocol: 'TCP' },
+    ],
+    // Whether clients are served; never whether the archive is well: that would take a primary out of its Service.
+    readinessProbe: {
+      httpGet: { path: '/readyz', port: HEALTH_PORT },
+      periodSeconds: 2,
+      failureThreshold: 3,
+    },
+    ...(resources === undefined ? {} : { resources }),
+    securityContext: restricted,
+    terminationMessagePolicy: 'FallbackToLogsOnError',
+    volumeMounts: [
+      { name: 'pgtape-config', mountPath: paths.config, readOnly: true },
+      { name: 'pgtape-pod', mountPath: paths.fallback, readOnly: true },
+      { name: 'pgtape-vault', mountPath: paths.vault, readOnly: true },
+      { name: 'pgtape-journal', mountPath: paths.journal },
+      { name: 'pgtape-outbox', mountPath: paths.outbox },
+      ...(spec.tlsSecretName === undefined
+        ? []
+        : [{ name: 'pgtape-tls', mountPath: paths.tls, readOnly: true }]),
+      ...(spec.upstream.caRef === undefined
+        ? []
+        : [{ name: 'pgtape-upstream', mountPath: paths.upstreamCa, readOnly: true }]),
+    ],
+  };
+}
+
+/** Sets the rules of `Redirect` and ends; needs what `restricted` and `baseline` forbid. */
+export function redirectContainer(image: string, port: number): object {
+  return {
+    name: 'pgtape-redirect',
+    image,
+    args: [
+      'redirect',
+      '--from',
+      String(port),
+      '--to',
+      String(RECORDER_PORT),
+      '--except-uid',
+      String(RECORDER_UID),
+    ],
+    securityContext: {
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      runAsNonRoot: false,
+      runAsUser: 0,
+      capabilities: { drop: ['ALL'], add: ['NET_ADMIN', 'NET_RAW'] },
+      seccompProfile: { type: 'RuntimeDefault' },
+    },
+  };
+}
+
+function outboxOf({ spool }: RecordedDatabaseSpec): object {
+  const { outboxVolume, outboxSize, storageClassName, claimName } = spool;
+  if (outboxVolume === 'Claim') return { persistentVolumeClaim: { claimName } };
+  if (outboxVolume === 'EmptyDir') return { emptyDir: { sizeLimit: outboxSize } };
+  return {
+    ephemeral: {
+      volumeClaimTemplate: {
+        spec: {
+          accessModes: ['ReadWriteOnce'],
+          ...(storageClassName === undefined ? {} : { storageClassName }),
+          resources: { requests: { storage: outboxSize } },
+        },
+      },
+    },
+  };
+}
+
+/** Modes are octal 0440: the recorder's group reads, nobody writes. */
+const readMode = 0o440;
+
+export function recorderVolumes(spec: RecordedDatabaseSpec): object[] {
+  const { tlsSecretName, upstream, spool } = spec;
+  return [
+    { name: 'pgtape-config', configMap: { name: 'pgtape-recorder-config', optional: true } },
+    {
+      name: 'pgtape-pod',
+      downwardAPI: {
+        items: [
+          { path: 'recorder.yaml', fieldRef: { fieldPath: `metadata.annotations['${annotations.config}']` } },
+        ],
+      },
+    },
+    {
+      name: 'pgtape-vault',
+      projected: {
+        sources: [
+          { serviceAccountToken: { audience: 'pgtape-vault', expirationSeconds: 3600, path: 'token' } },
+          { configMap: { name: 'pgtape-vault-ca', optional: true } },
+        ],
+      },
+    },
+    { name: 'pgtape-journal', emptyDir: { medium: 'Memory', sizeLimit: spool.journalSize } },
+    { name: 'pgtape-outbox', ...outboxOf(spec) },
+    ...(tlsSecretName === undefined
+      ? []
+      : [
+          {
+            name: 'pgtape-tls',
+            secret: { secretName: tlsSecretName, optional: true, defaultMode: readMode },
+          },
+        ]),
+    ...(upstream.caRef === undefined
+      ? []
+      : [
+          {
+            name: 'pgtape-upstream',
+            secret: {
+              secretName: upstream.caRef.name,
+              optional: true,
+              items: [{ key: upstream.caRef.key, path: 'ca.crt' }],
+            },
+          },
+        ]),
+  ];
+}
