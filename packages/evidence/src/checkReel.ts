@@ -6,6 +6,8 @@ import type { ParsedRecord } from './checkRecord.ts';
 import { checkSegment, type SegmentSuccess } from './checkSegment.ts';
 import { EvidenceError } from './evidenceError.ts';
 import { Findings } from './findings.ts';
+import { objectDigest } from './leaf.ts';
+import type { ObjectFacts } from './log/logReads.ts';
 import { notProven } from './notProven.ts';
 import { ZERO_DIGEST } from './seal.ts';
 import { parseSegmentKey, type SegmentName, segmentKey } from './segmentKey.ts';
@@ -42,6 +44,8 @@ export interface CheckReelOptions {
   readonly segmentBytesMax?: number;
   /** Called for each record line of each segment that passed its own check. */
   readonly onLine?: (line: CheckedLine) => void;
+  /** Called for each object that has a place in the reel, before its lines: what the log's check wants to know of it. */
+  readonly onObject?: (facts: ObjectFacts) => void;
 }
 
 /** Missing segments named one by one; a longer hole is named by its first and last. */
@@ -70,6 +74,25 @@ interface Chain {
 }
 
 const chainStart: Chain = { digest: ZERO_DIGEST, nextKey: null, lastSeq: 0 };
+
+function factsOf(key: string, object: Uint8Array, segment: SegmentSuccess | null): ObjectFacts {
+  const sha256 = objectDigest(object);
+  if (segment === null) return { key, sha256, seal: null };
+  const { header, seal, sealDigest: digest } = segment;
+  return {
+    key,
+    sha256,
+    seal: {
+      digest,
+      root: seal.root,
+      firstSeq: seal.first_seq,
+      lastSeq: seal.last_seq,
+      count: seal.count,
+      key: header.key,
+      recoveryKey: header.recovery_key,
+    },
+  };
+}
 
 class ReelCheck {
   readonly #options: CheckReelOptions;
@@ -106,10 +129,10 @@ class ReelCheck {
     this.#expected = name.segment + 1;
     this.#lastKey = key;
     const text = this.#decode(key, object);
-    if (text === null) return;
-    this.#bytes += text.length;
-    const segment = this.#sound(key, name, text);
-    if (segment === null) return;
+    const segment = text === null ? null : this.#sound(key, name, text);
+    this.#bytes += text?.length ?? 0;
+    this.#options.onObject?.(factsOf(key, object, segment));
+    if (text === null || segment === null) return;
     this.#link(key, segment);
     this.#read(key, text, segment);
   }

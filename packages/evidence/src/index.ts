@@ -73,6 +73,17 @@ export {
   segmentLeaf,
 } from './leaf.ts';
 export { lineBytesBound, type SealedFields, writeLine } from './line.ts';
+export { archiveLimits } from './log/archiveLimits.ts';
+export { type CheckLogOptions, checkLog } from './log/checkLog.ts';
+export {
+  checkpointKeyOf,
+  type LogHead,
+  type LogReads,
+  logPaths,
+  type ObjectFacts,
+  readLogHead,
+} from './log/logReads.ts';
+export type { LogVerdict } from './log/logVerdict.ts';
 export { logExample } from './logExample.ts';
 export {
   Closed,

@@ -9,9 +9,10 @@ export interface Proven {
   readonly trusted: boolean;
 }
 
-/** How the sentences begin that what other reels say may answer. */
+/** How the sentences begin that what other reels say, or the log, may answer. */
 export const openEndSentence = 'That nothing followed';
 export const firstKeySentence = "That the first key is the recorder's own";
+export const deletedReelSentence = 'That no whole reel was deleted';
 
 /** Sentences for people, most important first; docs/THREATS.md says the same at length. */
 export function notProven({ end, ended, lastKey, trusted }: Proven): string[] {
@@ -33,6 +34,6 @@ export function notProven({ end, ended, lastKey, trusted }: Proven): string[] {
         'segment; only a trusted key given to the check rules that out.',
     );
   }
-  sentences.push('That no whole reel was deleted: nothing inside an archive lists the reels it should have.');
+  sentences.push(`${deletedReelSentence}: nothing inside an archive lists the reels it should have.`);
   return sentences;
 }
