@@ -21,7 +21,7 @@ const elsewhere: readonly {
   {
     of: 35,
     bug: 'neon#12783, lib/pq#1331, databasus#722: direct TLS without ALPN',
-    file: 'recorder/src/relayTls.test.ts',
+    file: 'recorder/src/relayTlsStartup.test.ts',
     test: 'direct TLS with ALPN $name is closed',
   },
   {

@@ -182,6 +182,10 @@ export class Relay implements RelayContext {
     this.isCrowded = this.#sessions.size > crowdedSessions;
   }
 
+  gapTold(): void {
+    this.#watch.gapTold();
+  }
+
   /** Once a second: what is to be done though no traffic comes. */
   tick(): void {
     if (!this.turn.isFailing) this.#watch.tell();

@@ -266,6 +266,39 @@ describe('pass: the journal cannot be written', () => {
     },
   );
 
+  it.each(
+    (['pass', 'pause'] as const).flatMap((onFull) =>
+      ['ENOSPC', 'EIO'].flatMap((code) => [true, false].map((isShort) => ({ onFull, code, isShort }))),
+    ),
+  )(
+    '$onFull: each write fails in its turn, $code, half of it written: $isShort',
+    async ({ onFull, code, isShort }) => {
+      let reached = true;
+      for (let after = 0; reached; after += 1) {
+        full = await startFull({ onFull });
+        Object.assign(full.fault, { code, isShort, after, times: 2 });
+        const one = await open();
+        for (const text of ['a', 'b', 'c']) await one.run(text);
+        one.client.socket.end(frame('X'));
+        await gone(0);
+        full.relay.relay.turn.run();
+        reached = full.fault.times < 2;
+        await until(() => full.relay.relay.full === null, 'room');
+        // Whether it ends in order or is killed here: the last write may be torn, no other.
+        const killed = accounted(full.killed());
+        const { completed, lost, passed } = accounted(full.stop());
+        const sums = [killed.completed + killed.lost + killed.passed, completed + lost + passed];
+        expect({ after, sums, passes: onFull === 'pass' || passed === 0 }).toEqual({
+          after,
+          sums: [3, 3],
+          passes: true,
+        });
+        await full.close();
+      }
+      full = await startFull({ onFull });
+    },
+  );
+
   const seed = testSeed(process.env);
   it(`at random, with all of it at once: what was answered is recorded or counted (seed ${seed})`, async () => {
     full = await startFull({ onFull: 'pass' });

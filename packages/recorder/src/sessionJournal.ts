@@ -28,6 +28,8 @@ export interface Recording {
   readonly full: FullReason | null;
   /** 1, 2, 3 ... of the session in the reel. */
   nextSession(): number;
+  /** A session's gap was journaled: what it counts waits to be told no longer. */
+  gapTold(): void;
 }
 
 interface Held {
@@ -132,6 +134,7 @@ export class SessionJournal {
     if (!this.#isTold) {
       if (entry.why !== 'refused') unrecorded.cameAndWent(passed);
     } else if (full === null) {
+      this.isPassing = false;
       if (passed.bytes > 0) this.#tellGap(this.#gapEntry(passed));
       journal.close(this.number, entry);
     } else {
@@ -187,6 +190,7 @@ export class SessionJournal {
     if (!this.#isHolding && !this.#isAtRest()) return false;
     this.#tellHeld();
     const { passed } = this;
+    this.isPassing = false;
     if (passed.bytes > 0) {
       this.#tellGap({ ...this.#gapEntry(passed), resumes: true });
       for (const frame of this.#parameters.values()) {
@@ -194,7 +198,6 @@ export class SessionJournal {
       }
     }
     this.#parameters.clear();
-    this.isPassing = false;
     return true;
   }
 
@@ -219,6 +222,7 @@ export class SessionJournal {
     journal.gap(this.number, gap);
     gauges.countGap(gap.reason);
     unrecorded.count({ statements: gap.statements ?? 0, bytes: gap.bytes ?? 0 });
+    this.#recording.gapTold();
   }
 
   #hold(kind: number, body: Buffer): void {

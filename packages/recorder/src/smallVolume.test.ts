@@ -1,11 +1,13 @@
 /** A journal on a real tmpfs that is small: traffic goes on, and so does the next start after kill -9. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { DraftRecord } from '@pgtape/evidence';
 import { journalRoom } from './journalRoom.ts';
+import { recordLines } from './pipelineFixture.testing.ts';
 import {
   connectTo,
   frame,
@@ -13,7 +15,9 @@ import {
   startServer,
   startupMessage,
   type TestServer,
+  until,
 } from './relayFixture.testing.ts';
+import { accounted } from './spoolFull.testing.ts';
 
 const mebibyte = 1024 * 1024;
 
@@ -89,7 +93,9 @@ afterEach(async () => {
   rmSync(root, { recursive: true, force: true });
 });
 
-async function startChild(): Promise<{ child: ChildProcess; port: number; errors: () => string }> {
+async function startChild(
+  onSpoolFull: 'pause' | 'pass' = 'pause',
+): Promise<{ child: ChildProcess; port: number; errors: () => string }> {
   const config = {
     listen: { port: 0 },
     upstream: { port: server.port },
@@ -97,7 +103,8 @@ async function startChild(): Promise<{ child: ChildProcess; port: number; errors
     spool: { dir: join(root, 'spool') },
     journal: { dir: join(root, 'journal') },
     vault: { url: 'http://127.0.0.1:9' },
-    failure: { onSpoolFull: 'pause' },
+    failure: { onSpoolFull },
+    segment: { maxSeconds: 0.3 },
   };
   const script = new URL('./recorderChild.testing.js', import.meta.url).pathname;
   const child = spawn(process.execPath, [script, JSON.stringify(config)], { stdio: 'pipe' });
@@ -148,6 +155,30 @@ async function talk(port: number, statements: number, bytes: number): Promise<vo
   socket.destroy();
 }
 
+/** Takes all the room there is. */
+function fillUp(path: string): void {
+  const block = Buffer.alloc(64 * 1024);
+  const fd = openSync(path, 'w');
+  try {
+    for (let bytes = block.length; bytes > 0; ) {
+      try {
+        writeSync(fd, block, 0, bytes);
+      } catch {
+        bytes >>= 1;
+      }
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** All records in the outbox, reel by reel. */
+function sealedRecords(): DraftRecord[] {
+  const spool = { journalDir: join(root, 'journal'), outboxDir: join(root, 'spool', 'outbox') };
+  const reels = readdirSync(spool.outboxDir);
+  return reels.flatMap((reel) => recordLines(spool, reel).map((line) => JSON.parse(line) as DraftRecord));
+}
+
 const mounted = canMount ? describe : describe.skip;
 mounted('small_volume_deadlock', () => {
   it.each([
@@ -173,4 +204,31 @@ mounted('small_volume_deadlock', () => {
     },
     120_000,
   );
+});
+
+mounted('a tmpfs that somebody else fills', () => {
+  it('pass: all is answered, and what is not recorded is counted, over kill -9 as well', async () => {
+    const options = ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', join(root, 'journal')];
+    expect(spawnSync('mount', options).status).toBe(0);
+    const first = await startChild('pass');
+    const filler = join(root, 'journal', 'somebody-elses');
+    await talk(first.port, 20, 50_000);
+    fillUp(filler);
+    await Promise.all([talk(first.port, 30, 50_000), talk(first.port, 30, 50_000)]);
+    expect(first.errors()).toContain('journal_full');
+    rmSync(filler);
+    await until(() => first.errors().includes('journal_over'), 'the journal can be written');
+    await talk(first.port, 20, 50_000);
+    first.child.kill('SIGKILL');
+    const second = await startChild('pass');
+    await talk(second.port, 1, 50);
+    await until(() => second.errors().includes('recovered'), 'recovered', 20_000);
+    const told = (): number => {
+      const { completed, lost, passed } = accounted(sealedRecords());
+      return completed + lost + passed;
+    };
+    await until(() => told() === 101, 'all of it is sealed', 20_000);
+    const { completed, passed } = accounted(sealedRecords());
+    expect({ recorded: completed >= 41, passed: passed > 30 }).toEqual({ recorded: true, passed: true });
+  }, 120_000);
 });

@@ -30,6 +30,10 @@ export interface Levels {
 export interface Fault {
   code: string | null;
   isShort: boolean;
+  /** Writes that still work before that ... */
+  after: number;
+  /** ... and how many then do not. */
+  times: number;
 }
 
 export interface FullRelay {
@@ -80,7 +84,7 @@ export async function startFull(
   serve: (socket: Socket) => void = answerAll,
 ): Promise<FullRelay> {
   const levels: Levels = { outboxBytes: 0, isOutboxFailing: false };
-  const fault: Fault = { code: null, isShort: false };
+  const fault: Fault = { code: null, isShort: false, after: 0, times: Number.POSITIVE_INFINITY };
   const server = await startServer(serve);
   const relay = await startRelay({
     serverPort: server.port,
@@ -113,11 +117,15 @@ function faultyDisk(fault: Fault): JournalDisk {
   return {
     ...journalDisk,
     write: (fd, bytes, offset, length) => {
-      if (fault.code === null) return journalDisk.write(fd, bytes, offset, length);
+      if (fault.code === null || fault.after > 0 || fault.times <= 0) {
+        fault.after -= 1;
+        return journalDisk.write(fd, bytes, offset, length);
+      }
       if (fault.isShort && length > 1) {
         fault.isShort = false;
         return journalDisk.write(fd, bytes, offset, length >> 1);
       }
+      fault.times -= 1;
       throw Object.assign(new Error(fault.code), { code: fault.code });
     },
   };

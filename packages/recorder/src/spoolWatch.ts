@@ -66,6 +66,8 @@ export class SpoolWatch {
   readonly #options: WatchOptions;
   readonly #level = new SpoolLevel();
   #isToldFull = false;
+  /** Many gaps are told at once; what then still waits is told behind them. */
+  #isTelling = false;
   #sealed = -1;
   #sealedMs = 0;
   /** What the journal was last told of what passed. */
@@ -151,6 +153,11 @@ export class SpoolWatch {
     turn.arm();
   }
 
+  /** With the gap in one turn: a recorder killed behind it must not have its counts told twice. */
+  gapTold(): void {
+    if (this.#tally !== '' && !this.#isTelling) this.tell();
+  }
+
   /** The recorder stops and all sessions have ended: what is left to be told, whether there is room or not. */
   stop(): void {
     this.#tellAll();
@@ -163,11 +170,13 @@ export class SpoolWatch {
       if (this.#isToldFull) onTrouble('spool_over', 'the spool has room again');
       this.#isToldFull = false;
       this.isWaiting = false;
+      this.#isTelling = true;
       this.#tellAll();
       for (const session of sessions) {
         session.release(hold.spool);
         session.journal.settle();
       }
+      this.#isTelling = false;
       this.tell();
       turn.arm();
       this.#resumeGauge();
