@@ -42,13 +42,13 @@ export class Alerts {
     this.#stand(reason, detail, reel);
   }
 
-  /** Does nothing where it does not stand. */
-  clear(reason: AlertReason, reel?: string): void {
+  /** Does nothing where it does not stand. `detail`: why it is over; absent, that of its beginning. */
+  clear(reason: AlertReason, reel?: string, detail?: string): void {
     const key = keyOf(reason, reel);
     const alert = this.#standing.get(key);
     if (alert === undefined) return;
     this.#standing.delete(key);
-    this.#events.cleared(alert);
+    this.#events.cleared({ ...alert, ...(detail !== undefined && { detail }) });
   }
 
   stands(reason: AlertReason, reel?: string): boolean {

@@ -7,6 +7,7 @@ import {
   decodeObject,
   encodeText,
   parseSegmentKey,
+  type SegmentName,
   type SegmentSuccess,
   segmentKey,
 } from '@pgtape/evidence';
@@ -84,6 +85,28 @@ export class Archive {
     return this.#reels('reel/');
   }
 
+  /** The last segment of every reel by its name, as listed. */
+  async lastNames(): Promise<SegmentName[]> {
+    const last = new Map<string, SegmentName>();
+    for await (const { key } of this.#store.list('reel/')) {
+      const name = parseSegmentKey(key);
+      if (name === null) continue;
+      const before = last.get(name.reel);
+      if (before === undefined || before.segment < name.segment) last.set(name.reel, name);
+    }
+    return [...last.values()];
+  }
+
+  /** A segment as archived; null where it cannot be read. */
+  async segment({ recorder, reel, segment }: SegmentName): Promise<SegmentSuccess | null> {
+    try {
+      return (await this.#read(segmentKey(recorder, reel, segment))).segment;
+    } catch (error) {
+      if (error instanceof ArchiveDamaged) return null;
+      throw error;
+    }
+  }
+
   /** As `reels`, of one recorder. */
   reelsOf(recorder: string): AsyncIterable<OwnedReel> {
     return this.#reels(`reel/${recorder}/`);
@@ -92,13 +115,8 @@ export class Archive {
   /** Every archived segment of a recorder in the order of its keys; null where one cannot be read. */
   async *segmentsOf(recorder: string): AsyncIterable<SegmentSuccess | null> {
     for await (const { key } of this.#store.list(`reel/${recorder}/`)) {
-      if (parseSegmentKey(key) === null) continue;
-      try {
-        yield (await this.#read(key)).segment;
-      } catch (error) {
-        if (!(error instanceof ArchiveDamaged)) throw error;
-        yield null;
-      }
+      const name = parseSegmentKey(key);
+      if (name !== null) yield await this.segment(name);
     }
   }
 

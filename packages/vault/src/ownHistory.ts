@@ -1,21 +1,70 @@
-/** Owns reading what earlier vaults of this name wrote into their reels. It refuses to judge it. */
-import type { ParsedRecord } from '@pgtape/evidence';
+/**
+ * Owns what earlier vaults of this name wrote into their reels, read once: who vouched for reels, and which
+ * alerts stand. It refuses to judge it.
+ */
+import { AlertReason, type ParsedRecord } from '@pgtape/evidence';
 import type { Archive } from './archive.ts';
 import type { Enrolment } from './enrolments.ts';
+
+export interface PastAlert {
+  readonly reason: AlertReason;
+  readonly reel?: string;
+  readonly detail: string;
+}
+
+export interface Past {
+  readonly enrolments: readonly (Enrolment & { readonly reel: string })[];
+  /** Raised and not cleared, in the order they were raised. */
+  readonly alerts: readonly PastAlert[];
+}
+
+export class OwnHistory {
+  readonly #records: () => AsyncIterable<ParsedRecord>;
+  #past: Promise<Past> | null = null;
+
+  constructor(records: () => AsyncIterable<ParsedRecord>) {
+    this.#records = records;
+  }
+
+  /** Rejects as the archive does; then the next call tries again. */
+  load(): Promise<Past> {
+    this.#past ??= this.#read().catch((error: unknown) => {
+      this.#past = null;
+      throw error;
+    });
+    return this.#past;
+  }
+
+  async #read(): Promise<Past> {
+    const enrolments = new Map<string, Enrolment & { readonly reel: string }>();
+    const alerts = new Map<string, PastAlert>();
+    for await (const record of this.#records()) {
+      if (record.kind === 'enrolment') {
+        const reel = String(record.of_reel);
+        const method = record.method as Enrolment['method'];
+        enrolments.set(reel, { reel, method, name: String(record.name) });
+      }
+      if (record.kind === 'alert') follow(alerts, record);
+    }
+    return { enrolments: [...enrolments.values()], alerts: [...alerts.values()] };
+  }
+}
+
+function follow(alerts: Map<string, PastAlert>, record: ParsedRecord): void {
+  const reason = AlertReason.safeParse(record.reason);
+  if (!reason.success) return;
+  const reel = record.of_reel as string | undefined;
+  const key = `${reason.data} ${reel ?? ''}`;
+  if (record.state === 'cleared') alerts.delete(key);
+  else
+    alerts.set(key, {
+      reason: reason.data,
+      ...(reel !== undefined && { reel }),
+      detail: String(record.detail),
+    });
+}
 
 /** In the order they were written. What cannot be read is left to `verify`. Rejects as the archive does. */
 export async function* ownRecords(archive: Archive, vaultId: string): AsyncIterable<ParsedRecord> {
   for await (const segment of archive.segmentsOf(vaultId)) yield* segment?.records ?? [];
-}
-
-/** As `Enrolments` wants them. */
-export async function* ownEnrolments(
-  archive: Archive,
-  vaultId: string,
-): AsyncIterable<Enrolment & { readonly reel: string }> {
-  for await (const record of ownRecords(archive, vaultId)) {
-    if (record.kind !== 'enrolment') continue;
-    const method = record.method as Enrolment['method'];
-    yield { reel: String(record.of_reel), method, name: String(record.name) };
-  }
 }

@@ -26,6 +26,7 @@ function receiving(
     enrolments: { check: async () => ({ method: 'none', name: '' }), begin: async () => undefined },
     quarantine: new Quarantine(store, 1 << 20),
     events: {
+      ahead: (_header, expected) => void events.push(`ahead of ${expected}`),
       notEnrolled: (_reel, detail) => void events.push(`not enrolled: ${detail}`),
       quarantined: (_reel, segment, key) => void events.push(`quarantined ${segment} ${key}`),
       quarantineFull: (_reel, segment) => void events.push(`quarantine full ${segment}`),

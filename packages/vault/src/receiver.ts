@@ -36,6 +36,8 @@ export type Outcome =
 
 /** What the receiver tells beside its answer; called before the answer is given. */
 export interface ReceiverEvents {
+  /** A segment was refused because an earlier one, `expected`, is missing. */
+  ahead(header: SegmentSuccess['header'], expected: number): void;
   /** A segment was refused because nobody vouches for it. */
   notEnrolled(reel: string, detail: string): void;
   /** Evidence contradicts the archive: someone must look at it. `key` is where it lies. */
@@ -188,6 +190,7 @@ export class Receiver {
     const continuation = continuationOf(tail, sent.segment);
     switch (continuation.kind) {
       case 'ahead':
+        this.#options.events.ahead(header, continuation.expected);
         return misfit('out_of_order', `expected segment ${continuation.expected}, got ${seal.segment}`);
       case 'contradicts':
         return await this.#quarantine(sent, continuation.detail);

@@ -19,6 +19,7 @@ function vaultOn(disk: MemoryDisk): Receiver {
     enrolments: { check: async () => ({ method: 'none', name: '' }), begin: async () => undefined },
     quarantine: new Quarantine(fileStore(root, disk), 1 << 30),
     events: {
+      ahead: () => undefined,
       notEnrolled: () => undefined,
       quarantined: () => undefined,
       quarantineFull: () => undefined,

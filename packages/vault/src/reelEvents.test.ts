@@ -21,6 +21,8 @@ function made() {
     readBytes: zero,
     reelWaiting: zero,
     alerts: () => new Map(),
+    reels: zero,
+    skewMs: zero,
   });
   const events = reelEvents({
     reel: {
@@ -33,6 +35,8 @@ function made() {
     health: new Health({ now: zero, holdsLock: () => true }),
     log: pino({ base: null, timestamp: false }, { write: (line) => lines.push(line) }),
     wallMs: () => 1000,
+    now: zero,
+    every: () => () => undefined,
   });
   return { ...events, entries, lines };
 }

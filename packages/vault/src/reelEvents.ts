@@ -6,6 +6,7 @@ import { hash } from 'node:crypto';
 import type { Logger } from 'pino';
 import { type AlertEvents, Alerts, type StandingAlert } from './alerts.ts';
 import type { ReceiverEvents } from './receiver.ts';
+import { ReelWatcher, type ReelWatcherSources } from './reelWatcher.ts';
 import type { Health } from './vaultHealth.ts';
 import type { VaultMetrics } from './vaultMetrics.ts';
 import type { VaultEntry, VaultReel } from './vaultReel.ts';
@@ -19,24 +20,29 @@ export interface ReelEventParts {
   readonly health: Health;
   readonly log: Logger;
   readonly wallMs: () => number;
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
+  readonly every: ReelWatcherSources['every'];
 }
 
 export interface ReelEvents {
   readonly alerts: Alerts;
+  readonly watcher: ReelWatcher;
   readonly receiver: ReceiverEvents;
   /** Writes down what has happened already; where that fails, the log has it. */
   readonly tell: (entry: VaultEntry) => void;
 }
 
 export function reelEvents(parts: ReelEventParts): ReelEvents {
-  const { reel, log, wallMs } = parts;
+  const { reel, log, wallMs, now, every } = parts;
   const tell = (entry: VaultEntry): void => {
     reel.append(entry, Number.POSITIVE_INFINITY).catch((error: unknown) => {
       log.error({ err: error, entry }, "not written into the vault's own reel");
     });
   };
   const alerts = new Alerts(wallMs, alertEvents(tell, log));
-  return { alerts, tell, receiver: receiverEvents(parts, alerts, tell) };
+  const watcher = new ReelWatcher({ alerts, tell, now, every });
+  return { alerts, watcher, tell, receiver: receiverEvents(parts, alerts, watcher, tell) };
 }
 
 function alertEvents(tell: ReelEvents['tell'], log: Logger): AlertEvents {
@@ -60,6 +66,7 @@ function alertEvents(tell: ReelEvents['tell'], log: Logger): AlertEvents {
 function receiverEvents(
   { metrics, health, log }: ReelEventParts,
   alerts: Alerts,
+  watcher: ReelWatcher,
   tell: ReelEvents['tell'],
 ): ReceiverEvents {
   const told = new Set<string>();
@@ -79,7 +86,9 @@ function receiverEvents(
       log.error({ alert: 'forged', reel, segment, object: key, detail }, message);
       contradicted(reel, segment, key, detail);
     },
+    ahead: (header, expected) => watcher.ahead(header, expected),
     notEnrolled: (reel, detail) => {
+      watcher.refused();
       log.error({ reason: 'not_enrolled', reel, detail }, 'a segment was refused: nobody vouches for it');
       // One for all: who is not let in could make any number.
       alerts.raise('not_enrolled', `reel ${reel}: ${detail}`);

@@ -8,12 +8,14 @@ import type { Logger } from 'pino';
 import type { Forwarder } from './forwarder.ts';
 import type { LiveTail } from './liveTail.ts';
 import type { Receiver, StoredSegment } from './receiver.ts';
+import type { ReelWatcher } from './reelWatcher.ts';
 import type { Refusal, RefusalReason } from './refusal.ts';
 import type { VaultMetrics } from './vaultMetrics.ts';
 
 export interface TraceServiceParts {
   readonly receiver: Receiver;
   readonly metrics: VaultMetrics;
+  readonly watcher: Pick<ReelWatcher, 'arrived'>;
   readonly tail: LiveTail;
   /** Null when nothing is forwarded. */
   readonly forwarder: Forwarder | null;
@@ -57,8 +59,10 @@ export async function exportTraces(
       return taken;
     case 'duplicate':
       parts.metrics.duplicate();
+      parts.watcher.arrived(outcome.segment, call);
       return taken;
     case 'stored':
+      parts.watcher.arrived(outcome.segment, call);
       stored(parts, outcome, message);
       return taken;
   }

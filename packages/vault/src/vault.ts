@@ -93,9 +93,14 @@ async function compose(config: VaultConfig, deps: VaultDeps, endings: Endings): 
   endings.add(async () => health.closing());
   reel.start();
   tellProven(parts, proven);
-  parts.enrolments.load().catch((error: Error) => {
+  parts.watcher.start();
+  endings.add(async () => parts.watcher.close());
+  parts.restore().catch((error: Error) => {
     health.storeFailed(error);
-    log.error({ err: error }, "the vault's earlier reels were not read; trying again when they are needed");
+    log.error(
+      { err: error },
+      'reels that were open before were not looked up; they are watched when they send',
+    );
   });
   holds.start();
   const at = { host: http.host, port: http.port };

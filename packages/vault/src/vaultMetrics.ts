@@ -3,6 +3,7 @@ import { AlertReason } from '@pgtape/evidence';
 import type { Metrics } from '@pgtape/process';
 import type { Action } from './grantScope.ts';
 import type { HttpReason } from './httpRefusal.ts';
+import type { WatchedState } from './reelWatch.ts';
 import type { RefusalReason } from './refusal.ts';
 
 /** Why a view was not forwarded. */
@@ -16,6 +17,9 @@ export interface VaultGauges {
   /** Records of the vault's own reel that are not stored yet. */
   readonly reelWaiting: () => number;
   readonly alerts: () => ReadonlyMap<AlertReason, number>;
+  readonly reels: (state: WatchedState) => number;
+  /** The largest of any recorder's. */
+  readonly skewMs: () => number;
   readonly grants: () => number;
   readonly readBytes: () => number;
 }
@@ -57,6 +61,13 @@ export function vaultMetrics(metrics: Metrics, gauges: VaultGauges): VaultMetric
     const counts = gauges.alerts();
     return AlertReason.options.map((reason) => [reason, counts.get(reason) ?? 0]);
   });
+  const watched = (state: WatchedState, help: string) =>
+    metrics.gauge(`pgtape_vault_reels_${state}`, help, [], () => gauges.reels(state));
+  watched('open', 'Reels that have no end and send.');
+  watched('silent', 'Reels that have no end and sent nothing for two heartbeats.');
+  watched('crashed', 'Reels without an end whose recorder went on in another one.');
+  const skew = "Largest difference of a recorder's clock from the vault's.";
+  metrics.gauge('pgtape_vault_clock_skew_seconds', skew, [], () => gauges.skewMs() / 1000);
   const own = counter('reel_records', "Records of the vault's own reel, by kind.", ['kind']);
   metrics.gauge('pgtape_vault_grants', 'Grants to read that have not ended.', [], gauges.grants);
   metrics.gauge('pgtape_vault_read_bytes', 'Bytes of objects on their way to readers.', [], gauges.readBytes);

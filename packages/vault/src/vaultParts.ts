@@ -18,12 +18,14 @@ import { type Holding, holdParts } from './holdParts.ts';
 import type { Holds } from './holds.ts';
 import { type HttpParts, makeHttpParts } from './httpParts.ts';
 import { LiveTail } from './liveTail.ts';
-import { ownEnrolments } from './ownHistory.ts';
+import { OwnHistory, ownRecords } from './ownHistory.ts';
 import { ownReel } from './ownReel.ts';
 import { vaultIdOf } from './ownReels.ts';
 import { Quarantine } from './quarantine.ts';
 import { Receiver } from './receiver.ts';
 import { reelEvents } from './reelEvents.ts';
+import { restoreReels } from './reelRestore.ts';
+import type { ReelWatcher } from './reelWatcher.ts';
 import { readPem } from './tlsFiles.ts';
 import { VaultError } from './vaultError.ts';
 import { Health } from './vaultHealth.ts';
@@ -46,6 +48,9 @@ export interface VaultParts {
   readonly receiver: Receiver;
   readonly reel: VaultReel;
   readonly alerts: Alerts;
+  readonly watcher: ReelWatcher;
+  /** Learns from the archive which reels are open. Rejects with StoreError. */
+  readonly restore: () => Promise<void>;
   readonly enrolments: Enrolments;
   readonly quarantine: Quarantine;
   readonly holds: Holds;
@@ -93,14 +98,8 @@ export function makeParts(
   const clock = systemClock();
   const registry = new Metrics();
   // The gauges look at parts made below, and only when someone asks for metrics.
-  const late: {
-    receiver?: Receiver;
-    forwarder?: Forwarder | null;
-    tail?: LiveTail;
-    reel?: VaultReel;
-    alerts?: Alerts;
-    http?: HttpParts;
-  } = {};
+  type Gauged = 'receiver' | 'forwarder' | 'tail' | 'reel' | 'alerts' | 'watcher';
+  const late: Partial<Pick<VaultParts, Gauged>> & { http?: HttpParts } = {};
   const metrics = vaultMetrics(registry, {
     inflightBytes: () => late.receiver?.inflightBytes ?? 0,
     reelsKnown: () => late.receiver?.tailsKnown ?? 0,
@@ -108,6 +107,8 @@ export function makeParts(
     tailClients: () => late.tail?.clients ?? 0,
     reelWaiting: () => late.reel?.waiting ?? 0,
     alerts: () => late.alerts?.counts() ?? new Map(),
+    reels: (state) => late.watcher?.count(state) ?? 0,
+    skewMs: () => late.watcher?.largestSkewMs() ?? 0,
     grants: () => late.http?.reading.grants.live ?? 0,
     readBytes: () => late.http?.reading.budget.bytes ?? 0,
   });
@@ -141,16 +142,31 @@ export function makeParts(
     },
     stored: ({ segment }) => metrics.ownRecords(segment.records),
   });
-  const events = reelEvents({ reel, metrics, health, log, wallMs: () => clock.wallUs() / 1000 });
+  const events = reelEvents({
+    reel,
+    metrics,
+    health,
+    log,
+    wallMs: () => clock.wallUs() / 1000,
+    now: () => clock.monoMs(),
+    every: (ms, run) => {
+      const timer = setInterval(run, ms);
+      timer.unref();
+      return () => clearInterval(timer);
+    },
+  });
   const quarantine = new Quarantine(store, config.limits.quarantineBytesMax);
   const vaultId = vaultIdOf(config.name);
   const warn = (problem: string): void => log.error({ problem }, 'not used for enrolment until corrected');
+  const history = new OwnHistory(() => ownRecords(archive, vaultId));
   const enrolments = new Enrolments({
     required: config.enrolment.required,
     secrets: secretFiles(config, readSecretFile, warn).secrets,
     append: (entry) => reel.append(entry, ENROLMENT_PATIENCE_MS),
     started: async () => undefined,
-    history: () => ownEnrolments(archive, vaultId),
+    history: async function* () {
+      yield* (await history.load()).enrolments;
+    },
   });
   const receiver = new Receiver({
     archive,
@@ -163,18 +179,30 @@ export function makeParts(
     now: () => clock.monoMs(),
     holdsLock: () => lock.held(),
   });
-  const { alerts } = events;
+  const { alerts, watcher } = events;
   const record: GrantSources['record'] = async (access) => {
     await reel.append({ kind: 'access', ...access }, config.http.recordSeconds * 1000);
   };
   const http = makeHttpParts(config.http, store, record, metrics, log);
-  Object.assign(late, { receiver, forwarder, tail, reel, alerts, http });
+  Object.assign(late, { receiver, forwarder, tail, reel, alerts, watcher, http });
   const metricsText = (): Promise<string> => registry.text();
   return {
     clock,
     receiver,
     reel,
     alerts,
+    watcher,
+    restore: async () => {
+      await enrolments.load();
+      await restoreReels({
+        lastNames: () => archive.lastNames(),
+        segment: (name) => archive.segment(name),
+        pastAlerts: async () => (await history.load()).alerts,
+        alerts,
+        watcher,
+        vaultId,
+      });
+    },
     enrolments,
     quarantine,
     holds,

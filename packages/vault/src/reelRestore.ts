@@ -1,0 +1,74 @@
+/**
+ * Owns what a vault knows of open reels when it starts: their last segments from the archive, and the alerts
+ * that an earlier vault raised about them. It refuses to judge them.
+ */
+import type { AlertReason, SegmentName, SegmentSuccess } from '@pgtape/evidence';
+import type { Alerts } from './alerts.ts';
+import type { PastAlert } from './ownHistory.ts';
+import type { KnownBefore } from './reelWatch.ts';
+
+export interface RestoreSources {
+  readonly lastNames: () => Promise<readonly SegmentName[]>;
+  /** null where it cannot be read. */
+  readonly segment: (name: SegmentName) => Promise<SegmentSuccess | null>;
+  readonly pastAlerts: () => Promise<readonly PastAlert[]>;
+  readonly alerts: Alerts;
+  readonly watcher: {
+    restored(segment: SegmentSuccess, known: KnownBefore): void;
+    isWatched(reel: string): boolean;
+  };
+  /** The vault's own reels are nobody's to watch. */
+  readonly vaultId: string;
+}
+
+/** Others are looked at again at the start, or stand for as long as their cause lies in the archive. */
+const resumed: ReadonlySet<AlertReason> = new Set([
+  'reel_silent',
+  'segment_missing',
+  'lines_missing',
+  'clock_skew',
+  'not_enrolled',
+]);
+/** Objects read at once. */
+const readersMax = 8;
+
+/** Rejects as the archive does. What arrives meanwhile is not disturbed. */
+export async function restoreReels(sources: RestoreSources): Promise<void> {
+  const { alerts, watcher, vaultId } = sources;
+  const past = (await sources.pastAlerts()).filter(({ reason }) => resumed.has(reason));
+  for (const { reason, reel, detail } of past) alerts.resume(reason, detail, reel);
+  const names = (await sources.lastNames()).filter(({ recorder }) => recorder !== vaultId);
+  const last = await readAll(names, sources.segment);
+  const newest = new Map<string, string>();
+  for (const { header, seal } of last) {
+    const before = newest.get(header.recorder);
+    if (before === undefined || before < padded(seal.at)) newest.set(header.recorder, padded(seal.at));
+  }
+  for (const segment of last) {
+    const { header, seal } = segment;
+    const about = past.filter(({ reel }) => reel === header.reel).map(({ reason }) => reason);
+    const superseded = newest.get(header.recorder) !== padded(seal.at);
+    watcher.restored(segment, { superseded, standing: new Set(about) });
+  }
+  for (const { reason, reel } of past) {
+    if (reel !== undefined && !watcher.isWatched(reel)) alerts.clear(reason, reel, 'the reel ended');
+  }
+}
+
+async function readAll(
+  names: readonly SegmentName[],
+  read: RestoreSources['segment'],
+): Promise<SegmentSuccess[]> {
+  const found: SegmentSuccess[] = [];
+  const rest = names[Symbol.iterator]();
+  const reader = async (): Promise<void> => {
+    for (const name of rest) {
+      const segment = await read(name);
+      if (segment !== null) found.push(segment);
+    }
+  };
+  await Promise.all(Array.from({ length: readersMax }, reader));
+  return found;
+}
+
+const padded = (nanoseconds: string): string => nanoseconds.padStart(20, '0');
