@@ -1,3 +1,9 @@
+export {
+  type AdmissionAnswer,
+  AdmissionRequest,
+  requestOf,
+  responseOf,
+} from './admissionReview.ts';
 export { bytesOf, Condition } from './apiFields.ts';
 export {
   type CaptureFacts,
@@ -6,10 +12,20 @@ export {
   type PodSecurity,
   type WhyNot,
 } from './capturePlan.ts';
+export {
+  CANARY_LABEL,
+  clusterName,
+  FIELD_MANAGER,
+  managedBy,
+  type ProtectedDatabase,
+} from './clusterNames.ts';
 export { API_GROUP, API_VERSION, customResourceDefinitions, definitionText } from './crd.ts';
+export { admissionGuard, type ExecExemptions, execGuard } from './guardPolicies.ts';
 export { configHash, type Injection, inject, type SkipReason } from './injection.ts';
 export { annotations, type InjectionPlan, RECORDER_CONTAINER } from './injectionPlan.ts';
 export type { JsonPatchOperation } from './jsonPatch.ts';
 export { isOperatorOwned, type Platform, PodFacts, platformOf, type QosClass, qosOf } from './podFacts.ts';
 export { CaptureMode, RecordedDatabaseSpec, RecordedDatabaseStatus } from './recordedDatabase.ts';
 export { RecordingArchiveSpec, RecordingArchiveStatus } from './recordingArchive.ts';
+export { WEBHOOK_CONFIGURATION, type WebhookPlan, webhookConfiguration } from './webhookConfiguration.ts';
+export { type ServingPair, startWebhookServer, type WebhookServer } from './webhookServer.ts';
