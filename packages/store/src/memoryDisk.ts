@@ -38,7 +38,7 @@ export type DiskFaults = (syscall: Syscall, path: string, index: number) => Disk
 
 /**
  * What is left: `process` everything the kernel had; `power` only what was fsynced; `power_torn` every name,
- * but of files not fsynced only the first half (journalled metadata may overtake data).
+ * but of what was written behind a file's last fsync only the first half (journalled metadata may overtake data).
  */
 export type Crash = 'process' | 'power' | 'power_torn';
 
@@ -228,7 +228,10 @@ function settle(directory: DirectoryNode, crash: Crash): void {
   for (const node of directory.live.values()) {
     if (node.kind === 'directory') settle(node, crash);
     else if (node.durable !== node.live) {
-      node.live = crash === 'power' ? node.durable : node.live.slice(0, Math.floor(node.live.length / 2));
+      // Files only grow: what was fsynced of one stays, whatever was written behind it.
+      const kept = node.durable.length;
+      const torn = kept + Math.floor((node.live.length - kept) / 2);
+      node.live = crash === 'power' ? node.durable : node.live.slice(0, torn);
       node.durable = node.live;
     }
   }

@@ -95,3 +95,15 @@ export {
   type VerifierKey,
   verifierKey,
 } from './vkey.ts';
+export {
+  addCheckpointBody,
+  cosignedBy,
+  WITNESS_ANSWER_BYTES_MAX,
+  Witness,
+  type WitnessAnswer,
+  WitnessError,
+  type WitnessOptions,
+  type WitnessReason,
+  type WitnessTransport,
+  witnessReasons,
+} from './witness.ts';

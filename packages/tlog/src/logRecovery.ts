@@ -5,12 +5,7 @@
 import { parseBundle } from './bundle.ts';
 import { type Checkpoint, checkpointBody, openCheckpoint } from './checkpoint.ts';
 import { leafHash } from './hash.ts';
-import {
-  checkpointPath,
-  checkpointPrefixesAfter,
-  type LogStorage,
-  parseCheckpointPath,
-} from './logStorage.ts';
+import { checkpointPath, type LogStorage, parseCheckpointPath } from './logStorage.ts';
 import { parseTilePath, partialTiles, TILE_WIDTH, type TileName, tilePath } from './tilePath.ts';
 import { TileTree } from './tileTree.ts';
 import { TlogError } from './tlogError.ts';
@@ -55,26 +50,46 @@ function opened(path: string, bytes: Uint8Array, keys: readonly VerifierKey[]): 
   throw new TlogError(code, `${path}: ${opening.reason} ${opening.detail}`);
 }
 
-/** A dead writer may have signed a checkpoint, shown it to witnesses, and not published it: it holds all the same. */
+/**
+ * A dead writer may have signed a checkpoint, shown it to witnesses, and not published it: it holds all the same.
+ * Its last bundle was written before it, so bundles tell which sizes to look for; listing all checkpoints would
+ * take longer with every day. Only where none is published they are all listed: someone may have deleted it.
+ */
 async function newestSigned(
   storage: LogStorage,
   published: Checkpoint | null,
   keys: readonly VerifierKey[],
 ): Promise<Checkpoint | null> {
-  let newest = published;
-  const prefixes = published === null ? ['checkpoints/'] : checkpointPrefixesAfter(published.size);
-  for (const prefix of prefixes) {
-    for await (const path of storage.list(prefix)) {
-      const size = parseCheckpointPath(path);
-      if (size === null || size < (newest?.size ?? 0)) continue;
-      const checkpoint = opened(path, await present(storage, path), keys);
-      if (checkpoint.size !== size)
-        throw new TlogError('LOG_DIVERGED', `${path} is of ${checkpoint.size} leaves`);
-      newest = checkpoint;
-    }
-  }
   if (published !== null) await assertSigned(storage, published, keys);
-  return newest;
+  const sizes = published === null ? await allSizes(storage) : await sizesBehind(storage, published.size);
+  for (const size of sizes.sort((a, b) => b - a)) {
+    const path = checkpointPath(size);
+    const bytes = await storage.get(path);
+    if (bytes === null) continue;
+    const checkpoint = opened(path, bytes, keys);
+    if (checkpoint.size === size) return checkpoint;
+    throw new TlogError('LOG_DIVERGED', `${path} is of ${checkpoint.size} leaves`);
+  }
+  return published;
+}
+
+async function allSizes(storage: LogStorage): Promise<number[]> {
+  const sizes: number[] = [];
+  for await (const path of storage.list('checkpoints/')) {
+    const size = parseCheckpointPath(path);
+    if (size !== null) sizes.push(size);
+  }
+  return sizes;
+}
+
+/** Sizes beyond `size` at which a bundle ends. */
+async function sizesBehind(storage: LogStorage, size: number): Promise<number[]> {
+  const sizes: number[] = [];
+  for (let index = Math.floor(size / TILE_WIDTH); ; index += 1) {
+    const ends = (await bundleWidths(storage, index)).map((width) => index * TILE_WIDTH + width);
+    if (ends.length === 0) return sizes;
+    sizes.push(...ends.filter((end) => end > size));
+  }
 }
 
 /** What is published is one of the signed ones, for they are written first. */
@@ -131,10 +146,10 @@ async function unsignedOf(
   const found: Uint8Array[] = [];
   let known = edge;
   for (let index = Math.floor(size / TILE_WIDTH); ; index += 1) {
-    const widest = await widestBundle(storage, index);
-    if (widest === null || widest.width <= known.length) return found;
-    const path = tilePath(widest);
-    const entries = parseBundle(await present(storage, path), widest.width);
+    const width = Math.max(0, ...(await bundleWidths(storage, index)));
+    if (width <= known.length) return found;
+    const path = tilePath({ level: 'entries', index, width });
+    const entries = parseBundle(await present(storage, path), width);
     if (!entries.ok) throw new TlogError('TILE_DAMAGED', `${path}: ${entries.detail}`);
     if (known.some((entry, i) => Buffer.compare(entry, entries.value[i]!) !== 0))
       throw new TlogError('LOG_DIVERGED', `${path} begins with other entries than the tree has`);
@@ -143,11 +158,11 @@ async function unsignedOf(
   }
 }
 
-async function widestBundle(storage: LogStorage, index: number): Promise<TileName | null> {
-  let widest: TileName | null = null;
+async function bundleWidths(storage: LogStorage, index: number): Promise<number[]> {
+  const widths: number[] = [];
   for await (const path of storage.list(tilePath({ level: 'entries', index, width: TILE_WIDTH }))) {
     const name = parseTilePath(path);
-    if (name?.level === 'entries' && name.index === index && name.width > (widest?.width ?? 0)) widest = name;
+    if (name?.level === 'entries' && name.index === index) widths.push(name.width);
   }
-  return widest;
+  return widths;
 }

@@ -62,13 +62,3 @@ export function parseCheckpointPath(path: string): number | null {
   const size = Number(match[1]);
   return Number.isSafeInteger(size) && checkpointPath(size) === path ? size : null;
 }
-
-/** Prefixes that together hold every checkpoint beyond `size`, and none up to it: what to list to find them. */
-export function checkpointPrefixesAfter(size: number): string[] {
-  const path = checkpointPath(size);
-  const prefixes: string[] = [];
-  for (let at = path.length - 1; at >= path.length - checkpointDigits; at -= 1) {
-    for (let digit = Number(path[at]) + 1; digit <= 9; digit += 1) prefixes.push(path.slice(0, at) + digit);
-  }
-  return prefixes;
-}

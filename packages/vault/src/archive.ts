@@ -6,6 +6,7 @@ import {
   checkSegment,
   decodeObject,
   encodeText,
+  objectDigest,
   parseSegmentKey,
   type SegmentName,
   type SegmentSuccess,
@@ -36,6 +37,8 @@ export class ArchiveDamaged extends Error {
 export interface ArchivedSegment extends ProtectedPut {
   /** As stored. */
   readonly bytes: number;
+  /** Of the object: as it was offered; of `stored`, as it is. */
+  readonly sha256: string;
 }
 
 const reelId = /^[0-9a-f]{32}$/;
@@ -55,12 +58,28 @@ export class Archive {
   /** Durable when it resolves, with either answer, and under its retention and holds; see Store.putOnce. */
   async put(segment: SegmentSuccess, text: Uint8Array): Promise<ArchivedSegment> {
     const object = encodeText(text);
-    return { ...(await this.#put(segment, object)), bytes: object.length };
+    const put = await this.#put(segment, object);
+    return { ...put, bytes: object.length, sha256: objectDigest(object) };
   }
 
   /** Digest of the archived segment's seal; the whole segment is checked. */
   async sealDigestOf(recorder: string, reel: string, segment: number): Promise<string> {
     return (await this.#read(segmentKey(recorder, reel, segment))).segment.sealDigest;
+  }
+
+  /** A segment as it lies there. The object is read and the whole segment checked. */
+  async stored(
+    recorder: string,
+    reel: string,
+    segment: number,
+  ): Promise<ArchivedSegment & { segment: SegmentSuccess }> {
+    const key = segmentKey(recorder, reel, segment);
+    const read = await this.#read(key);
+    // Put again: whoever stored it may have died before it was durable.
+    const { version, retainUntil } = await this.#put(read.segment, read.object);
+    const sha256 = objectDigest(read.object);
+    const { length: bytes } = read.object;
+    return { answer: 'exists', version, bytes, sha256, retainUntil, segment: read.segment };
   }
 
   /**
@@ -80,9 +99,14 @@ export class Archive {
     return tailAfter(segment);
   }
 
+  /** Every archived segment's name, in the order of their keys: a reel's segments in their order. */
+  segments(): AsyncIterable<SegmentName> {
+    return this.#segments('reel/');
+  }
+
   /** Reel and recorder of every archived segment, in the order of their keys. */
   reels(): AsyncIterable<OwnedReel> {
-    return this.#reels('reel/');
+    return this.#segments('reel/');
   }
 
   /** The last segment of every reel by its name, as listed. */
@@ -109,7 +133,7 @@ export class Archive {
 
   /** As `reels`, of one recorder. */
   reelsOf(recorder: string): AsyncIterable<OwnedReel> {
-    return this.#reels(`reel/${recorder}/`);
+    return this.#segments(`reel/${recorder}/`);
   }
 
   /** Every archived segment of a recorder in the order of its keys; null where one cannot be read. */
@@ -120,7 +144,7 @@ export class Archive {
     }
   }
 
-  async *#reels(prefix: string): AsyncIterable<OwnedReel> {
+  async *#segments(prefix: string): AsyncIterable<SegmentName> {
     for await (const { key } of this.#store.list(prefix)) {
       const name = parseSegmentKey(key);
       if (name !== null) yield name;

@@ -33,6 +33,13 @@ describe('VaultConfig', () => {
       },
       forward: { queueBytesMax: 67_108_864, timeoutMs: 10_000 },
       tail: { bufferBytesMax: 4_194_304, clientsMax: 64 },
+      tlog: {
+        formerKeys: [],
+        checkpointSeconds: 10,
+        witnesses: [],
+        witnessTimeoutMs: 5000,
+        pendingMax: 100_000,
+      },
       limits: {
         messageBytesMax: 67_108_864,
         inflightBytesMax: 268_435_456,

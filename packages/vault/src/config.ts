@@ -154,6 +154,48 @@ const Log = z.strictObject({
     .describe('Least level written to stderr.'),
 });
 
+const WitnessAt = z.strictObject({
+  url: z
+    .url({ protocol: /^https?$/ })
+    .describe("The witness's submission prefix (C2SP tlog-witness); `/add-checkpoint` is put behind it."),
+  vkey: z.string().min(1).describe('Its verifier key, of type 4.'),
+});
+
+const Tlog = z.strictObject({
+  origin: z
+    .string()
+    .min(1)
+    .max(200)
+    .optional()
+    .describe('Name of the log, for ever; absent, `pgtape.local/<random>` is made once.'),
+  keyFile: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      "PEM file with the log's Ed25519 keys; each signs, the newest first. Absent, one is made in the state directory.",
+    ),
+  formerKeys: z
+    .array(z.string().min(1))
+    .default([])
+    .describe('Verifier keys that signed earlier checkpoints of this log and sign no more.'),
+  checkpointSeconds: z
+    .number()
+    .min(0.1)
+    .max(3600)
+    .default(10)
+    .describe('How often what was stored is published. Acknowledgements never wait for it.'),
+  witnesses: z.array(WitnessAt).max(16).default([]).describe('Who is asked to cosign every checkpoint.'),
+  witnessTimeoutMs: z.int().positive().default(5000).describe('Longest wait for one answer of a witness.'),
+  pendingMax: z
+    .int()
+    .positive()
+    .default(100_000)
+    .describe(
+      'Segments waiting to be published; beyond, none is acknowledged until the log is written again.',
+    ),
+});
+
 /** The vault's configuration file. */
 export const VaultConfig = z.strictObject({
   name: z
@@ -179,6 +221,7 @@ export const VaultConfig = z.strictObject({
   enrolment: Enrolment.prefault({}),
   forward: Forward.prefault({}),
   tail: Tail.prefault({}),
+  tlog: Tlog.prefault({}),
   limits: Limits.prefault({}),
   log: Log.prefault({}),
 });

@@ -2,15 +2,13 @@
 import { hash, randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Lock, SegmentSuccess } from '@pgtape/evidence';
+import type { Lock } from '@pgtape/evidence';
 import { bootId, type SystemClock } from '@pgtape/process';
-import type { Archive, ArchivedSegment } from './archive.ts';
+import type { Archive } from './archive.ts';
 import { lastReelOf, nextReelId, vaultIdOf } from './ownReels.ts';
 import { OwnSealer, type OwnSegment } from './ownSealer.ts';
+import type { Sequence } from './segmentLog.ts';
 import { type BegunReel, VaultReel, type VaultReelLimits, vaultReelLimits } from './vaultReel.ts';
-
-/** Resolves when the stored segment has its place in the log. */
-export type Sequence = (segment: SegmentSuccess, put: ArchivedSegment) => Promise<void>;
 
 export interface OwnReelOptions {
   readonly name: string;

@@ -25,6 +25,7 @@ function receiving(
     vaultId: 'ffffffffffffffff',
     enrolments: { check: async () => ({ method: 'none', name: '' }), begin: async () => undefined },
     quarantine: new Quarantine(store, 1 << 20),
+    sequence: async () => undefined,
     events: {
       ahead: (_header, expected) => void events.push(`ahead of ${expected}`),
       notEnrolled: (_reel, detail) => void events.push(`not enrolled: ${detail}`),

@@ -1,6 +1,6 @@
 /**
- * Owns the decision about one request: checked, stored, and only then acknowledged (R3). It refuses to know
- * of sockets.
+ * Owns the decision about one request: checked, stored, given a place in the log, and only then acknowledged
+ * (R3). It refuses to know of sockets.
  *
  * A reel's tail is read from the archive when the reel is first seen, and again after anything went wrong
  * with it: recovery is the ordinary path. An acknowledgement always stands behind a putOnce made by this
@@ -9,12 +9,15 @@
 import { checkSegment, joinLines, type SegmentSuccess, vaultKinds } from '@pgtape/evidence';
 import { readSegmentRequest } from '@pgtape/otlp';
 import { StoreError } from '@pgtape/store';
-import { type Archive, ArchiveDamaged } from './archive.ts';
+import { TlogError } from '@pgtape/tlog';
+import { type Archive, ArchiveDamaged, type ArchivedSegment } from './archive.ts';
 import type { Caller, Enrolment, Enrolments } from './enrolments.ts';
 import type { Quarantine } from './quarantine.ts';
 import { ReelOwners } from './reelOwners.ts';
 import { continuationOf, type ReelTail, tailAfter } from './reelTail.ts';
-import { full, later, misfit, notEnrolled, type Refusal, unsound } from './refusal.ts';
+import { full, later, misfit, notEnrolled, type Refusal, type RefusalReason, unsound } from './refusal.ts';
+import type { Sequence } from './segmentLog.ts';
+import { SequencerError, type SequencerErrorCode } from './sequencer.ts';
 import { Serial } from './serial.ts';
 import { VaultReelError } from './vaultReel.ts';
 
@@ -56,6 +59,8 @@ export interface ReceiverOptions {
   readonly vaultId: string;
   readonly quarantine: Quarantine;
   readonly enrolments: Pick<Enrolments, 'check' | 'begin'>;
+  /** A stored segment's place in the log. */
+  readonly sequence: Sequence;
   readonly events: ReceiverEvents;
   /** Bytes of requests being received at once; one request is always let in. */
   readonly inflightBytesMax: number;
@@ -68,6 +73,25 @@ export interface ReceiverOptions {
 }
 
 const retryMs = { overloaded: 500, store: 1000, damaged: 30_000, closing: 1000 } as const;
+
+/** What a failure inside the vault is called; the segment may be stored, and is sent again. */
+function refusalOf(failure: Error): Refusal {
+  if (failure instanceof ArchiveDamaged)
+    return later('archive_damaged', `${failure.key} is damaged`, retryMs.damaged);
+  if (failure instanceof SequencerError) {
+    const { reason, wait } = logRefusals[failure.code];
+    return later(reason, failure.code, retryMs[wait]);
+  }
+  if (failure instanceof TlogError) return later('log_damaged', failure.code, retryMs.damaged);
+  return later('store', failure instanceof StoreError ? failure.code : 'internal', retryMs.store);
+}
+
+const logRefusals = {
+  LOG_FENCED: { reason: 'log_fenced', wait: 'damaged' },
+  LOG_JOURNAL: { reason: 'log_journal', wait: 'store' },
+  LOG_BEHIND: { reason: 'log_behind', wait: 'store' },
+  LOG_CLOSED: { reason: 'closing', wait: 'closing' },
+} as const satisfies Record<SequencerErrorCode, { reason: RefusalReason; wait: keyof typeof retryMs }>;
 
 interface Sent {
   readonly segment: SegmentSuccess;
@@ -164,11 +188,7 @@ export class Receiver {
       // The reel tells itself why it was not written.
       if (failure instanceof VaultReelError) return later('vault_reel', failure.code, retryMs.store);
       this.#options.events.failed(header.reel, seal.segment, failure);
-      if (failure instanceof ArchiveDamaged) {
-        return later('archive_damaged', `${failure.key} is damaged`, retryMs.damaged);
-      }
-
-      return later('store', failure instanceof StoreError ? failure.code : 'internal', retryMs.store);
+      return refusalOf(failure);
     }
   }
 
@@ -202,26 +222,33 @@ export class Receiver {
   }
 
   async #next(sent: Sent, enrolment: Enrolment): Promise<Outcome> {
-    const { archive, enrolments, now } = this.#options;
+    const { archive, enrolments, sequence, now } = this.#options;
     if (sent.segment.seal.segment === 1) await enrolments.begin(sent.segment, enrolment);
     const from = now();
     this.#owners.claim(sent.segment.header);
-    const { answer, bytes } = await archive.put(sent.segment, sent.text);
+    const put = await archive.put(sent.segment, sent.text);
     const putMs = now() - from;
     // The tail said there is none: someone else writes into this archive, or a listing hid it.
-    if (answer === 'exists') {
+    if (put.answer === 'exists') {
       this.#tails.delete(sent.segment.header.reel);
-      return await this.#compared(sent);
+      return await this.#logged(await this.#compared(sent), sent, put);
     }
+    await sequence(sent.segment, put);
     this.#remember(tailAfter(sent.segment));
     const { segment, text } = sent;
-    return { kind: 'stored', segment, text, objectBytes: bytes, putMs };
+    return { kind: 'stored', segment, text, objectBytes: put.bytes, putMs };
   }
 
   async #seen(sent: Sent): Promise<Outcome> {
     // Looked at before it is put: where the object was deleted, a put would quietly fill the hole.
     const compared = await this.#compared(sent);
-    if (compared.kind === 'duplicate') await this.#options.archive.put(sent.segment, sent.text);
+    if (compared.kind !== 'duplicate') return compared;
+    return await this.#logged(compared, sent, await this.#options.archive.put(sent.segment, sent.text));
+  }
+
+  /** Whoever stored it may have died before its leaf was durable. */
+  async #logged(compared: Outcome, sent: Sent, put: ArchivedSegment): Promise<Outcome> {
+    if (compared.kind === 'duplicate') await this.#options.sequence(sent.segment, put);
     return compared;
   }
 

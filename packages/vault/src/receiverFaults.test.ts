@@ -1,6 +1,6 @@
 /**
- * R3: whatever fails, and whenever the vault dies, what it acknowledged is in the archive, once, and the reel
- * checks.
+ * R3: whatever fails, and whenever the vault dies, what it acknowledged is in the archive, once, its leaf is in
+ * the log or in the log's journal, once, and reel and log check.
  */
 import { checkReel, decodeObject, type StoredSegment } from '@pgtape/evidence';
 import { type Crash, type DiskFault, fileStore, MemoryDisk } from '@pgtape/store';
@@ -8,13 +8,22 @@ import { Archive } from './archive.ts';
 import { Quarantine } from './quarantine.ts';
 import { Receiver } from './receiver.ts';
 import { TestReel, type TestSegment } from './segments.testing.ts';
+import { publishedLog, sequencerOn, type TestSequencer } from './sequencer.testing.ts';
 
 const root = '/srv/archive';
 const { reel, segments } = TestReel.whole(3);
 
-function vaultOn(disk: MemoryDisk): Receiver {
-  return new Receiver({
-    archive: new Archive(fileStore(root, disk)),
+interface TestVault {
+  readonly receiver: Receiver;
+  readonly log: TestSequencer;
+}
+
+function vaultOn(disk: MemoryDisk): TestVault {
+  const archive = new Archive(fileStore(root, disk));
+  const log = sequencerOn(disk, root);
+  const receiver = new Receiver({
+    archive,
+    sequence: log.segmentLog(archive).record,
     vaultId: 'ffffffffffffffff',
     enrolments: { check: async () => ({ method: 'none', name: '' }), begin: async () => undefined },
     quarantine: new Quarantine(fileStore(root, disk), 1 << 30),
@@ -30,6 +39,7 @@ function vaultOn(disk: MemoryDisk): Receiver {
     now: () => 0,
     holdsLock: () => true,
   });
+  return { receiver, log };
 }
 
 /** A sender as the recorder's: in order, each until it is acknowledged, with patience for `tries` answers. */
@@ -37,9 +47,11 @@ class Sender {
   readonly acknowledged = new Set<number>();
   readonly refusals: string[] = [];
 
-  async send(vault: Receiver, tries: number, dead: () => boolean): Promise<void> {
+  async send(vault: TestVault, tries: number, dead: () => boolean): Promise<void> {
     let left = tries;
     for (const segment of segments) {
+      // Between the acknowledgements, as the vault's timer does.
+      if (segment.segment === segments.length) await vault.log.sequencer.publish();
       while (!this.acknowledged.has(segment.segment)) {
         if (left === 0) return;
         left -= 1;
@@ -48,7 +60,7 @@ class Sender {
     }
   }
 
-  async #once(vault: Receiver, segment: TestSegment, dead: () => boolean): Promise<void> {
+  async #once({ receiver: vault }: TestVault, segment: TestSegment, dead: () => boolean): Promise<void> {
     const outcome = await vault.receive(segment.request);
     // An answer of a process that died on the way is none.
     if (dead()) return;
@@ -60,12 +72,16 @@ class Sender {
 async function stored(disk: MemoryDisk): Promise<StoredSegment[]> {
   const store = fileStore(root, disk);
   const found: StoredSegment[] = [];
-  for await (const { key } of store.list('')) found.push({ key, object: await store.get(key) });
+  for await (const { key } of store.list('reel/')) found.push({ key, object: await store.get(key) });
   return found;
 }
 
 /** What is not as R3 says. */
 async function violations(disk: MemoryDisk, acknowledged: ReadonlySet<number>): Promise<string[]> {
+  return [...(await objectViolations(disk, acknowledged)), ...(await logViolations(disk, acknowledged))];
+}
+
+async function objectViolations(disk: MemoryDisk, acknowledged: ReadonlySet<number>): Promise<string[]> {
   const objects = await stored(disk);
   const found: string[] = [];
   const seen: string[] = [];
@@ -88,13 +104,30 @@ async function violations(disk: MemoryDisk, acknowledged: ReadonlySet<number>): 
   return found;
 }
 
+/** Of the log as the next process finds it, before it looks for segments without a leaf. */
+async function logViolations(disk: MemoryDisk, acknowledged: ReadonlySet<number>): Promise<string[]> {
+  const { sequencer, storage, failures } = sequencerOn(disk, root);
+  const found: string[] = [];
+  for (const segment of acknowledged) {
+    if (!(await sequencer.has({ kind: 'segment', reel: reel.reel, segment })))
+      found.push(`segment ${segment} was acknowledged and has no leaf`);
+  }
+  await sequencer.publish();
+  const { leaves, wrong } = await publishedLog(storage);
+  const missing = [...acknowledged].filter((segment) => !leaves.includes(`${reel.reel}/${segment}`));
+  if (missing.length > 0) found.push(`the published log lacks ${missing}`);
+  await sequencer.close();
+  return [...found, ...wrong, ...failures];
+}
+
 async function once(at: number, fault: DiskFault, crash: Crash): Promise<string[]> {
   const disk = new MemoryDisk((_syscall, _path, index) => (index === at ? fault : 'none'));
   const sender = new Sender();
   await sender.send(vaultOn(disk), 6, () => disk.killed);
   const found: string[] = [];
   if (!disk.killed && sender.acknowledged.size < segments.length) found.push('a fault is never got over');
-  if (sender.refusals.some((reason) => reason !== 'store')) found.push(`refused: ${sender.refusals}`);
+  if (sender.refusals.some((reason) => !['store', 'log_journal'].includes(reason)))
+    found.push(`refused: ${sender.refusals}`);
   disk.crash(crash);
   found.push(...(await violations(disk, sender.acknowledged)));
   // A new vault, and a sender that did not get, or lost, its acknowledgements.
@@ -141,10 +174,12 @@ describe('R3: the vault acknowledges only what is durable', () => {
       return 'none';
     });
     const first = segments.slice(0, 1);
-    expect((await vaultOn(disk).receive(first[0]?.request ?? new Uint8Array())).kind).toBe('refused');
+    expect((await vaultOn(disk).receiver.receive(first[0]?.request ?? new Uint8Array())).kind).toBe(
+      'refused',
+    );
     disk.crash('process');
     expect(await stored(disk)).toHaveLength(1);
-    const outcome = await vaultOn(disk).receive(first[0]?.request ?? new Uint8Array());
+    const outcome = await vaultOn(disk).receiver.receive(first[0]?.request ?? new Uint8Array());
     expect(outcome.kind).toBe('duplicate');
     disk.crash('power');
     expect(await violations(disk, new Set([1]))).toEqual([]);
@@ -157,11 +192,11 @@ describe('R3: the vault acknowledges only what is durable', () => {
       linked = syscall === 'link';
       return 'none';
     });
-    await vaultOn(disk).receive(segments[0]?.request ?? new Uint8Array());
+    await vaultOn(disk).receiver.receive(segments[0]?.request ?? new Uint8Array());
     disk.crash('process');
-    expect(await vaultOn(disk).tailOf(reel.reel, null)).toMatchObject({ segment: 1 });
+    expect(await vaultOn(disk).receiver.tailOf(reel.reel, null)).toMatchObject({ segment: 1 });
     disk.crash('power');
-    expect(await violations(disk, new Set([1]))).toEqual([]);
+    expect(await objectViolations(disk, new Set([1]))).toEqual([]);
   });
 });
 

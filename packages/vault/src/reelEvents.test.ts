@@ -32,7 +32,7 @@ function made() {
       },
     },
     metrics,
-    health: new Health({ now: zero, holdsLock: () => true }),
+    health: new Health({ now: zero, holdsLock: () => true, logFenced: () => false }),
     log: pino({ base: null, timestamp: false }, { write: (line) => lines.push(line) }),
     wallMs: () => 1000,
     now: zero,

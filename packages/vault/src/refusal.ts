@@ -24,6 +24,10 @@ export type GrpcStatus = (typeof grpcStatus)[keyof typeof grpcStatus];
  * - `vault_reel`: the vault's own reel cannot be written, so it cannot be said who began this one;
  * - `archive_damaged`: what is archived of this reel cannot be read, so nothing can be checked against it;
  * - `store`: the archive's store failed;
+ * - `log_fenced`: another vault publishes the log, or the log is not this vault's any more;
+ * - `log_journal`: the log's journal was not written, so the segment has no place in the log;
+ * - `log_behind`: more leaves wait to be published than the vault keeps;
+ * - `log_damaged`: the log cannot be read back;
  * - `overloaded`: more requests in flight than `limits.inflightBytesMax`;
  * - `lock_lost`: another vault took the archive over;
  * - `closing`: the vault stops.
@@ -38,6 +42,10 @@ export type RefusalReason =
   | 'vault_reel'
   | 'archive_damaged'
   | 'store'
+  | 'log_fenced'
+  | 'log_journal'
+  | 'log_behind'
+  | 'log_damaged'
   | 'overloaded'
   | 'lock_lost'
   | 'closing';

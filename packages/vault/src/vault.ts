@@ -9,12 +9,14 @@ import { openArchive, stateDirOf } from './archivePlace.ts';
 import type { VaultConfig } from './config.ts';
 import { addHoldRoutes } from './holdRoutes.ts';
 import { type HttpServer, startHttp } from './http.ts';
+import { logEvents, logStatus, openLogOf } from './logParts.ts';
 import { addObjectRoutes } from './objectRoutes.ts';
 import { addStatusRoutes } from './statusRoutes.ts';
 import { addTailRoute } from './tailRoute.ts';
 import { type ServerTls, serverTls } from './tlsFiles.ts';
 import { exportTraces } from './traceService.ts';
 import { VaultError } from './vaultError.ts';
+import { openVaultLog } from './vaultLog.ts';
 import { lockArchive, makeParts, type VaultDeps, type VaultParts } from './vaultParts.ts';
 import { doubtsOf, type ProvenLock, proveLock } from './wormProbe.ts';
 
@@ -66,8 +68,18 @@ async function compose(config: VaultConfig, deps: VaultDeps, endings: Endings): 
   endings.add(() => lock.release());
   const opened = deps.store === undefined ? await openArchive(config) : { store: deps.store, attempts: null };
   const proven = await proveLock(config, opened);
-  const parts = makeParts(config, { ...deps, store: opened.store, proven }, lock, log);
-  const { receiver, reel, holds, forwarder, health } = parts;
+  const { store } = opened;
+  let made: VaultParts | null = null;
+  const vaultLog = await openLogOf(
+    config,
+    store,
+    lock,
+    logEvents(() => made, log),
+  );
+  endings.add(() => vaultLog.close());
+  const parts = makeParts(config, deps, { store, proven, lock, vaultLog, log });
+  made = parts;
+  const { receiver, reel, holds, forwarder, health, segmentLog } = parts;
   endings.add(() => reel.close());
   endings.add(() => holds.close());
   if (forwarder !== null) endings.add(() => forwarder.close());
@@ -76,6 +88,13 @@ async function compose(config: VaultConfig, deps: VaultDeps, endings: Endings): 
     health.storeFailed(error);
     log.error({ err: error }, 'the archive was not read; the first segment tries again');
   });
+  await openVaultLog(vaultLog)
+    .then(() => segmentLog.prepare())
+    .catch((error: Error) => {
+      if (error instanceof VaultError) throw error;
+      health.storeFailed(error);
+      log.error({ err: error }, 'the log was not read; the first segment tries again');
+    });
   await resumeAlerts(parts).catch((error: Error) => {
     health.storeFailed(error);
     log.error({ err: error }, 'the quarantine was not read: what lies there is not among the alerts');
@@ -91,6 +110,7 @@ async function compose(config: VaultConfig, deps: VaultDeps, endings: Endings): 
   const http = await listening('http', config.http, () => listenHttp(config, otlp, httpTls, parts));
   endings.add(() => http.close());
   endings.add(async () => health.closing());
+  vaultLog.start();
   reel.start();
   tellProven(parts, proven);
   parts.watcher.start();
@@ -182,6 +202,7 @@ function statusOf(config: VaultConfig, otlp: ListeningAt, parts: VaultParts): ob
       retention: retentionOf(config, parts),
     },
     holds: { active: holds.activeCount, enforced: store.capabilities.hold },
+    log: logStatus(parts.vaultLog),
     otlp,
     receive: { inflight_bytes: receiver.inflightBytes, reels_known: receiver.tailsKnown },
     forward: forwarder === null ? null : { url: config.forward.url, queue_bytes: forwarder.queueBytes },

@@ -5,6 +5,8 @@
  * - `ARCHIVE_UNUSABLE`: the archive's directory cannot be made, read or written.
  * - `CALLERS`: a file with the hashes of a caller's tokens cannot be read or is no such file.
  * - `ARCHIVE_NOT_LOCKED`: what the archive's lock should refuse is allowed; nothing was received.
+ * - `LOG_KEY`: the log's key is missing, or not the one that signed the log.
+ * - `LOG_UNUSABLE`: the log was rolled back, forked or damaged; someone must find out by whom.
  * - `LISTEN_FAILED`: an address cannot be listened on.
  * - `ENROLMENT`: a secret of `enrolment.secrets` cannot be used, or nobody could enrol.
  * - `TLS_FILES`: a certificate or key cannot be read.
@@ -14,6 +16,8 @@ export type VaultErrorCode =
   | 'ARCHIVE_NOT_LOCKED'
   | 'ARCHIVE_UNUSABLE'
   | 'CALLERS'
+  | 'LOG_KEY'
+  | 'LOG_UNUSABLE'
   | 'LISTEN_FAILED'
   | 'TLS_FILES'
   | 'ENROLMENT';

@@ -1,7 +1,9 @@
 /** Owns whether the vault is alive and ready, and the words for why not. */
 import type { HealthVerdict } from '@pgtape/process';
 import { StoreError } from '@pgtape/store';
+import { TlogError } from '@pgtape/tlog';
 import { ArchiveDamaged } from './archive.ts';
+import { SequencerError } from './sequencer.ts';
 
 /**
  * How long a failure of the store counts. Not until the next success: a vault that is not ready may get no
@@ -13,6 +15,8 @@ export interface HealthSources {
   /** Monotonic milliseconds. */
   readonly now: () => number;
   readonly holdsLock: () => boolean;
+  /** Another vault publishes the log. */
+  readonly logFenced: () => boolean;
 }
 
 export class Health {
@@ -27,7 +31,9 @@ export class Health {
   /** One reel's damage is no reason to send other reels away; only the store's own failures count. */
   storeFailed(error: Error): void {
     if (error instanceof ArchiveDamaged) return;
-    const reason = error instanceof StoreError ? error.code : 'internal';
+    const coded =
+      error instanceof StoreError || error instanceof SequencerError || error instanceof TlogError;
+    const reason = coded ? error.code : 'internal';
     this.#failure = { reason, at: this.#sources.now() };
   }
 
@@ -35,9 +41,13 @@ export class Health {
     this.#closing = true;
   }
 
-  /** A process that lost its archive cannot get it back: it wants to be started anew. */
+  /** A process that lost its archive, or its log, cannot get it back: it wants to be started anew. */
   live(): HealthVerdict {
-    return this.#sources.holdsLock() ? { ok: true, reasons: [] } : { ok: false, reasons: ['lock_lost'] };
+    const reasons = [
+      ...(this.#sources.holdsLock() ? [] : ['lock_lost']),
+      ...(this.#sources.logFenced() ? ['log_fenced'] : []),
+    ];
+    return { ok: reasons.length === 0, reasons };
   }
 
   ready(): HealthVerdict {

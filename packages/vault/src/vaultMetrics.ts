@@ -1,6 +1,7 @@
 /** Owns the vault's metrics: their names, units and meaning. */
 import { AlertReason } from '@pgtape/evidence';
 import type { Metrics } from '@pgtape/process';
+import type { WitnessReason } from '@pgtape/tlog';
 import type { Action } from './grantScope.ts';
 import type { HttpReason } from './httpRefusal.ts';
 import type { WatchedState } from './reelWatch.ts';
@@ -24,7 +25,17 @@ export interface VaultGauges {
   readonly readBytes: () => number;
 }
 
+/** What of the log is published; ages in seconds, null before the first checkpoint. */
+export interface LogGauges {
+  readonly size: () => number;
+  readonly pending: () => number;
+  readonly checkpointAge: () => number | null;
+}
+
 export interface VaultMetrics {
+  /** The tree was not published; `reason` as in the log. */
+  logFailed(reason: string): void;
+  witnessFailed(reason: WitnessReason): void;
   stored(records: number, textBytes: number, objectBytes: number, putMs: number): void;
   duplicate(): void;
   quarantined(): void;
@@ -42,7 +53,19 @@ export interface VaultMetrics {
 
 const putSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-/** Registers everything; call once per Metrics. */
+/** Registers the log's; call once per Metrics. */
+export function logMetrics(metrics: Metrics, { size, pending, checkpointAge }: LogGauges): void {
+  metrics.gauge('pgtape_vault_log_size', 'Leaves of the published tree.', [], size);
+  metrics.gauge('pgtape_vault_log_pending', 'Leaves in the journal that no published tree has.', [], pending);
+  metrics.gauge(
+    'pgtape_vault_log_checkpoint_age_seconds',
+    'Since the log was last found published, or published; NaN before.',
+    [],
+    () => checkpointAge() ?? Number.NaN,
+  );
+}
+
+/** Registers everything else; call once per Metrics. */
 export function vaultMetrics(metrics: Metrics, gauges: VaultGauges): VaultMetrics {
   const counter = (name: string, help: string, labels: string[] = []) =>
     metrics.counter(`pgtape_vault_${name}_total`, help, labels);
@@ -88,7 +111,11 @@ export function vaultMetrics(metrics: Metrics, gauges: VaultGauges): VaultMetric
   const dropped = counter('forward_dropped', 'Views not forwarded, by reason.', ['reason']);
   const errors = counter('forward_errors', 'Attempts to forward that failed; they are made again.');
   const lagged = counter('tail_lagged_lines', 'Lines left out for slow clients of /v1/tail.');
+  const logFailures = counter('log_failures', 'Times the log was not published, by reason.', ['reason']);
+  const witnessFailures = counter('witness_failures', 'Cosignatures not had, by reason.', ['reason']);
   return {
+    logFailed: (reason) => logFailures.inc({ reason }),
+    witnessFailed: (reason) => witnessFailures.inc({ reason }),
     stored(count, text, object, putMs) {
       segments.inc();
       records.inc(count);

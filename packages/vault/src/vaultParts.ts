@@ -26,10 +26,12 @@ import { Receiver } from './receiver.ts';
 import { reelEvents } from './reelEvents.ts';
 import { restoreReels } from './reelRestore.ts';
 import type { ReelWatcher } from './reelWatcher.ts';
+import { ownEnrolment, SegmentLog } from './segmentLog.ts';
 import { readPem } from './tlsFiles.ts';
 import { VaultError } from './vaultError.ts';
 import { Health } from './vaultHealth.ts';
-import { type VaultMetrics, vaultMetrics } from './vaultMetrics.ts';
+import type { VaultLog } from './vaultLog.ts';
+import { logMetrics, type VaultMetrics, vaultMetrics } from './vaultMetrics.ts';
 import type { VaultReel } from './vaultReel.ts';
 import type { ProvenLock } from './wormProbe.ts';
 
@@ -43,8 +45,19 @@ export interface VaultDeps {
   readonly forwardClient?: ForwardClient;
 }
 
+/** What must stand before the parts can be made. */
+export interface VaultGround {
+  readonly store: Store;
+  readonly proven: ProvenLock;
+  readonly lock: ArchiveLock;
+  readonly vaultLog: VaultLog;
+  readonly log: Logger;
+}
+
 export interface VaultParts {
   readonly clock: SystemClock;
+  readonly vaultLog: VaultLog;
+  readonly segmentLog: SegmentLog;
   readonly receiver: Receiver;
   readonly reel: VaultReel;
   readonly alerts: Alerts;
@@ -88,13 +101,13 @@ export async function lockArchive(dir: string, log: Logger): Promise<ArchiveLock
   return await takeLock(path, log);
 }
 
-/** Joins the parts over `store`; starts nothing. */
+/** Joins the parts; starts nothing. */
 export function makeParts(
   config: VaultConfig,
-  deps: VaultDeps & { readonly store: Store; readonly proven: ProvenLock },
-  lock: ArchiveLock,
-  log: Logger,
+  deps: VaultDeps,
+  { store, proven, lock, vaultLog, log }: VaultGround,
 ): VaultParts {
+  const { sequencer } = vaultLog;
   const clock = systemClock();
   const registry = new Metrics();
   // The gauges look at parts made below, and only when someone asks for metrics.
@@ -112,10 +125,21 @@ export function makeParts(
     grants: () => late.http?.reading.grants.live ?? 0,
     readBytes: () => late.http?.reading.budget.bytes ?? 0,
   });
-  const health = new Health({ now: () => clock.monoMs(), holdsLock: () => lock.held() });
+  logMetrics(registry, {
+    size: () => sequencer.publishedSize,
+    pending: () => sequencer.pending,
+    checkpointAge: () => {
+      const at = vaultLog.checkpointAt();
+      return at === null ? null : Math.max(0, clock.wallUs() / 1e6 - at / 1000);
+    },
+  });
+  const health = new Health({
+    now: () => clock.monoMs(),
+    holdsLock: () => lock.held(),
+    logFenced: () => sequencer.fenced,
+  });
   const tail = new LiveTail(config.tail.bufferBytesMax, (lines) => metrics.tailLagged(lines));
   const forwarder = makeForwarder(config.forward, deps, metrics, log);
-  const { store } = deps;
   const { holds, objects, holding } = holdParts({
     config,
     store,
@@ -125,15 +149,24 @@ export function makeParts(
     removed: (detail) => late.alerts?.raise('worm', detail),
   });
   const archive = new Archive(store, objects);
+  const vaultId = vaultIdOf(config.name);
+  const segmentLog = new SegmentLog({
+    archive,
+    sequencer,
+    enrolmentOf: (segment) => ownEnrolment(segment, vaultId),
+    wallUs: () => clock.wallUs(),
+    unreadable: (error) =>
+      log.error({ err: error }, 'a stored segment has no leaf in the log, and gets none'),
+  });
   const reel: VaultReel = ownReel({
     name: config.name,
     version: deps.version ?? '0.1.0',
     store: storeKindOf(config),
-    lock: deps.proven.lock,
-    log: '',
+    lock: proven.lock,
+    log: vaultLog.origin,
     config,
     archive,
-    sequence: async () => undefined,
+    sequence: segmentLog.record,
     clock,
     holdsLock: () => lock.held(),
     failed: (error) => {
@@ -156,14 +189,13 @@ export function makeParts(
     },
   });
   const quarantine = new Quarantine(store, config.limits.quarantineBytesMax);
-  const vaultId = vaultIdOf(config.name);
   const warn = (problem: string): void => log.error({ problem }, 'not used for enrolment until corrected');
   const history = new OwnHistory(() => ownRecords(archive, vaultId));
   const enrolments = new Enrolments({
     required: config.enrolment.required,
     secrets: secretFiles(config, readSecretFile, warn).secrets,
     append: (entry) => reel.append(entry, ENROLMENT_PATIENCE_MS),
-    started: async () => undefined,
+    started: segmentLog.started,
     history: async function* () {
       yield* (await history.load()).enrolments;
     },
@@ -173,6 +205,7 @@ export function makeParts(
     vaultId,
     quarantine,
     enrolments,
+    sequence: segmentLog.record,
     events: events.receiver,
     inflightBytesMax: config.limits.inflightBytesMax,
     tailsMax: config.limits.reelsMax,
@@ -188,6 +221,8 @@ export function makeParts(
   const metricsText = (): Promise<string> => registry.text();
   return {
     clock,
+    vaultLog,
+    segmentLog,
     receiver,
     reel,
     alerts,
@@ -208,7 +243,7 @@ export function makeParts(
     holds,
     holding,
     store,
-    proven: deps.proven,
+    proven,
     forwarder,
     tail,
     health,
