@@ -18,6 +18,8 @@ export interface StackOptions {
   readonly recorder?: Readonly<Record<string, unknown>>;
   /** Further keys of its `spool`. */
   readonly spool?: Readonly<Record<string, unknown>>;
+  /** Further keys of the vault's configuration; `archive` and `http` are joined with the stack's own. */
+  readonly vault?: { readonly archive?: object; readonly http?: object; readonly [key: string]: unknown };
   readonly trustUpstream?: boolean;
   /** Longest that a stopping recorder seals and sends. */
   readonly stopGraceSeconds?: number;
@@ -90,10 +92,12 @@ function section(options: StackOptions, name: 'listen' | 'upstream'): object {
 }
 
 function writeConfigs(dir: string, ports: Ports, upstreamPort: number, options: StackOptions): void {
+  const { archive, http, ...more } = options.vault ?? {};
   const vault = {
+    ...more,
     otlp: { host: '127.0.0.1', port: ports.otlp },
-    http: { host: '127.0.0.1', port: ports.http },
-    archive: { store: join(dir, 'archive') },
+    http: { host: '127.0.0.1', port: ports.http, ...http },
+    archive: { store: join(dir, 'archive'), ...archive },
     ...(options.forward === undefined ? {} : { forward: { url: options.forward } }),
   };
   const recorder = {

@@ -1,8 +1,9 @@
-/** The corpus, and new inputs, by testSeed.testing.ts; `make fuzz` runs five million. */
+/** The corpus, and new inputs, by testSeed.ts of testkit; `make fuzz` runs five million. */
+
+import { testSeed } from '@pgtape/testkit';
 import { readCorpus } from './fuzzCorpus.testing.ts';
 import { inputOf } from './fuzzInputs.testing.ts';
 import { runInput, targetOf, targets } from './fuzzTargets.testing.ts';
-import { testSeed } from './testSeed.testing.ts';
 
 const corpus = readCorpus();
 

@@ -6,6 +6,7 @@
  * batches of 100; `PGTAPE_MODEL_FROM` is the first batch, to go on from where a run was stopped.
  */
 import type { DraftRecord } from '@pgtape/evidence';
+import { testSeed } from '@pgtape/testkit';
 import fc from 'fast-check';
 import { type Exchange, masked, messageOf } from './exchange.testing.ts';
 import { checkTape } from './modelOracle.testing.ts';
@@ -19,7 +20,6 @@ import {
   told,
 } from './modelSequences.testing.ts';
 import { RelayBench } from './relayBench.testing.ts';
-import { testSeed } from './testSeed.testing.ts';
 
 const [seedText = '', path] = testSeed(process.env).split(/:(.*)/s);
 const seed = Number(seedText);

@@ -1,8 +1,8 @@
 /** A full spool in mode `pass`: everybody is served, and what was not recorded is counted in signed gaps. */
 import { createHash } from 'node:crypto';
+import { testSeed } from '@pgtape/testkit';
 import { frame, ready, until } from './relayFixture.testing.ts';
 import { accounted, type FullRelay, startFull, Teller, told } from './spoolFull.testing.ts';
-import { testSeed } from './testSeed.testing.ts';
 
 let full: FullRelay;
 const tellers: Teller[] = [];

@@ -1,11 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type EmbeddedPostgres, message, RawClient, startEmbeddedPostgres } from '@pgtape/testkit';
+import { type EmbeddedPostgres, message, RawClient, startEmbeddedPostgres, testSeed } from '@pgtape/testkit';
 import { decodeParameter } from '@pgtape/wire';
 import fc from 'fast-check';
 import pg from 'pg';
-import { testSeed } from './testSeed.testing.ts';
 import { newerSamples, valueSamples } from './valueSamples.testing.ts';
 
 /** A value as the server tells it: its type, its binary form, its text. */

@@ -16,3 +16,4 @@ export {
 } from './postgresHome.ts';
 export { message, RawClient, type RawConnection, type RawFrame } from './rawClient.ts';
 export { type CertificateRequest, makeCertificate, type TestCertificate } from './testCertificate.ts';
+export { testSeed } from './testSeed.ts';

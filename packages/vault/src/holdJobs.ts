@@ -7,11 +7,11 @@ import type { ParsedRecord } from '@pgtape/evidence';
 import { type Store, StoreError } from '@pgtape/store';
 import type { HeldNotes } from './heldNotes.ts';
 import { type HoldEntry, holdKinds } from './holdBook.ts';
-import { outlineOf } from './holdScope.ts';
-import type { HoldInForce, HoldSet } from './holdSet.ts';
+import { type ObjectOutline, outlineOf } from './holdScope.ts';
+import type { FactsOf, HoldInForce, HoldSet } from './holdSet.ts';
 import type { ObjectVersion } from './objectSet.ts';
 import { reelsUnder, type ScannedReel, type SegmentObject, segmentIn } from './reelScan.ts';
-import { type SessionFacts, SessionMemory } from './sessionFacts.ts';
+import { SessionMemory } from './sessionFacts.ts';
 import type { AppendOwn } from './vaultReel.ts';
 
 export interface HoldJobsOptions {
@@ -38,6 +38,26 @@ export interface HoldJobEvents {
 /** Objects read, or frozen, at once. */
 const atOnce = 8;
 const backoffMs = { first: 500, max: 30_000 };
+
+/** Objects by hold. */
+type Removed = Map<string, number>;
+
+interface ReadObject {
+  readonly object: ObjectVersion;
+  /** By hold. */
+  readonly outlines: readonly ObjectOutline[] | 'unreadable';
+}
+
+/** One reel being looked through for some holds. */
+interface Reading {
+  readonly holds: readonly HoldInForce[];
+  readonly facts: SessionMemory;
+  readonly factsOf: FactsOf;
+  readonly closed: Set<string>;
+  readonly isOwn: boolean;
+  /** A line proved a session to be covered that was not before. */
+  found: boolean;
+}
 
 /** What is being done for a hold. */
 export interface HoldProgress {
@@ -148,23 +168,45 @@ export class HoldJobs {
     }
   }
 
-  async #applyToReel(
-    { recorder, objects }: ScannedReel,
-    ids: readonly string[],
-    removed: Map<string, number> | null,
-  ): Promise<void> {
-    const { set, memory, isOwn } = this.#options;
+  async #applyToReel(scanned: ScannedReel, ids: readonly string[], removed: Removed | null): Promise<void> {
+    const { store, set, memory, isOwn } = this.#options;
+    const { recorder, reel } = scanned;
     const facts = new SessionMemory(Number.POSITIVE_INFINITY);
-    const factsOf = (session: string): SessionFacts | undefined => facts.of(session) ?? memory.of(session);
-    const holds = ids.flatMap((id) => set.of(id) ?? []);
-    const closed = new Set<string>();
-    const read = await this.#outlined(objects, holds, { facts, closed, factsOf, isOwn: isOwn(recorder) });
+    const reading: Reading = {
+      holds: ids.flatMap((id) => set.of(id) ?? []),
+      facts,
+      factsOf: (session) => facts.of(session) ?? memory.of(session),
+      closed: new Set(),
+      isOwn: isOwn(recorder),
+      found: false,
+    };
+    const seen = new Set<number>();
+    for (let { objects } = scanned; objects.length > 0; ) {
+      for (const { segment } of objects) seen.add(segment);
+      reading.found = false;
+      const read = await this.#outlined(objects, reading);
+      // A session that was just found may have lines in a segment that came after the listing and was decided before:
+      // one that is on its way is looked at again, one that has arrived is in the next listing.
+      if (reading.found) set.touch();
+      await this.#applyTo(read, reading, removed);
+      objects = [];
+      if (!reading.found || this.#closing) continue;
+      for await (const again of reelsUnder(store, `reel/${recorder}/${reel}/`)) {
+        objects = again.objects.filter(
+          ({ segment }) => !seen.has(segment) && segment >= (scanned.objects[0]?.segment ?? 1),
+        );
+      }
+    }
     // Of sessions that go on, the receiver will see lines.
-    facts.handTo(memory, (session) => !closed.has(session));
-    for (const [index, { hold, matcher }] of holds.entries()) {
+    facts.handTo(memory, (session) => !reading.closed.has(session));
+  }
+
+  async #applyTo(read: readonly ReadObject[], reading: Reading, removed: Removed | null): Promise<void> {
+    const { set } = this.#options;
+    for (const [index, { hold, matcher }] of reading.holds.entries()) {
       const covered = read.flatMap(({ object, outlines }) => {
         if (outlines === 'unreadable') return [{ object, others: [] }];
-        const { isCovered, others } = matcher.coverageOf(outlines[index]!, factsOf);
+        const { isCovered, others } = matcher.coverageOf(outlines[index]!, reading.factsOf);
         return isCovered ? [{ object, others }] : [];
       });
       await this.#each(covered, async ({ object, others }) => {
@@ -176,17 +218,9 @@ export class HoldJobs {
     }
   }
 
-  async #outlined(
-    objects: readonly SegmentObject[],
-    holds: readonly HoldInForce[],
-    of: {
-      readonly facts: SessionMemory;
-      readonly closed: Set<string>;
-      readonly factsOf: (session: string) => SessionFacts | undefined;
-      readonly isOwn: boolean;
-    },
-  ) {
-    const read = [];
+  async #outlined(objects: readonly SegmentObject[], reading: Reading): Promise<ReadObject[]> {
+    const { holds, facts, factsOf } = reading;
+    const read: ReadObject[] = [];
     for (let from = 0; from < objects.length && !this.#closing; from += atOnce) {
       const some = objects.slice(from, from + atOnce);
       const segments = await Promise.all(some.map((object) => segmentIn(this.#options.store, object)));
@@ -194,13 +228,15 @@ export class HoldJobs {
         const records = segments[i]?.records;
         if (records === undefined) {
           this.#options.events.unreadable(object.key);
-          read.push({ object, outlines: 'unreadable' as const });
+          read.push({ object, outlines: 'unreadable' });
           continue;
         }
-        of.facts.learn(records, object.segment);
-        for (const { kind, session } of records) if (kind === 'closed') of.closed.add(session as string);
-        if (of.isOwn && isBook(records)) continue;
-        for (const { matcher } of holds) matcher.observe(records, of.factsOf);
+        facts.learn(records, object.segment);
+        for (const { kind, session } of records) if (kind === 'closed') reading.closed.add(session as string);
+        if (reading.isOwn && isBook(records)) continue;
+        for (const { matcher } of holds) {
+          if (matcher.observe(records, factsOf).length > 0) reading.found = true;
+        }
         read.push({ object, outlines: holds.map(({ hold }) => outlineOf(records, hold.scope)) });
       }
       for (const { hold } of holds) this.#seen(hold.id, some.length);
@@ -216,11 +252,7 @@ export class HoldJobs {
     if (notes.waiting >= 1000) await notes.flush();
   }
 
-  async #holdAgain(
-    hold: HoldEntry,
-    object: ObjectVersion,
-    removed: Map<string, number> | null,
-  ): Promise<void> {
+  async #holdAgain(hold: HoldEntry, object: ObjectVersion, removed: Removed | null): Promise<void> {
     const { store } = this.#options;
     if (removed === null || !store.capabilities.hold) return;
     const protection = await unlessGone(store.protectionOf(object.key, object.version));

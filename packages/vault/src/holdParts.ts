@@ -49,7 +49,8 @@ export function holdParts(options: HoldPartsOptions): HoldParts {
     events: holdEvents(options),
     newId: () => randomBytes(16).toString('hex'),
     wallMs,
-    sleep: (ms) => delay(ms),
+    // A vault that ends does not wait for the next attempt.
+    sleep: (ms) => delay(ms, undefined, { ref: false }),
     after: (ms, run) => {
       const timer = setTimeout(run, ms);
       return () => clearTimeout(timer);

@@ -82,6 +82,11 @@ export class HoldSet {
     return { change: release === null ? 'placed' : 'released', hold };
   }
 
+  /** Sessions were found to be covered: segments on their way are to be looked at again. */
+  touch(): void {
+    this.#generation += 1;
+  }
+
   suspend(id: string): void {
     this.#suspended.add(id);
     this.#generation += 1;

@@ -257,6 +257,37 @@ describe('Holds', () => {
   });
 });
 
+describe('the end of Holds', () => {
+  it('writes down what was frozen as it came', async () => {
+    const store = lockingStore();
+    const vault = new TestVault({ store });
+    const { hold } = await vault.holds.create(asking({ user: 'anna' }), 'olga');
+    await vault.holds.idle();
+    const tape = new TestTape();
+    await vault.receive(tape.reel.next([tape.opened(1, 'anna')]));
+    await vault.holds.close();
+    const again = new TestVault({ store });
+    expect((await again.holds.view(hold)).objects).toBe(1);
+  });
+
+  it('does not wait for ever for a record that is not stored', async () => {
+    const vault = new TestVault({ store: lockingStore() });
+    const tape = await archived(vault);
+    await vault.holds.create(asking({ user: 'anna' }), 'olga');
+    await vault.holds.idle();
+    vault.append = () => new Promise(() => undefined);
+    await vault.receive(tape.reel.next([tape.statement(1, 'select 3')]));
+    const waits: number[] = [];
+    vault.after = (ms, run) => {
+      waits.push(ms);
+      run();
+      return () => undefined;
+    };
+    await vault.holds.close();
+    expect(waits).toEqual([3000]);
+  });
+});
+
 describe('refusals of Holds', () => {
   it.each([
     { name: 'scope_empty', scope: {} },

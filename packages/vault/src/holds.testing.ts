@@ -48,6 +48,8 @@ let starts = 0;
 export class TestVault {
   readonly holds: Holds;
   readonly told: string[] = [];
+  /** Timers; none fires unless a test says otherwise. */
+  after: (ms: number, run: () => void) => () => void = () => () => undefined;
   nowMs = 1_795_000_000_000;
   readonly #objects: ProtectedObjects;
   readonly #reel: TestReel;
@@ -80,7 +82,7 @@ export class TestVault {
       // A dead process does nothing any more.
       sleep: () =>
         this.#isGone ? new Promise(() => undefined) : new Promise((resolve) => void setImmediate(resolve)),
-      after: () => () => undefined,
+      after: (ms, run) => this.after(ms, run),
     });
     this.#objects = new ProtectedObjects({
       store,

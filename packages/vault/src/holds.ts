@@ -60,6 +60,8 @@ export interface HoldDecision {
 
 /** How long an object that was frozen as it came may wait to be written down. */
 const notesWindowMs = 2000;
+/** How long the end of the vault waits for a store that does not answer. */
+const closeGraceMs = 3000;
 
 export class Holds {
   readonly #options: HoldsOptions;
@@ -231,10 +233,20 @@ export class Holds {
     await this.#notes.flush();
   }
 
-  /** Before the vault's own reel is closed. What is left undone the next start does. */
+  /** Before the vault's own reel is closed. What is left undone after a grace the next start does. */
   async close(): Promise<void> {
-    await this.#jobs.close();
-    await this.#notes.flush().catch(this.#options.events.failed);
+    const { after, events } = this.#options;
+    const ended = this.#jobs
+      .close()
+      .then(() => this.#notes.flush())
+      .catch(events.failed);
+    await new Promise<void>((resolve) => {
+      const cancel = after(closeGraceMs, resolve);
+      void ended.then(() => {
+        cancel();
+        resolve();
+      });
+    });
   }
 
   /** Also of records whose writer gave up waiting for them. */
