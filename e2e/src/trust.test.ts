@@ -74,6 +74,30 @@ describe('R6: the recorder does not turn loopback trust into an open door', () =
       await stack.stop();
     }
   }, 60_000);
+
+  it('from 127.0.0.2 the server asks for the password, whatever it trusts at 127.0.0.1', async () => {
+    const settings = { listen_addresses: '127.0.0.1,127.0.0.2' };
+    const upstream = { host: '127.0.0.2', localAddress: '127.0.0.2' };
+    const stack = await startStack({
+      hba: [...trustLine, 'host all all 127.0.0.0/8 scram-sha-256'],
+      settings,
+      recorder: { upstream, listen: { others: ['127.0.0.3', '::1', '192.0.2.1'] } },
+    });
+    try {
+      const login = { host: '127.0.0.1', port: stack.ports.recorder, user: 'postgres', database: 'postgres' };
+      expect(await refusalOf({ ...login, password: 'wrong' })).toMatchObject({ code: '28P01' });
+      for (const host of ['127.0.0.1', '127.0.0.3']) {
+        const url = stack.url.replace('127.0.0.1', host);
+        const seen = await withClient({ connectionString: url }, async (client) => {
+          const { rows } = await client.query<{ addr: string }>('SELECT host(inet_client_addr()) AS addr');
+          return rows[0]?.addr;
+        });
+        expect(seen).toBe('127.0.0.2');
+      }
+    } finally {
+      await stack.stop();
+    }
+  }, 60_000);
 });
 
 describe('what the server refuses, the recorder passes on', () => {

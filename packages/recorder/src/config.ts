@@ -13,6 +13,13 @@ const port = z.int().min(0).max(65_535);
 const Listen = z.strictObject({
   host: z.string().min(1).default('127.0.0.1').describe('Address clients connect to.'),
   port: port.default(5433).describe('Its port; 0 takes a free one.'),
+  others: z
+    .array(z.string().min(1))
+    .max(32)
+    .default([])
+    .describe(
+      'Further addresses, on the same port. One that this machine does not have is left out and told.',
+    ),
   tls: z
     .strictObject({
       certFile: z
@@ -71,6 +78,14 @@ const Upstream = z.strictObject({
       'The PostgreSQL server: a host name, an address, or the directory of its unix socket (starts with /).',
     ),
   port: port.min(1).default(5432).describe('Its port; with a directory, the number in `.s.PGSQL.5432`.'),
+  localAddress: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'Address that connections to the server come from. From 127.0.0.2 they are not met by a rule of pg_hba.conf that ' +
+        'trusts 127.0.0.1.',
+    ),
   connectTimeoutMs: z
     .int()
     .positive()

@@ -20,6 +20,7 @@ function explain(error: NodeJS.ErrnoException, host: string, port: number): Reco
     EADDRINUSE: 'another program listens there: choose another listen.port, or stop it',
     EACCES: 'this user may not open that port: choose one above 1023',
     EADDRNOTAVAIL: 'this machine does not have that address: correct listen.host',
+    EAFNOSUPPORT: 'this machine has no addresses of that family: correct listen.host',
   };
   const why = advice[error.code ?? ''] ?? error.message;
   return new RecorderError('LISTEN', `cannot listen on ${host}:${port}: ${why}`, { cause: error });
@@ -42,4 +43,44 @@ export function listen(host: string, port: number, accept: (client: Socket) => v
       resolve({ host, port: bound, close: () => void server.close() });
     });
   });
+}
+
+const absentCodes = new Set(['EADDRNOTAVAIL', 'EAFNOSUPPORT']);
+
+function isAbsent(error: unknown): boolean {
+  const cause = error instanceof RecorderError ? (error.cause as NodeJS.ErrnoException) : null;
+  return absentCodes.has(cause?.code ?? '');
+}
+
+/**
+ * Listens on `host` and, with the port that it got there, on each of `others` that this machine has; the others are
+ * told. In a pod `::1` may be missing, and that must not keep anyone from the database.
+ * @throws RecorderError `LISTEN`; nothing listens then
+ */
+export async function listenOnAll(
+  {
+    host,
+    port,
+    others,
+  }: { readonly host: string; readonly port: number; readonly others: readonly string[] },
+  accept: (client: Socket) => void,
+  onAbsent: (message: string) => void,
+): Promise<Listener> {
+  const first = await listen(host, port, accept);
+  const all = [first];
+  const close = (): void => {
+    for (const one of all) one.close();
+  };
+  for (const other of new Set(others.filter((address) => address !== host))) {
+    try {
+      all.push(await listen(other, first.port, accept));
+    } catch (error) {
+      if (isAbsent(error)) onAbsent((error as RecorderError).message);
+      else {
+        close();
+        throw error;
+      }
+    }
+  }
+  return { host, port: first.port, close };
 }

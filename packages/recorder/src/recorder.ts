@@ -10,7 +10,7 @@ import type { JournalDisk } from './journalFile.ts';
 import type { ReelEntry, TypesEntry } from './journalFormat.ts';
 import { type JournalRoom, journalRoom } from './journalRoom.ts';
 import { JournalWriter } from './journalWriter.ts';
-import { type Listener, listen } from './listener.ts';
+import { type Listener, listenOnAll } from './listener.ts';
 import { RawLanes } from './rawLanes.ts';
 import { RecorderError } from './recorderError.ts';
 import { recorderMetrics } from './recorderMetrics.ts';
@@ -146,8 +146,11 @@ class Composition implements RunningRecorder {
   async start(startWorker: StartWorker): Promise<void> {
     for (const warning of this.#spool.warnings) this.#log.warn({ event: 'spool' }, warning);
     this.#tellWhatIsGone();
-    const { host, port } = this.#config.listen;
-    this.#listener = await listen(host, port, (client) => this.#relay.accept(client));
+    this.#listener = await listenOnAll(
+      this.#config.listen,
+      (client) => this.#relay.accept(client),
+      (detail) => this.#log.warn({ event: 'listen_address_absent' }, detail),
+    );
     this.#worker = new WorkerKeeper(this.#plan, startWorker, {
       onGap: (reason) => this.#relay.gauges.countGap(reason),
       onTypes: (entry) => this.#journalTypes(entry),

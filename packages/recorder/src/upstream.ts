@@ -1,11 +1,13 @@
 /** Owns how the recorder reaches the server: TCP or unix socket, reading into one buffer of the session. */
-import { connect, type Socket } from 'node:net';
+import { connect, type Socket, type TcpSocketConnectOpts } from 'node:net';
 import { join } from 'node:path';
 
 export interface UpstreamAddress {
   /** A directory (starts with /) holds the server's unix socket. */
   readonly host: string;
   readonly port: number;
+  /** Where TCP connections come from; absent, the system's choice. */
+  readonly localAddress?: string | undefined;
   readonly connectTimeoutMs: number;
 }
 
@@ -17,6 +19,10 @@ export const keepAliveMs = 60_000;
 /** `.s.PGSQL.5432`: libpq's name of the socket in its directory. */
 export function socketPath(address: UpstreamAddress): string | null {
   return address.host.startsWith('/') ? join(address.host, `.s.PGSQL.${address.port}`) : null;
+}
+
+function tcpOptions({ host, port, localAddress }: UpstreamAddress): TcpSocketConnectOpts {
+  return localAddress === undefined ? { host, port } : { host, port, localAddress };
 }
 
 /**
@@ -31,7 +37,7 @@ export function connectUpstream(
 ): Socket {
   const path = socketPath(address);
   const socket = connect({
-    ...(path === null ? { host: address.host, port: address.port } : { path }),
+    ...(path === null ? tcpOptions(address) : { path }),
     allowHalfOpen: true,
     noDelay: true,
     keepAlive: true,
