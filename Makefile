@@ -1,7 +1,7 @@
 # pgtape: `make help` lists what there is.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help up demo build check test model fuzz e2e e2e-cluster drivers fidelity soak bench golden lock clean
+.PHONY: help up demo build check test model fuzz majors e2e e2e-cluster drivers fidelity soak bench golden lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ model: build ## nightly: 10,000 generated sequences of messages, direct and reco
 
 fuzz: build ## five million inputs against the decoders (INPUTS=..., SEED=..., THREADS=...); what fails stays in testdata/corpus
 	@scripts/node --enable-source-maps packages/recorder/dist/fuzz.testing.js $(or $(INPUTS),5000000) "$(SEED)" $(or $(THREADS),2)
+
+majors: build ## nightly: what the unit tests ask of PostgreSQL, of 14 to 18 (ARGS="14 16")
+	@scripts/majors $(ARGS)
 
 e2e: build ## what needs Debian packages or Go-built servers: psql, pgbench, pgbouncer, Jaeger (cached outside the checkout)
 	@scripts/e2e

@@ -32,10 +32,10 @@ function embeddedOf(major: number): Build | null {
 
 /** @throws when that major version was not built */
 export function buildOf(major: number): Build {
-  const embedded = embeddedOf(major);
-  if (embedded !== null) return embedded;
   const prefix = join(cacheDir('fidelity'), `pg-${major}`);
   const server = join(prefix, 'bin', 'postgres');
+  const embedded = existsSync(server) ? null : embeddedOf(major);
+  if (embedded !== null) return embedded;
   if (!existsSync(server))
     throw new Error(`no PostgreSQL ${major} in ${prefix}: run scripts/fidelity-postgres ${major}`);
   const said = execFileSync(server, ['--version'], { encoding: 'utf8' });

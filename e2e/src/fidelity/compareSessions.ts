@@ -45,11 +45,14 @@ function total(into: Comparison, server: ServerEvent, tape: TapeEvent, next: Tap
     return;
   }
   into.withoutEntry += tape.pieces.length - 1;
-  // PREPARE shows the id of what it prepares, and is not counted.
-  if (server.queryId === '0' || told.tag === 'PREPARE') return;
+  if (server.queryId === '0') return;
+  if (!hasOwnId(told)) {
+    into.withoutEntry += 1;
+    return;
+  }
   let so = into.totals.get(server.queryId);
   if (so === undefined) {
-    so = { calls: 0, rows: 0, doubtfulCalls: 0, doubtfulRows: 0, sql: told.sql ?? '' };
+    so = { calls: 0, rows: 0, doubtfulCalls: 0, doubtfulRows: 0, tag: told.tag ?? '', sql: told.sql ?? '' };
     into.totals.set(server.queryId, so);
   }
   const rows = countsRows(told) ? (told.rows ?? 0) : 0;
@@ -59,6 +62,13 @@ function total(into: Comparison, server: ServerEvent, tape: TapeEvent, next: Tap
   so.doubtfulCalls += isDoubtful ? 1 : 0;
   so.doubtfulRows += isDoubtful ? rows : 0;
 }
+
+/**
+ * Whether the id in the log is that of the statement. PREPARE shows the id of what it prepares and is not counted; EXECUTE that of
+ * whatever was analysed first, which may be the body of a function; a FunctionCall that of the statement before it.
+ */
+const hasOwnId = ({ protocol, tag, sql }: TapeStatement): boolean =>
+  protocol !== 'function' && tag !== 'PREPARE' && !/^[;\s]*execute\b/i.test(sql ?? '');
 
 /** Rows that a tag of MOVE tells of were passed over, and are not counted by the server. */
 const countsRows = ({ tag }: TapeStatement): boolean => tag?.startsWith('MOVE ') !== true;

@@ -30,7 +30,7 @@ export function countTrace(lines: Iterable<string>): MessageCounts {
   const counts = new Map<string, number>();
   for (const line of lines) {
     // Further lines of a text that has some begin otherwise.
-    const found = /^([FB])\t\d+\t(\w+)/.exec(line);
+    const found = /^([FB])\t\S+\t(\w+)/.exec(line);
     if (found === null) continue;
     const name = `${found[1]} ${found[2]}`;
     counts.set(name, (counts.get(name) ?? 0) + 1);

@@ -60,7 +60,9 @@ function compare(server: readonly ServerEvent[], tape: readonly TapeEvent[]) {
 
 /** One query, counted so often by the server, with one row a call. */
 function counted(told: Partial<TapeTotal>, calls: number, withoutEntry: number) {
-  const tape = new Map([['7', { calls: 0, rows: 0, doubtfulCalls: 0, doubtfulRows: 0, sql: '', ...told }]]);
+  const tape = new Map([
+    ['7', { calls: 0, rows: 0, doubtfulCalls: 0, doubtfulRows: 0, tag: '', sql: '', ...told }],
+  ]);
   const { different, named } = compareTotals(tape, new Map([['7', { calls, rows: calls }]]), withoutEntry);
   return { same: 0, named, unnamedCount: different.length };
 }
@@ -208,6 +210,14 @@ const examples: Readonly<Record<string, { passes: () => unknown; refuses: () => 
   [droppedByError]: {
     passes: () => counted({ calls: 2, rows: 2, doubtfulCalls: 1, doubtfulRows: 1 }, 1, 0),
     refuses: () => counted({ calls: 3, rows: 3, doubtfulCalls: 1, doubtfulRows: 1 }, 1, 0),
+  },
+  refresh_tells_no_rows: {
+    passes: () => counted({ calls: 1, tag: 'REFRESH MATERIALIZED VIEW' }, 1, 0),
+    refuses: () => counted({ calls: 1, tag: 'CREATE MATERIALIZED VIEW' }, 1, 0),
+  },
+  rules_rows_are_not_in_the_tag: {
+    passes: () => counted({ calls: 1, tag: 'UPDATE 0' }, 1, 0),
+    refuses: () => counted({ calls: 2, rows: 1, tag: 'UPDATE 1' }, 2, 0),
   },
   [withinQuery]: {
     passes: () => counted({ calls: 1, rows: 1 }, 2, 1),

@@ -67,7 +67,7 @@ async function run({ build, port, password, workDir, traceDir }: Target): Promis
 
 export const pgbenchSuite: Suite = {
   name: 'pgbench',
-  majors: [15, 16, 17, 18],
+  majors: [14, 15, 16, 17, 18],
   trust: false,
   counted: true,
   run,

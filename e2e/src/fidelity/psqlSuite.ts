@@ -26,7 +26,13 @@ async function run(target: Target, share: number): Promise<SuiteResult> {
 }
 
 function suite(name: string, share: number): Suite {
-  return { name, majors: [15, 16, 17, 18], trust: false, counted: true, run: (target) => run(target, share) };
+  return {
+    name,
+    majors: [14, 15, 16, 17, 18],
+    trust: false,
+    counted: true,
+    run: (target) => run(target, share),
+  };
 }
 
 export const psqlSuite: Suite = suite('psql', 1);

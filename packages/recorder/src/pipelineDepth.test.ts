@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import type { DraftRecord } from '@pgtape/evidence';
 import { defaultLimits } from '@pgtape/session';
-import { message, RawClient, startEmbeddedPostgres } from '@pgtape/testkit';
+import { message, RawClient, startTestPostgres } from '@pgtape/testkit';
 import { ReelDecoder } from './decoder.ts';
 import { JournalBuilder, say } from './journalBuilder.testing.ts';
 import { JournalReader } from './journalReader.ts';
@@ -50,7 +50,7 @@ it('pipeline_of_200k_binds: all taped, nothing lost', async () => {
   const root = mkdtempSync(join(tmpdir(), 'pgtape-depth-'));
   const password = 'plant-2f0b-secret';
   const hba = ['host all all 127.0.0.1/32 password'];
-  const postgres = await startEmbeddedPostgres({ dir: root, password, settings: { fsync: 'off' }, hba });
+  const postgres = await startTestPostgres({ dir: root, password, settings: { fsync: 'off' }, hba });
   const relay = await startRelay({ serverPort: postgres.port, trustUpstream: false });
   try {
     const pairs = 200_000;

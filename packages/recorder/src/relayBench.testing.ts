@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DraftRecord } from '@pgtape/evidence';
 import { defaultLimits } from '@pgtape/session';
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '@pgtape/testkit';
+import { type EmbeddedPostgres, startTestPostgres } from '@pgtape/testkit';
 import { ReelDecoder } from './decoder.ts';
 import { Exchange, stepsOf } from './exchange.testing.ts';
 import { JournalReader } from './journalReader.ts';
@@ -106,7 +106,7 @@ export class RelayBench {
 
   static async start(): Promise<RelayBench> {
     const root = mkdtempSync(join(tmpdir(), 'pgtape-bench-'));
-    const postgres = await startEmbeddedPostgres({
+    const postgres = await startTestPostgres({
       dir: join(root, 'cluster'),
       password: 'bench-5b1e-secret',
       settings: { fsync: 'off', max_prepared_transactions: '10', wal_level: 'logical' },

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '@pgtape/testkit';
+import { type EmbeddedPostgres, startTestPostgres } from '@pgtape/testkit';
 import { readNegotiate, readStartup } from '@pgtape/wire';
 import {
   authentication,
@@ -43,7 +43,7 @@ describe('in front of PostgreSQL', () => {
   let postgres: EmbeddedPostgres;
   beforeAll(async () => {
     root = mkdtempSync(join(tmpdir(), 'pgtape-relay-negotiation-'));
-    postgres = await startEmbeddedPostgres({
+    postgres = await startTestPostgres({
       dir: join(root, 'cluster'),
       password: 'plant-1f0e-secret',
       settings: { fsync: 'off' },

@@ -4,7 +4,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '@pgtape/testkit';
+import { type EmbeddedPostgres, startTestPostgres } from '@pgtape/testkit';
 import pg from 'pg';
 import { cancelRequest, connectTo, startRelay, type TestRelay, until } from './relayFixture.testing.ts';
 
@@ -14,7 +14,7 @@ let relay: TestRelay;
 
 beforeAll(async () => {
   root = mkdtempSync(join(tmpdir(), 'pgtape-relay-postgres-'));
-  postgres = await startEmbeddedPostgres({
+  postgres = await startTestPostgres({
     dir: join(root, 'cluster'),
     password: 'plant-9d1c-secret',
     settings: { fsync: 'off', wal_level: 'logical' },

@@ -2,7 +2,7 @@
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
-import { type EmbeddedPostgres, startChunkedHop, startEmbeddedPostgres } from '@pgtape/testkit';
+import { type EmbeddedPostgres, startChunkedHop, startTestPostgres } from '@pgtape/testkit';
 import { RawLanes } from './rawLanes.ts';
 import { cancelRequest, startupMessage, type TestRelay, until } from './relayFixture.testing.ts';
 import {
@@ -112,7 +112,7 @@ describe('a server behind a unix socket', () => {
     // A socket's path has 107 bytes at most.
     sockets = mkdtempSync('/tmp/pgtape-');
     chmodSync(sockets, 0o777);
-    local = await startEmbeddedPostgres({
+    local = await startTestPostgres({
       dir: join(root, 'local'),
       password: secured.password,
       tls: { certificate: own.certificate, key: own.key },

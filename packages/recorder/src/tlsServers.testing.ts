@@ -7,7 +7,7 @@ import { connect as connectTls } from 'node:tls';
 import {
   type EmbeddedPostgres,
   makeCertificate,
-  startEmbeddedPostgres,
+  startTestPostgres,
   type TestCertificate,
 } from '@pgtape/testkit';
 import pg from 'pg';
@@ -47,7 +47,7 @@ export function useTlsServers(): void {
   beforeAll(async () => {
     root = mkdtempSync(join(tmpdir(), 'pgtape-relay-tls-'));
     const password = 'plant-77ac-secret';
-    secured = await startEmbeddedPostgres({
+    secured = await startTestPostgres({
       dir: join(root, 'secured'),
       password,
       tls: { certificate: own.certificate, key: own.key, clientCa: people.certificate },
@@ -59,7 +59,7 @@ export function useTlsServers(): void {
       await client.query('create database certified owner ann');
       await client.query('create database trusted');
     });
-    plain = await startEmbeddedPostgres({ dir: join(root, 'plain'), password, settings: { fsync: 'off' } });
+    plain = await startTestPostgres({ dir: join(root, 'plain'), password, settings: { fsync: 'off' } });
   }, 120_000);
   afterEach(() => {
     for (const relay of started.splice(0)) relay.close();

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeObject, RecordLine } from '@pgtape/evidence';
-import { type EmbeddedPostgres, message, RawClient, startEmbeddedPostgres } from '@pgtape/testkit';
+import { type EmbeddedPostgres, message, RawClient, startTestPostgres } from '@pgtape/testkit';
 import { startVault, VaultConfig } from '@pgtape/vault';
 import { builtInType, decodeParameter, LearnedTypes } from '@pgtape/wire';
 import pg from 'pg';
@@ -38,7 +38,7 @@ beforeAll(async () => {
   root = mkdtempSync(join(tmpdir(), 'pgtape-types-'));
   socketDir = mkdtempSync(join(tmpdir(), 'pgtape-socket-'));
   chmodSync(socketDir, 0o777);
-  postgres = await startEmbeddedPostgres({
+  postgres = await startTestPostgres({
     dir: join(root, 'postgres'),
     password: 'types',
     settings: { timezone: 'UTC', log_connections: 'on', unix_socket_directories: socketDir },

@@ -1,7 +1,14 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type EmbeddedPostgres, message, RawClient, startEmbeddedPostgres, testSeed } from '@pgtape/testkit';
+import {
+  type EmbeddedPostgres,
+  message,
+  RawClient,
+  startTestPostgres,
+  testPostgresMajor,
+  testSeed,
+} from '@pgtape/testkit';
 import { decodeParameter } from '@pgtape/wire';
 import fc from 'fast-check';
 import pg from 'pg';
@@ -22,7 +29,7 @@ let dir: string;
 
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'pgtape-values-'));
-  postgres = await startEmbeddedPostgres({
+  postgres = await startTestPostgres({
     dir,
     password: 'values',
     settings: { timezone: 'UTC' },
@@ -154,9 +161,14 @@ async function receive(
   return told;
 }
 
+const printedSince: Readonly<Record<string, number>> = { '"char"': 16, interval: 15 };
+
 describe(`damaged values, seed ${seed}`, () => {
   const containers = ['int4[]', 'text[]', 'numeric[]', 'box[]', 'timestamptz[]', 'tsquery[]'];
-  const tried = [...types, ...containers].filter((type) => !asSent.test(type));
+  // Before 16 the server prints a "char" above 0x7f as that byte, which is no text; the tape has it in octal, as since 16. Before 15 it
+  // refuses intervals of more than 2^31 hours.
+  const isPrinted = (type: string): boolean => testPostgresMajor >= (printedSince[type] ?? 0);
+  const tried = [...types, ...containers].filter((type) => !asSent.test(type) && isPrinted(type));
 
   it.each(tried)('%s: refused by the server and here alike, else the same text', async (type) => {
     const client = await RawClient.connect({

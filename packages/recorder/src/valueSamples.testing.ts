@@ -203,8 +203,6 @@ export const valueSamples: Readonly<Record<string, readonly string[]>> = {
     '1 year 2 mons -3 days 04:05:06',
     '-00:00:00.000001',
     '100:00:00',
-    '2562047788:00:54.775807',
-    '-2562047788:00:54.775807',
     '178956970 years 7 mons',
     '-178956970 years -8 mons',
     '2147483647 days',
@@ -303,5 +301,8 @@ export const valueSamples: Readonly<Record<string, readonly string[]>> = {
 
 /** Values that the server learned to take in the version named. */
 export const newerSamples: Readonly<Record<string, Readonly<Record<number, readonly string[]>>>> = {
-  interval: { 17: ['infinity', '-infinity'] },
+  interval: {
+    15: ['2562047788:00:54.775807', '-2562047788:00:54.775807'],
+    17: ['infinity', '-infinity'],
+  },
 };

@@ -4,7 +4,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DraftOf, DraftRecord, Instant } from '@pgtape/evidence';
-import { type EmbeddedPostgres, freePort, RawClient, startEmbeddedPostgres } from '@pgtape/testkit';
+import { type EmbeddedPostgres, freePort, RawClient, startTestPostgres } from '@pgtape/testkit';
 import { backendTag, type CutSink, FrameCutter, FrameReader, type Side } from '@pgtape/wire';
 import { defaultLimits } from './limits.ts';
 import { SessionMachine } from './machine.ts';
@@ -31,7 +31,7 @@ export class TappedPostgres {
 
   static async start(settings: Readonly<Record<string, string>> = {}): Promise<TappedPostgres> {
     const root = mkdtempSync(join(tmpdir(), 'pgtape-tapped-'));
-    const server = await startEmbeddedPostgres({
+    const server = await startTestPostgres({
       dir: join(root, 'cluster'),
       password,
       settings: { fsync: 'off', ...settings },

@@ -17,3 +17,4 @@ export {
 export { message, RawClient, type RawConnection, type RawFrame } from './rawClient.ts';
 export { type CertificateRequest, makeCertificate, type TestCertificate } from './testCertificate.ts';
 export { testSeed } from './testSeed.ts';
+export { startTestPostgres, testPostgresMajor } from './testPostgres.ts';

@@ -1,0 +1,34 @@
+/**
+ * The PostgreSQL that tests run on: the one npm installed, or, to ask another major, the one in the directory that
+ * `PGTAPE_TEST_POSTGRES` names (with `bin`, `lib`, `share`). What a server of an older major cannot be asked, a test leaves out by `major`.
+ */
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import {
+  type EmbeddedPostgres,
+  type EmbeddedPostgresOptions,
+  startEmbeddedPostgres,
+} from './embeddedPostgres.ts';
+import { hydrateLinks, installedRuntime, type PostgresRuntime } from './postgresHome.ts';
+
+/** @throws Error when the directory holds no server */
+function runtimeIn(native: string): PostgresRuntime {
+  hydrateLinks(native);
+  const said = execFileSync(join(native, 'bin', 'postgres'), ['--version'], { encoding: 'utf8' });
+  const version = /(\d+\.\d+)/.exec(said)?.[1];
+  if (version === undefined) throw new Error(`${native} is no PostgreSQL: ${said}`);
+  return { native, version: `${version}-for-tests` };
+}
+
+const named = process.env.PGTAPE_TEST_POSTGRES;
+const runtime = named === undefined || named === '' ? installedRuntime() : runtimeIn(named);
+
+/** Major version of what `startTestPostgres` starts. */
+export const testPostgresMajor: number = Number.parseInt(runtime.version, 10);
+
+/** `startEmbeddedPostgres` on that server. */
+export function startTestPostgres(
+  options: Omit<EmbeddedPostgresOptions, 'runtime'>,
+): Promise<EmbeddedPostgres> {
+  return startEmbeddedPostgres({ ...options, runtime });
+}
