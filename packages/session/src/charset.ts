@@ -3,6 +3,8 @@
  * Source: PostgreSQL documentation, "Character Set Support"; labels of the WHATWG Encoding standard.
  */
 
+import { charactersApart } from './charactersApart.ts';
+
 /** A client encoding. */
 export interface Charset {
   /** As ParameterStatus says it. */
@@ -15,7 +17,7 @@ export const utf8: Charset = { name: 'UTF8', label: 'utf-8' };
 
 /**
  * Labels that stand for PostgreSQL's encodings. `latin1` is Node's own: the standard's label of that name is
- * windows-1252. EUC_CN is a part of gbk, UHC is the standard's euc-kr.
+ * windows-1252. EUC_CN is a part of gbk. Node reads less of some than the standard has: see `charactersApart`.
  */
 const labels: Readonly<Record<string, string>> = {
   BIG5: 'big5',
@@ -103,12 +105,50 @@ export function decodeText({ name, label }: Charset, bytes: Uint8Array, isCut: b
   if (label === 'latin1') return { text: toText.call(bytes, 'latin1'), isExact: true };
   // Without a decoder UTF-8 is the likeliest: it is told as a guess.
   const decoder = decoderOf(label ?? 'utf-8');
+  const apart = label === null || label === 'utf-8' ? null : charactersApart(name);
+  if (apart !== null) return byCharacter(decoder, name, bytes, isCut, apart);
   const text = decoder.decode(bytes, { stream: isCut });
   if (isCut) decoder.decode();
   const others = Object.hasOwn(exceptions, name) ? exceptions[name] : undefined;
   if (others !== undefined) return byByte(text, bytes, others);
   return { text, isExact: !text.includes(replacement) || Buffer.from(text).equals(bytes) };
 }
+
+/** Bytes of the character at `at`, by its first ones. */
+function lengthAt(name: string, bytes: Uint8Array, at: number): number {
+  const lead = bytes[at]!;
+  if (lead < 0x80 || (name === 'SJIS' && lead >= 0xa1 && lead <= 0xdf)) return 1;
+  if (name === 'EUC_JP' && lead === 0x8f) return 3;
+  const second = bytes[at + 1] ?? 0;
+  return name === 'GB18030' && second >= 0x30 && second <= 0x39 ? 4 : 2;
+}
+
+/** As the decoder reads it, but for the characters that stand apart. */
+function byCharacter(
+  decoder: TextDecoder,
+  name: string,
+  bytes: Uint8Array,
+  isCut: boolean,
+  apart: ReadonlyMap<number, string>,
+): Decoded {
+  let text = '';
+  let from = 0;
+  for (let at = 0; at < bytes.length; ) {
+    const length = lengthAt(name, bytes, at);
+    if (isCut && at + length > bytes.length) return ended(text + decoder.decode(bytes.subarray(from, at)));
+    let code = 0;
+    for (let place = 0; place < length; place += 1) code = code * 256 + (bytes[at + place] ?? 0);
+    const other = apart.get(code);
+    if (other !== undefined) {
+      text += decoder.decode(bytes.subarray(from, at)) + other;
+      from = at + length;
+    }
+    at += length;
+  }
+  return ended(text + decoder.decode(bytes.subarray(from)));
+}
+
+const ended = (text: string): Decoded => ({ text, isExact: !text.includes(replacement) });
 
 /** One character a byte, some of them others. */
 function byByte(text: string, bytes: Uint8Array, others: ReadonlyMap<number, string>): Decoded {

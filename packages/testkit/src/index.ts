@@ -16,5 +16,5 @@ export {
 } from './postgresHome.ts';
 export { message, RawClient, type RawConnection, type RawFrame } from './rawClient.ts';
 export { type CertificateRequest, makeCertificate, type TestCertificate } from './testCertificate.ts';
-export { testSeed } from './testSeed.ts';
 export { startTestPostgres, testPostgresMajor } from './testPostgres.ts';
+export { testSeed } from './testSeed.ts';
