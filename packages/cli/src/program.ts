@@ -12,6 +12,7 @@ import { recorderCommand } from './recorderCommand.ts';
 import { retentionCommand } from './retentionCommand.ts';
 import { searchCommand } from './searchCommand.ts';
 import { sessionsCommand } from './sessionsCommand.ts';
+import { statusCommand } from './statusCommand.ts';
 import { tailCommand } from './tailCommand.ts';
 import { upCommand } from './upCommand.ts';
 import { vaultCommand } from './vaultCommand.ts';
@@ -21,7 +22,7 @@ import { version } from './version.ts';
 const epilogue = `
 Exit codes:
   0    fine
-  1    found something wrong (a verdict of crashed, gap or forged; a search without a hit)
+  1    found something wrong (a verdict of crashed, gap or forged; an alert; a search without a hit)
   2    usage: the command line or a configuration file is wrong
   3    environment: a port, a directory, a lock or an archive that is not there or not ours
   4    failure that should not be
@@ -66,6 +67,7 @@ export function buildProgram(io: Io): Command {
     searchCommand,
     playCommand,
     tailCommand,
+    statusCommand,
     verifyCommand,
     holdCommand,
     retentionCommand,

@@ -2,3 +2,4 @@ export { VAULT_ENV_PREFIX, VaultConfig } from './config.ts';
 export { type ListeningAt, startVault, type Vault } from './vault.ts';
 export { VaultError, type VaultErrorCode } from './vaultError.ts';
 export type { VaultDeps } from './vaultParts.ts';
+export type { StatusAlert, StatusLog, StatusReel, VaultStatus } from './vaultStatus.ts';

@@ -14,6 +14,7 @@ import { longestMs, retentionRules } from './retention.ts';
 import { VaultError } from './vaultError.ts';
 import { makeVaultLog, type VaultLog, type VaultLogEvents } from './vaultLog.ts';
 import type { VaultParts } from './vaultParts.ts';
+import type { StatusLog } from './vaultStatus.ts';
 
 /** `parts`: null while they are not made yet; nothing is published then. */
 export function logEvents(parts: () => VaultParts | null, log: Logger): VaultLogEvents {
@@ -65,15 +66,16 @@ export async function openLogOf(
   }
 }
 
-/** For `/v1/status`. */
-export function logStatus({ origin, vkeys, sequencer, checkpointAt }: VaultLog): object {
+/** For `/v1/status`. `nowMs`: wall clock. */
+export function logStatus({ origin, vkeys, sequencer, checkpointAt }: VaultLog, nowMs: number): StatusLog {
   const at = checkpointAt();
   return {
     origin,
     size: sequencer.publishedSize,
     pending: sequencer.pending,
     checkpoint_at: at === null ? null : new Date(at).toISOString(),
-    vkey: vkeys[0],
+    checkpoint_age_ms: at === null ? null : Math.max(0, Math.round(nowMs - at)),
+    vkey: vkeys[0] ?? null,
     fenced: sequencer.fenced,
   };
 }

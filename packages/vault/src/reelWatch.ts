@@ -23,8 +23,10 @@ export interface WatchedReel {
   readonly state: WatchedState;
   /** The last segment that came; 0: only later ones did, and were refused. */
   readonly segment: number;
-  /** Clock of the caller when it came. */
+  /** Clock of the caller when it came, or when the reel was found in the archive. */
   readonly arrivedMs: number;
+  /** It came while this vault was there. */
+  readonly seen: boolean;
   /** When it was sealed, by the recorder's wall clock, ms since 1970. */
   readonly sealedMs: number;
   readonly heartbeatMs: number;
@@ -46,6 +48,7 @@ interface Entry {
   state: WatchedState;
   segment: number;
   arrivedMs: number;
+  seen: boolean;
   sealedMs: number;
   heartbeatMs: number;
   /** Monotonic ns of the last heartbeat record; null: none came yet. */
@@ -88,6 +91,7 @@ export class ReelWatch {
     if (seal.segment <= entry.segment) return changes;
     entry.name = header.name;
     entry.segment = seal.segment;
+    entry.seen = true;
     entry.sealedMs = Number(seal.at) / 1e6;
     const sealingMs = (Number(seal.at) - Number(records[0]?.at ?? seal.at)) / 1e6;
     entry.sealingMs = Math.min(sealingMsMax, Math.max(entry.sealingMs, sealingMs));
@@ -139,6 +143,7 @@ export class ReelWatch {
       state: entry.state,
       segment: entry.segment,
       arrivedMs: entry.arrivedMs,
+      seen: entry.seen,
       sealedMs: entry.sealedMs,
       heartbeatMs: entry.heartbeatMs,
       missing: missing?.expected ?? null,
@@ -190,6 +195,7 @@ export class ReelWatch {
       state: 'open',
       segment: 0,
       arrivedMs: nowMs,
+      seen: false,
       sealedMs: 0,
       heartbeatMs: heartbeatMsDefault,
       heartbeatMono: null,

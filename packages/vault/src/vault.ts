@@ -9,7 +9,7 @@ import { openArchive, stateDirOf } from './archivePlace.ts';
 import type { VaultConfig } from './config.ts';
 import { addHoldRoutes } from './holdRoutes.ts';
 import { type HttpServer, startHttp } from './http.ts';
-import { logEvents, logStatus, openLogOf } from './logParts.ts';
+import { logEvents, openLogOf } from './logParts.ts';
 import { addObjectRoutes } from './objectRoutes.ts';
 import { addStatusRoutes } from './statusRoutes.ts';
 import { addTailRoute } from './tailRoute.ts';
@@ -18,6 +18,7 @@ import { exportTraces } from './traceService.ts';
 import { VaultError } from './vaultError.ts';
 import { openVaultLog } from './vaultLog.ts';
 import { lockArchive, makeParts, type VaultDeps, type VaultParts } from './vaultParts.ts';
+import { statusOf } from './vaultStatus.ts';
 import { doubtsOf, type ProvenLock, proveLock } from './wormProbe.ts';
 
 export interface ListeningAt {
@@ -186,31 +187,4 @@ async function listening<T>(key: 'otlp' | 'http', at: ListeningAt, listen: () =>
       error,
     );
   }
-}
-
-function statusOf(config: VaultConfig, otlp: ListeningAt, parts: VaultParts): object {
-  const { receiver, forwarder, tail, holds, store } = parts;
-  const ready = parts.health.ready();
-  return {
-    ready: ready.ok,
-    reasons: ready.reasons,
-    archive: {
-      store: config.archive.store,
-      lock: parts.proven.lock,
-      tamper_evident_only: parts.proven.lock === 'none',
-      probe: parts.proven.results,
-      retention: retentionOf(config, parts),
-    },
-    holds: { active: holds.activeCount, enforced: store.capabilities.hold },
-    log: logStatus(parts.vaultLog),
-    otlp,
-    receive: { inflight_bytes: receiver.inflightBytes, reels_known: receiver.tailsKnown },
-    forward: forwarder === null ? null : { url: config.forward.url, queue_bytes: forwarder.queueBytes },
-    tail: { clients: tail.clients },
-  };
-}
-
-/** False: nothing is locked, because nothing is configured or the store cannot. */
-function retentionOf({ archive }: VaultConfig, { store }: VaultParts): object | false {
-  return archive.retention !== undefined && store.capabilities.retention ? archive.retention : false;
 }
