@@ -20,6 +20,8 @@ export interface StackOptions {
   readonly spool?: Readonly<Record<string, unknown>>;
   /** Further keys of the vault's configuration; `archive` and `http` are joined with the stack's own. */
   readonly vault?: { readonly archive?: object; readonly http?: object; readonly [key: string]: unknown };
+  /** Further environment of the vault. */
+  readonly vaultEnv?: Readonly<Record<string, string>>;
   readonly trustUpstream?: boolean;
   /** Longest that a stopping recorder seals and sends. */
   readonly stopGraceSeconds?: number;
@@ -141,7 +143,14 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   mkdirSync(journalDir, { recursive: true, mode: 0o700 });
   writeConfigs(dir, ports, postgres.port, options);
   const start = (name: 'vault' | 'recorder') => (): Promise<RunningChild> =>
-    startChild(name, [name, '--config', join(dir, `${name}.yaml`)], join(dir, `${name}.log`));
+    startChild(
+      name,
+      [name, '--config', join(dir, `${name}.yaml`)],
+      join(dir, `${name}.log`),
+      name === 'vault' && options.vaultEnv !== undefined
+        ? { ...process.env, ...options.vaultEnv }
+        : undefined,
+    );
   const stopPostgres = async (): Promise<void> => {
     if (options.postgres !== undefined) return;
     await postgres.stop();

@@ -41,13 +41,17 @@ export function lastLines(file: string, count: number): string {
   return readFileSync(file, 'utf8').trimEnd().split('\n').slice(-count).join('\n');
 }
 
-function launch(args: readonly string[], logFile: string): ChildProcess {
+/** `environment` instead of this process's own. */
+export type ChildEnvironment = Readonly<Record<string, string | undefined>>;
+
+function launch(args: readonly string[], logFile: string, environment?: ChildEnvironment): ChildProcess {
   const log = openSync(logFile, 'a', 0o600);
   const main = fileURLToPath(new URL('./main.js', import.meta.url));
   const child = spawn(process.execPath, ['--enable-source-maps', main, ...args], {
     stdio: ['ignore', log, log, 'ipc'],
     // Ctrl-C reaches only `up`, which then ends its children in order.
     detached: true,
+    ...(environment === undefined ? {} : { env: environment }),
   });
   closeSync(log);
   return child;
@@ -61,8 +65,9 @@ export async function startChild(
   name: string,
   args: readonly string[],
   logFile: string,
+  environment?: ChildEnvironment,
 ): Promise<RunningChild> {
-  const child = launch(args, logFile);
+  const child = launch(args, logFile, environment);
   const ended = new Promise<number>((resolve) => {
     child.once('exit', (code, signal) =>
       resolve(code ?? (signal === null ? -1 : 128 + constants.signals[signal])),

@@ -35,6 +35,11 @@ describe('s3Error', () => {
       error: new Error('AWS SDK error wrapper for Error: connect ECONNREFUSED 127.0.0.1:1'),
       code: 'STORE_UNREACHABLE',
     },
+    {
+      name: 'a broken connection, wrapped',
+      error: new Error('AWS SDK error wrapper for Error: socket hang up'),
+      code: 'STORE_UNREACHABLE',
+    },
     { name: 'no such name', error: system('ENOTFOUND'), code: 'STORE_UNREACHABLE' },
     { name: 'no answer in time', error: sdk('TimeoutError'), code: 'STORE_UNREACHABLE' },
     {

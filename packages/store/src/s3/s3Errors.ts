@@ -67,6 +67,7 @@ export function wordOf(error: unknown): string {
   }
   if (statusOf(error) !== undefined) return `HTTP ${statusOf(error)}`;
   // Of an error whose class it does not know the SDK keeps the text only.
+  if (/socket hang up/.test(messageOf(error))) return 'ECONNRESET';
   return (/\bE[A-Z_]{3,}\b/.exec(messageOf(error)) ?? [''])[0];
 }
 
