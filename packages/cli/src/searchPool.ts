@@ -3,7 +3,7 @@ import { endWorkers, startWorker, stopFlag } from './cooperation.ts';
 import type { SearchAnswer, SearchTask } from './searchWorker.ts';
 
 /** Objects each worker may be ahead of the reader: enough to keep it busy, few enough to bound memory. */
-const aheadPerWorker = 4;
+const aheadPerWorker = 8;
 
 /**
  * Answers for `keys`, in their order; ends early when `stop` is aborted. A worker takes an object only when the reader

@@ -179,15 +179,24 @@ export class VaultClient {
   }
 }
 
-async function bodyOf(response: IncomingMessage, bytesMax = Number.POSITIVE_INFINITY): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > bytesMax) break;
-    chunks.push(chunk);
-  }
-  return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
+/** By events: an iterator costs a promise for each chunk, and there are thousands of objects. */
+function bodyOf(response: IncomingMessage, bytesMax = Number.POSITIVE_INFINITY): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    const whole = (): void => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks));
+    response.on('data', (chunk: Buffer) => {
+      chunks.push(chunk);
+      bytes += chunk.length;
+      if (bytes <= bytesMax) return;
+      response.destroy();
+      whole();
+    });
+    response.on('end', whole);
+    response.on('error', reject);
+    // Torn: neither end nor error came before.
+    response.on('close', () => reject(Object.assign(new Error('cut off'), { code: 'ECONNRESET' })));
+  });
 }
 
 function vaultUrl(text: string): URL {
