@@ -27,5 +27,6 @@ export type { JsonPatchOperation } from './jsonPatch.ts';
 export { isOperatorOwned, type Platform, PodFacts, platformOf, type QosClass, qosOf } from './podFacts.ts';
 export { CaptureMode, RecordedDatabaseSpec, RecordedDatabaseStatus } from './recordedDatabase.ts';
 export { RecordingArchiveSpec, RecordingArchiveStatus } from './recordingArchive.ts';
+export { bundleOf, renewed, secondsLeft, type WebhookMaterial } from './webhookCertificates.ts';
 export { WEBHOOK_CONFIGURATION, type WebhookPlan, webhookConfiguration } from './webhookConfiguration.ts';
 export { type ServingPair, startWebhookServer, type WebhookServer } from './webhookServer.ts';
