@@ -14,7 +14,7 @@ import {
 import { decodeObject } from '@pgtape/evidence';
 import { openStore, type Store } from '@pgtape/store';
 import pg from 'pg';
-import { actAs, type S3Server, startS3Server } from './s3Server.ts';
+import { actAs, environmentOf, type S3Server, startS3Server } from './s3Server.ts';
 import { type Stack, startStack } from './stack.ts';
 
 const pgtape = fileURLToPath(new URL('../../pgtape', import.meta.url));
@@ -43,7 +43,7 @@ interface Ran {
 
 function run(args: readonly string[]): Promise<Ran> {
   return new Promise((resolve) => {
-    execFile(pgtape, args, { cwd: dir }, (error, out, err) => {
+    execFile(pgtape, args, { cwd: dir, env: process.env }, (error, out, err) => {
       resolve({ code: error === null ? 0 : Number(error.code), out, err });
     });
   });
@@ -137,6 +137,7 @@ describe('retention and legal holds on a real S3 server', () => {
     const { x = '' } = publicKey.export({ format: 'jwk' });
     const signers = [{ name: 'bob', publicKey: Buffer.from(x, 'base64url').toString('hex') }];
     stack = await startStack({
+      vaultEnv: environmentOf(server.root),
       vault: {
         stateDir: join(dir, 'state'),
         archive: {
@@ -152,7 +153,7 @@ describe('retention and legal holds on a real S3 server', () => {
     for (const name of ['shop', 'pay']) await direct.query(`CREATE DATABASE ${name}`);
     await direct.end();
   }, 90_000);
-  afterAll(() => stack.stop(), 60_000);
+  afterAll(() => stack?.stop(), 60_000);
 
   const olga = (...args: string[]): Promise<Ran> =>
     run([...args, '--vault', `http://127.0.0.1:${stack.ports.http}`, '--token-file', 'token']);
