@@ -20,6 +20,13 @@ export {
 } from './bundle/makeBundle.ts';
 export { bundlePaths, type Lack, type Manifest, type Selection } from './bundle/manifest.ts';
 export { filesOf, tarOf } from './bundle/tar.ts';
+export {
+  checkHolds,
+  type HeldReads,
+  type HoldsVerdict,
+  type HoldVerdict,
+  isSignedRelease,
+} from './checkHolds.ts';
 export type { ParsedRecord } from './checkRecord.ts';
 export { type CheckedLine, type CheckReelOptions, checkReel, type StoredSegment } from './checkReel.ts';
 export {
@@ -59,6 +66,7 @@ export {
   exampleSigner,
 } from './exampleReel.ts';
 export { Digest, FORMAT_VERSION, hex, LINE_BYTES_MAX, ReelId, SessionId } from './fields.ts';
+export { HoldBook, type HoldEntry, type HoldRelease, holdKinds, type ReleaseCheck } from './holdBook.ts';
 export { elapsedNs, type Instant, monoText, wallText } from './instant.ts';
 export {
   LEAF_BYTES_MAX,
@@ -85,6 +93,7 @@ export {
 } from './log/logReads.ts';
 export type { LogVerdict } from './log/logVerdict.ts';
 export { logExample } from './logExample.ts';
+export { ObjectSet, type ObjectVersion } from './objectSet.ts';
 export {
   Closed,
   type DraftOf,

@@ -3,13 +3,11 @@
  * released one covered. One thing at a time, in order, again and again until it is done; a process that dies
  * in the middle does it again.
  */
-import type { ParsedRecord } from '@pgtape/evidence';
+import { type HoldEntry, holdKinds, type ObjectVersion, type ParsedRecord } from '@pgtape/evidence';
 import { type Store, StoreError } from '@pgtape/store';
 import type { HeldNotes } from './heldNotes.ts';
-import { type HoldEntry, holdKinds } from './holdBook.ts';
 import { type ObjectOutline, outlineOf } from './holdScope.ts';
 import type { FactsOf, HoldInForce, HoldSet } from './holdSet.ts';
-import type { ObjectVersion } from './objectSet.ts';
 import { reelsUnder, type ScannedReel, type SegmentObject, segmentIn } from './reelScan.ts';
 import { SessionMemory } from './sessionFacts.ts';
 import type { AppendOwn } from './vaultReel.ts';

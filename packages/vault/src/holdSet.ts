@@ -2,10 +2,15 @@
  * Owns the holds that are in force and what they cover of a segment. It reads and writes nothing: what changes
  * it are the records of the vault's own reels.
  */
-import type { ParsedRecord } from '@pgtape/evidence';
-import { HoldBook, type HoldEntry, holdKinds, type ReleaseCheck } from './holdBook.ts';
+import {
+  HoldBook,
+  type HoldEntry,
+  holdKinds,
+  type ObjectVersion,
+  type ParsedRecord,
+  type ReleaseCheck,
+} from '@pgtape/evidence';
 import { outlineOf, ScopeMatcher } from './holdScope.ts';
-import type { ObjectVersion } from './objectSet.ts';
 import type { SessionFacts } from './sessionFacts.ts';
 import { type TextSearch, textSearch } from './textSearch.ts';
 

@@ -1,6 +1,5 @@
 /** Owns how a hold is shown: JSON for the API and the command line. Pure. */
-import type { HoldScope } from '@pgtape/evidence';
-import type { HoldEntry } from './holdBook.ts';
+import type { HoldEntry, HoldScope } from '@pgtape/evidence';
 import type { HoldProgress } from './holdJobs.ts';
 import type { HoldInForce } from './holdSet.ts';
 import { SEARCH_TIMEOUTS_MAX } from './textSearch.ts';

@@ -3,15 +3,20 @@
  * frozen. What holds there are stands in the vault's own reels and nowhere else: a start reads them, and each
  * record takes effect when it was stored, the same way.
  */
-import type { ReleaseRequest, ReleaseSignature, SegmentSuccess } from '@pgtape/evidence';
+import {
+  type HoldEntry,
+  holdKinds,
+  type ObjectVersion,
+  type ReleaseRequest,
+  type ReleaseSignature,
+  type SegmentSuccess,
+} from '@pgtape/evidence';
 import type { Store } from '@pgtape/store';
 import { HeldNotes } from './heldNotes.ts';
-import { type HoldEntry, holdKinds } from './holdBook.ts';
 import { HoldJobs } from './holdJobs.ts';
 import { HoldRefusal, type HoldRequest, scopeOf } from './holdRequest.ts';
 import { HoldSet, type SegmentCoverage } from './holdSet.ts';
 import { type HoldView, holdView } from './holdView.ts';
-import type { ObjectVersion } from './objectSet.ts';
 import { reelsUnder, type ScannedReel, segmentIn } from './reelScan.ts';
 import { type ReleaseRules, releaseProblem, secondProblem } from './releaseControl.ts';
 import type { SessionMemory } from './sessionFacts.ts';

@@ -2,10 +2,9 @@
  * Owns keeping objects longer than was decided when they were stored: which, until when, and every reason why
  * not. Nothing is ever kept shorter. It refuses to know how a request comes.
  */
-import { oneLine, ReelId, SessionId } from '@pgtape/evidence';
+import { type ObjectVersion, oneLine, ReelId, SessionId } from '@pgtape/evidence';
 import type { Store } from '@pgtape/store';
 import { z } from 'zod';
-import type { ObjectVersion } from './objectSet.ts';
 import { reelsUnder, type ScannedReel, segmentIn } from './reelScan.ts';
 import { sessionsOf } from './sessionFacts.ts';
 import type { AppendOwn } from './vaultReel.ts';

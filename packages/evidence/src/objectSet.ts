@@ -1,5 +1,5 @@
 /** Owns a set of segment objects with their versions, small enough to have many. It refuses to know why. */
-import { parseSegmentKey, segmentKey } from '@pgtape/evidence';
+import { parseSegmentKey, segmentKey } from './segmentKey.ts';
 
 export interface ObjectVersion {
   readonly key: string;

@@ -1,6 +1,7 @@
-import { type ParsedRecord, segmentKey } from '@pgtape/evidence';
+import type { ParsedRecord } from './checkRecord.ts';
 import { HoldBook, type HoldEntry } from './holdBook.ts';
-import { atSecond, lineOf } from './holdRecords.testing.ts';
+import { atSecond, lineOf } from './holdLines.testing.ts';
+import { segmentKey } from './segmentKey.ts';
 
 const recorder = '00112233445566aa';
 const reel = 'ab'.repeat(16);

@@ -2,8 +2,10 @@
  * Owns which holds there are, what each froze and whether it was released, as the records of the vault's own
  * reels say. Pure; it refuses to touch objects.
  */
-import type { HoldScope, ParsedRecord, ReleaseSignature } from '@pgtape/evidence';
+import type { ParsedRecord } from './checkRecord.ts';
 import { ObjectSet } from './objectSet.ts';
+import type { ReleaseSignature } from './releaseText.ts';
+import type { HoldScope } from './vaultRecord.ts';
 
 export interface HoldRelease {
   readonly reason: string;
@@ -34,7 +36,7 @@ export interface HoldEntry {
   isFreed: boolean;
 }
 
-/** Whether a release that a record tells of counts; see `releaseProblem`. */
+/** Whether a release that a record tells of counts. */
 export type ReleaseCheck = (hold: HoldEntry, release: HoldRelease) => boolean;
 
 /** Kinds that keep this book, and say nothing else. */
