@@ -27,7 +27,7 @@ const arrows: Readonly<
   session: { code: ['wire', 'sql', 'evidence'], tests: ['testkit'] },
   otlp: { code: ['evidence'], tests: [] },
   kube: { code: [], tests: [] },
-  operator: { code: ['kube'], tests: ['testkit'] },
+  operator: { code: ['kube'], tests: ['process', 'recorder'] },
   testkit: { code: ['wire'], tests: [] },
   vault: { code: ['tlog', 'evidence', 'otlp', 'store', 'process'], tests: ['testkit'] },
   recorder: {

@@ -26,6 +26,7 @@ export { annotations, type InjectionPlan, RECORDER_CONTAINER } from './injection
 export type { JsonPatchOperation } from './jsonPatch.ts';
 export { isOperatorOwned, type Platform, PodFacts, platformOf, type QosClass, qosOf } from './podFacts.ts';
 export { CaptureMode, RecordedDatabaseSpec, RecordedDatabaseStatus } from './recordedDatabase.ts';
+export { modeEnvironment, recorderSettings, type VaultPlace } from './recorderSettings.ts';
 export { RecordingArchiveSpec, RecordingArchiveStatus } from './recordingArchive.ts';
 export { bundleOf, renewed, secondsLeft, type WebhookMaterial } from './webhookCertificates.ts';
 export { WEBHOOK_CONFIGURATION, type WebhookPlan, webhookConfiguration } from './webhookConfiguration.ts';

@@ -2,26 +2,13 @@
 import type { AchievableMode } from './capturePlan.ts';
 import { annotations, type InjectionPlan, RECORDER_CONTAINER } from './injectionPlan.ts';
 import type { QosClass } from './podFacts.ts';
+import { HEALTH_PORT, paths, RECORDER_PORT, RECORDER_UID } from './podPlaces.ts';
 import type { RecordedDatabaseSpec } from './recordedDatabase.ts';
+import { modeEnvironment } from './recorderSettings.ts';
 
-/** Numeric, because images of others know no name of ours. */
-export const RECORDER_UID = 65_532;
-/** Where the recorder listens in modes that leave PostgreSQL's port alone. */
-export const RECORDER_PORT = 6432;
-export const HEALTH_PORT = 7418;
 const MEBIBYTE = 1024 * 1024;
 /** What the recorder needs beside its journal: measured 90 MB idle, bounded by its own limits under load. */
 const MEMORY_BYTES = 256 * MEBIBYTE;
-
-export const paths = {
-  config: '/etc/pgtape/config',
-  fallback: '/etc/pgtape/pod',
-  tls: '/etc/pgtape/tls',
-  upstreamCa: '/etc/pgtape/upstream',
-  vault: '/var/run/pgtape/vault',
-  journal: '/var/lib/pgtape/journal',
-  outbox: '/var/lib/pgtape/outbox',
-} as const;
 
 interface ContainerPlan {
   readonly plan: InjectionPlan;
@@ -89,7 +76,9 @@ export function recorderContainer(container: ContainerPlan): object {
       downward('POD_NAME', 'metadata.name'),
       downward('POD_NAMESPACE', 'metadata.namespace'),
       downward('POD_UID', 'metadata.uid'),
+      downward('POD_IP', 'status.podIP'),
       downward('POD_IPS', 'status.podIPs'),
+      ...modeEnvironment(mode, spec.capture.port),
     ],
     ports: [
       {
