@@ -28,7 +28,8 @@ const arrows: Readonly<
   otlp: { code: ['evidence'], tests: [] },
   kube: { code: [], tests: [] },
   operator: { code: ['kube'], tests: ['process', 'recorder'] },
-  testkit: { code: ['wire'], tests: [] },
+  // tlog: the test witness checks and signs as a real one does.
+  testkit: { code: ['wire', 'tlog'], tests: [] },
   vault: { code: ['tlog', 'evidence', 'otlp', 'store', 'process'], tests: ['testkit'] },
   recorder: {
     code: ['wire', 'sql', 'session', 'tlog', 'evidence', 'otlp', 'process'],

@@ -2,7 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isRunning } from '@pgtape/process';
 import type { EmbeddedPostgres } from '@pgtape/testkit';
@@ -234,7 +234,9 @@ function welcome(io: Io, colour: boolean, connection: string, layout: UpLayout, 
     command('./pgtape demo', 'no psql? a scripted session of three people'),
     command('./pgtape sessions', 'who was there, and what they did'),
     command('./pgtape verify', 'prove that nothing was changed'),
-    `\n  ${paint.dim(`Archive: ${layout.archiveDir}`)}\n  ${paint.dim('Ctrl-C stops everything and closes the tape.')}\n`,
+    `\n  ${paint.dim(`Archive: ${layout.archiveDir}`)}\n`,
+    `  ${paint.dim(`Key of its log: ${join(layout.archiveDir, 'log', 'vkey')} (note it elsewhere)`)}\n`,
+    `  ${paint.dim('Ctrl-C stops everything and closes the tape.')}\n`,
   ].join('');
 }
 

@@ -68,6 +68,7 @@ export function vaultYaml(options: UpOptions, layout: UpLayout): string {
         ],
       },
       archive: { store: layout.archiveDir },
+      tlog: { checkpointSeconds: 2 },
       ...(options.otlp === null ? {} : { forward: { url: options.otlp } }),
     })
   );

@@ -18,3 +18,4 @@ export { message, RawClient, type RawConnection, type RawFrame } from './rawClie
 export { type CertificateRequest, makeCertificate, type TestCertificate } from './testCertificate.ts';
 export { startTestPostgres, testPostgresMajor } from './testPostgres.ts';
 export { testSeed } from './testSeed.ts';
+export { startWitness, type TestWitness, type WitnessOptions } from './witness.ts';

@@ -193,7 +193,8 @@ function pendingAfter(
   { tree, unsigned }: LogHead,
   { first, entries }: { readonly first: number; readonly entries: readonly Uint8Array[] },
 ): Uint8Array[] {
-  if (entries.length > 0 && first > tree.size)
+  // Also where it is empty: its first index tells how far the log was published.
+  if (first > tree.size)
     throw new TlogError(
       'LOG_DIVERGED',
       `the log ends at ${tree.size} leaves, the journal begins at ${first}: the log was rolled back, or the journal is another's`,
