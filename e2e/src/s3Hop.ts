@@ -3,6 +3,7 @@
  * what they ask. It changes no byte of what it passes on.
  */
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -52,8 +53,11 @@ function passOn(port: number, from: IncomingMessage, body: Buffer): Promise<Answ
   });
 }
 
-/** In front of 127.0.0.1:`target`. */
-export async function startS3Hop(target: number): Promise<S3Hop> {
+/** In front of 127.0.0.1:`target`; with `tls`, PEM, it speaks HTTPS. */
+export async function startS3Hop(
+  target: number,
+  tls?: { readonly certificate: string; readonly key: string },
+): Promise<S3Hop> {
   let faults: HopFaults = () => 'none';
   const trace: string[] = [];
   const serve = async (message: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -70,10 +74,14 @@ export async function startS3Hop(target: number): Promise<S3Hop> {
       return void response.writeHead(503, { 'content-type': 'application/xml' }).end(busy);
     response.writeHead(answer.status, answer.headers).end(answer.body);
   };
-  const server = createServer((message, response) => {
+  const onRequest = (message: IncomingMessage, response: ServerResponse): void => {
     // Where the server behind has gone the connection breaks here too.
     serve(message, response).catch(() => message.socket.destroy());
-  });
+  };
+  const server =
+    tls === undefined
+      ? createServer(onRequest)
+      : createTlsServer({ cert: tls.certificate, key: tls.key }, onRequest);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     port: (server.address() as AddressInfo).port,

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import {
   DeleteObjectCommand,
   PutBucketVersioningCommand,
@@ -6,6 +9,8 @@ import {
 } from '@aws-sdk/client-s3';
 import { openStore, type Store, type StoredVersion } from '@pgtape/store';
 import { codeOf, itKeepsTheStoreContract, keysOf } from '@pgtape/store/contract';
+import { makeCertificate } from '@pgtape/testkit';
+import { startS3Hop } from './s3Hop.ts';
 import { actAs, type S3Server, startS3Server } from './s3Server.ts';
 
 let server: S3Server;
@@ -199,5 +204,45 @@ describe('what goes wrong says who must act', () => {
     const code = await codeOf(openStore(address));
     actAs(server.root);
     expect(code).toBe('STORE_CREDENTIALS');
+  });
+});
+
+describe('a server with a certificate', () => {
+  const authority = makeCertificate({ name: 'test authority' });
+  const dir = mkdtempSync(join(tmpdir(), 'pgtape-s3-tls-'));
+  afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+  it.each([
+    { name: 'of the authority named', ca: authority.certificate, names: ['127.0.0.1'], code: 'resolved' },
+    { name: 'of an authority not named', ca: undefined, names: ['127.0.0.1'], code: 'STORE_UNREACHABLE' },
+    {
+      name: 'of another authority',
+      ca: makeCertificate({ name: 'another' }).certificate,
+      names: ['127.0.0.1'],
+      code: 'STORE_UNREACHABLE',
+    },
+    { name: 'of another host', ca: authority.certificate, names: ['s3.example'], code: 'STORE_UNREACHABLE' },
+  ])('$name: $code', async ({ ca, names, code }) => {
+    const hop = await startS3Hop(server.port, makeCertificate({ name: 's3', names, issuer: authority }));
+    const caFile = join(dir, 'ca.pem');
+    if (ca !== undefined) writeFileSync(caFile, ca);
+    const plain = server
+      .address(await server.bucket())
+      .replace(/http:\/\/127\.0\.0\.1:\d+/, `https://127.0.0.1:${hop.port}`);
+    const address = ca === undefined ? plain : `${plain}&caFile=${caFile}`;
+    const trying = async (): Promise<void> => {
+      const store = await openStore(address);
+      await store.putOnce('a', bytes('x'));
+      expect(text(await store.get('a'))).toBe('x');
+    };
+    const found = await codeOf(trying());
+    await hop.stop();
+    expect(found).toBe(code);
+  });
+
+  it('a file of authorities that is not there', async () => {
+    expect(await codeOf(openStore(`${server.address('archive-1')}&caFile=${dir}/none.pem`))).toBe(
+      'STORE_ADDRESS',
+    );
   });
 });

@@ -47,6 +47,11 @@ describe('s3Error', () => {
       error: system('UNABLE_TO_VERIFY_LEAF_SIGNATURE'),
       code: 'STORE_UNREACHABLE',
     },
+    {
+      name: 'an unknown authority, wrapped',
+      error: new Error('AWS SDK error wrapper for Error: unable to verify the first certificate'),
+      code: 'STORE_UNREACHABLE',
+    },
     { name: 'an expired certificate', error: system('CERT_HAS_EXPIRED'), code: 'STORE_UNREACHABLE' },
     { name: 'not implemented', error: sdk('NotImplemented', 'x', 501), code: 'STORE_UNSUPPORTED' },
     {

@@ -95,7 +95,8 @@ function codeOf(error: unknown): StoreErrorCode {
   if (words[word] === 'STORE_ACCESS' && /object lock|worm protected/i.test(message)) return 'STORE_LOCKED';
   if (/checksum mismatch/i.test(message)) return 'STORE_DAMAGED';
   if (word === 'InvalidRequest' && /object lock/i.test(message)) return 'STORE_UNSUPPORTED';
-  return words[word] ?? (certificate.test(word) ? 'STORE_UNREACHABLE' : byStatus(statusOf(error)));
+  const isCertificate = certificate.test(word) || (word === '' && /certificate/.test(message));
+  return words[word] ?? (isCertificate ? 'STORE_UNREACHABLE' : byStatus(statusOf(error)));
 }
 
 /** `what` was tried: an operation and the key. The message keeps the server's sentence. */

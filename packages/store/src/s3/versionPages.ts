@@ -24,24 +24,40 @@ export interface KeyHistory {
 
 /** Histories of the pages, complete ones only: a key's entries may go on over pages. */
 export async function* histories(pages: AsyncIterable<VersionPage>): AsyncGenerator<KeyHistory> {
-  let open: { key: string; objects: ListedVersion[]; markers: ListedVersion[] } | null = null;
+  let open: Entries | null = null;
   for await (const { objects, markers } of pages) {
-    for (const key of keysInOrder(objects, markers)) {
-      if (open !== null && open.key !== key) yield closed(open);
-      if (open === null || open.key !== key) open = { key, objects: [], markers: [] };
-      open.objects.push(...objects.filter((entry) => entry.key === key));
-      open.markers.push(...markers.filter((entry) => entry.key === key));
+    for (const part of byKey(objects, markers)) {
+      if (open !== null && open.key !== part.key) yield closed(open);
+      if (open === null || open.key !== part.key) open = part;
+      else {
+        open.objects.push(...part.objects);
+        open.markers.push(...part.markers);
+      }
     }
   }
   if (open !== null) yield closed(open);
 }
 
-function keysInOrder(objects: readonly ListedVersion[], markers: readonly ListedVersion[]): string[] {
-  const keys = new Set([...objects, ...markers].map(({ key }) => key));
-  return [...keys].sort();
+interface Entries {
+  readonly key: string;
+  readonly objects: ListedVersion[];
+  readonly markers: ListedVersion[];
 }
 
-function closed(open: { key: string; objects: ListedVersion[]; markers: ListedVersion[] }): KeyHistory {
+/** A page's entries by key, in byte order. */
+function byKey(objects: readonly ListedVersion[], markers: readonly ListedVersion[]): Entries[] {
+  const found = new Map<string, Entries>();
+  const of = (key: string): Entries => {
+    const known = found.get(key) ?? { key, objects: [], markers: [] };
+    found.set(key, known);
+    return known;
+  };
+  for (const entry of objects) of(entry.key).objects.push(entry);
+  for (const entry of markers) of(entry.key).markers.push(entry);
+  return [...found.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
+}
+
+function closed(open: Entries): KeyHistory {
   const newestFirst: StoredVersion[] = [];
   const [objects, markers] = [[...open.objects], [...open.markers]];
   for (;;) {
