@@ -6,6 +6,7 @@ import {
   type RequestOptions,
 } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { z } from 'zod';
 import { CommandError, exitCode, Stopped } from './exitCode.ts';
 import type { StopReason } from './io.ts';
 import { printable } from './paint.ts';
@@ -100,9 +101,19 @@ export class VaultClient {
     }
   }
 
-  /** The answer, parsed. @throws as `bytes` */
-  async json<T>(asked: Asked): Promise<T> {
-    return JSON.parse((await this.bytes(asked)).toString('utf8')) as T;
+  /** The answer, held against the shape where there is one. @throws as `bytes` */
+  async json<T>(asked: Asked, shape?: z.ZodType<T>): Promise<T> {
+    const bytes = await this.bytes(asked);
+    let answer: unknown;
+    try {
+      answer = JSON.parse(bytes.toString('utf8'));
+    } catch {
+      throw this.#strange('not JSON');
+    }
+    if (shape === undefined) return answer as T;
+    const parsed = shape.safeParse(answer);
+    if (!parsed.success) throw this.#strange('an answer of another shape');
+    return parsed.data;
   }
 
   /** The answer as it comes. @throws as `bytes` */
@@ -172,7 +183,11 @@ export class VaultClient {
     } catch {
       // Not JSON: not a vault.
     }
-    return new CommandError('VAULT_STRANGE', `what answers at ${this.origin} is no vault (HTTP ${status})`, {
+    return this.#strange(`HTTP ${status}`);
+  }
+
+  #strange(what: string): CommandError {
+    return new CommandError('VAULT_STRANGE', `what answers at ${this.origin} is no vault (${what})`, {
       exit: exitCode.environment,
       advice: waysOut,
     });

@@ -193,16 +193,31 @@ describe('commands that read through a vault', () => {
 
   it('tell a stranger from a vault', async () => {
     await start();
-    const stranger = createServer((_request, response) => response.writeHead(404).end('<html>'));
+    const answers: [number, string][] = [
+      [404, '<html>'],
+      [403, '{"error": "\\u001b[31mred"}'],
+      [200, '<html>'],
+      [201, '{"grant": 1}'],
+      [201, 'null'],
+    ];
+    let next = 0;
+    const stranger = createServer((_request, response) => {
+      const [status, body] = answers[next] as [number, string];
+      response.writeHead(status).end(body);
+    });
     await new Promise<void>((resolve) => stranger.listen(0, '127.0.0.1', resolve));
     const { port } = stranger.address() as AddressInfo;
-    const io = await runFake(['sessions', '--vault', `http://127.0.0.1:${port}`], { cwd: dir });
+    for (; next < answers.length; next += 1) {
+      const io = await runFake(['sessions', '--vault', `http://127.0.0.1:${port}`], { cwd: dir });
+      expect([answers[next], io.code, io.out.text, io.err.text]).toEqual([
+        answers[next],
+        exitCode.environment,
+        '',
+        expect.stringContaining('[VAULT_STRANGE]'),
+      ]);
+    }
     stranger.closeAllConnections();
     await new Promise((resolve) => stranger.close(resolve));
-    expect([io.code, io.err.text]).toEqual([
-      exitCode.environment,
-      expect.stringContaining('[VAULT_STRANGE]'),
-    ]);
   });
 
   it('come by certificate over TLS, and do not believe just any vault', async () => {

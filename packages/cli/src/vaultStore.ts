@@ -8,6 +8,7 @@ import {
   type StoredVersion,
   StoreError,
 } from '@pgtape/store';
+import { z } from 'zod';
 import { type Asked, type VaultAccess, VaultClient, VaultRefusal } from './vaultClient.ts';
 
 /** What is read and why, as the vault records it. */
@@ -31,6 +32,32 @@ export interface VaultSource {
   readonly capabilities: StoreCapabilities;
 }
 
+const lock = z.enum(['strict', 'bypassable', 'none']);
+
+const GrantAnswer = z.object({
+  grant: z.string(),
+  store: z.object({
+    retention: z.boolean(),
+    hold: z.boolean(),
+    versions: z.boolean(),
+    lock,
+    compareAndSwap: z.boolean(),
+  }),
+});
+interface Page<T> {
+  readonly objects: T[];
+  readonly next: string | null;
+}
+
+const page = <T extends z.ZodType>(entry: T) =>
+  z.object({ objects: z.array(entry), next: z.string().nullable() });
+const stored = { key: z.string(), bytes: z.int().nonnegative(), version: z.string() };
+const ObjectPage = page(z.object(stored));
+const VersionPage = page(
+  z.object({ ...stored, at: z.number(), kind: z.enum(['object', 'delete_marker']), isLatest: z.boolean() }),
+);
+const ProtectionAnswer = z.object({ lock, retainUntil: z.number().nullable(), hold: z.boolean() });
+
 const wordsMax = 1000;
 const pageObjects = 5000;
 /** Waiting for room at the vault: it says for how long at most, this is how often; most wait a moment only. */
@@ -44,11 +71,7 @@ export async function grantFor(
 ): Promise<{ grant: string; capabilities: StoreCapabilities }> {
   const { what, why } = purpose;
   const body = { ...purpose, what: what.slice(0, wordsMax), why: why.slice(0, wordsMax) };
-  const answer = await client.json<{ grant: string; store: StoreCapabilities }>({
-    method: 'POST',
-    path: '/v1/grants',
-    body,
-  });
+  const answer = await client.json({ method: 'POST', path: '/v1/grants', body }, GrantAnswer);
   return { grant: answer.grant, capabilities: answer.store };
 }
 
@@ -62,24 +85,25 @@ export function vaultStore(source: VaultSource, stop: AbortSignal | null = null)
     version === undefined || version === ''
       ? { path: `/v1/${kind}/${escaped(key)}` }
       : query(`/v1/${kind}/${escaped(key)}`, { version });
-  async function* pages<T extends { key: string }>(kind: string, prefix: string): AsyncGenerator<T> {
+  async function* pages<T>(kind: string, prefix: string, shape: z.ZodType<Page<T>>): AsyncGenerator<T> {
     for (let after: string | null = ''; after !== null; ) {
       const asked = query(`/v1/${kind}`, { prefix, after, limit: String(pageObjects) });
-      const page: { objects: T[]; next: string | null } = await reader.json(asked);
-      yield* page.objects;
-      after = page.next;
+      const { objects, next }: Page<T> = await reader.json(asked, shape);
+      yield* objects;
+      after = next;
     }
   }
   return {
     capabilities: source.capabilities,
     get: (key, version) => reader.bytes(named('objects', key, version), key),
     async has(key) {
-      for await (const object of pages<StoredObject>('objects', key)) return object.key === key;
+      for await (const object of pages('objects', key, ObjectPage)) return object.key === key;
       return false;
     },
-    list: (prefix) => pages<StoredObject>('objects', prefix),
-    listVersions: (prefix) => pages<StoredVersion>('versions', prefix),
-    protectionOf: (key, version) => reader.json<Protection>(named('protection', key, version), key),
+    list: (prefix) => pages<StoredObject>('objects', prefix, ObjectPage),
+    listVersions: (prefix) => pages<StoredVersion>('versions', prefix, VersionPage),
+    protectionOf: (key, version): Promise<Protection> =>
+      reader.json(named('protection', key, version), ProtectionAnswer, key),
     async getLatest(key) {
       try {
         return await reader.bytes(named('latest', key), key);
@@ -110,8 +134,8 @@ class GrantedReader {
     return this.#granted((grant) => this.#client.bytes({ ...asked, grant }), key);
   }
 
-  json<T>(asked: Asked, key = ''): Promise<T> {
-    return this.#granted((grant) => this.#client.json<T>({ ...asked, grant }), key);
+  json<T>(asked: Asked, shape: z.ZodType<T>, key = ''): Promise<T> {
+    return this.#granted((grant) => this.#client.json({ ...asked, grant }, shape), key);
   }
 
   async #granted<T>(ask: (grant: string) => Promise<T>, key: string): Promise<T> {

@@ -123,11 +123,11 @@ async function answerBytes(
   const share = budget.take(grant.who);
   if (share === null) throw new HttpRefusal('overloaded', 'too many bytes are being read already', 1);
   reply.raw.once('close', () => share.end());
-  // The bytes are let go only when the reader's side has taken them, so a slow one slows himself.
-  reply.raw.setTimeout(stallMs, () => reply.raw.destroy());
   const bytes = await stored(read);
   if (bytes === null) throw new HttpRefusal('not_found', 'there is no such object');
   share.is(bytes.length);
+  // The bytes are let go only when the reader's side has taken them, so a slow one slows himself.
+  reply.raw.setTimeout(stallMs, () => reply.raw.destroy());
   onServed(bytes.length);
   return await reply
     .header('content-type', 'application/octet-stream')
