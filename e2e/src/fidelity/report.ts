@@ -46,6 +46,8 @@ server directly and through the recorder; then the server's own log (jsonlog, ev
   SQLSTATE, that the tape has exactly so. *named*: differences with a name, below. *unnamed*: differences without one.
 - *traced*: sessions whose Query and Execute, CommandComplete and its like, ErrorResponse and DataRow are on the tape exactly as often as
   in libpq's own trace (PQtrace). *counted*: queries whose calls and rows on the tape equal pg_stat_statements'.
+  pg_stat_statements is asked for every suite; what it counts under ids that the log does not tell has a name below. libpq is made to trace
+  by a preloaded library (\`e2e/libpqTrace\`) in psql, pgbench, pg_regress and isolation; libpq_pipeline traces itself.
 - Pieces: a hop before and one behind the recorder (\`e2e/pieceHop\`) write every byte in pieces of that size, both ways, each when
   the kernel says that nothing lies unread in the reader's socket: what the recorder, the client and the server read is one piece.
 - TLS: every session on both legs, the recorder checking the server's certificate.
@@ -62,6 +64,21 @@ message counts equal libpq's trace; ${total(done.map(({ oracle }) => oracle.quer
 | name | times | reason |
 |---|---|---|
 ${named.join('\n')}
+
+## What cannot be decoded, and what the record says then
+
+| what | the record |
+|---|---|
+| a message behind a Sync that was sent while \`COPY FROM STDIN\` ran in the extended protocol, when that COPY fails: whether the server was still in copy mode when it read the Sync decides whether it answers it, and nothing on the wire tells | gap \`decode_lost\`, "a COPY failed before messages that may or may not have been read"; what was on its way is \`lost\`, its transaction \`unknown\`; the session is relayed on and not decoded any more |
+| the same, when the message comes after the error and before a Sync | gap \`decode_lost\`, "a message after a failed COPY may or may not have been read"; the same |
+| text in SQL_ASCII, MULE_INTERNAL, EUC_TW, JOHAB, EUC_JIS_2004 or SHIFT_JIS_2004 | \`unsure: encoding_without_decoder\`, the bytes in \`sql_raw\`; every other encoding is read as the server reads it, code by code (\`charsetOracle.test.ts\`) |
+| names, roles and settings that code changes unseen (DO, CALL, functions) | \`unsure: names_hidden\`, \`role_hidden\`, \`search_path_hidden\` |
+| a binary parameter of a type nobody told | \`enc: hex\` with its OID |
+| text over the inspection limit | \`sql_unknown: over_inspection_limit\`, its length and SHA-256 |
+| what GSS would encrypt; TLS without a certificate to serve; raw lanes | GSSENCRequest is answered \`N\`; gaps \`tls_no_certificate\`, \`raw_lane\` with bytes |
+
+A server that speaks a protocol newer than 3.2 does not exist yet: what the recorder does before one (clamping) is tested on a scripted
+server only.
 
 The matchers are in \`e2e/src/fidelity/namedDifferences.ts\`, each with a test of its own.
 `;

@@ -193,6 +193,7 @@ describe('writeLine of what does not fit', () => {
         n: 1,
         protocol: 'simple',
         sql: long,
+        runs: { name: 'x', sql: long },
         start: '1',
         duration_ns: 1,
         redacted: Array.from({ length: 200_000 }, () => 'password'),

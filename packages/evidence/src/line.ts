@@ -236,11 +236,11 @@ function unitsOf(d: RecorderDraft): number {
         lengthOf(d.sql_encoding) +
         lengthOf(d.sql_raw) +
         (d.replication === undefined ? 0 : replicationUnits(d.replication)) +
-        (d.runs === undefined ? 0 : d.runs.name.length + lengthOf(d.runs.sql)) +
+        runsUnits(d) +
         errorUnits(d)
       );
     case 'running':
-      return lengthOf(d.sql);
+      return lengthOf(d.sql) + runsUnits(d);
     case 'transaction':
       return lengthOf(d.savepoint) + lengthOf(d.gid) + errorUnits(d);
     case 'opened':
@@ -286,6 +286,10 @@ function listBytesMax(d: RecorderDraft): number {
     bytes += perParameterBytesMax + (lengthOf(p.v) + p.type.length) * bytesPerUnitMax;
   }
   return bytes;
+}
+
+function runsUnits({ runs }: DraftOf<'statement' | 'running'>): number {
+  return runs === undefined ? 0 : runs.name.length + lengthOf(runs.sql);
 }
 
 function replicationUnits(r: Replication): number {

@@ -37,7 +37,7 @@ export function fitDraft(draft: DraftRecord, fits: (draft: DraftRecord) => boole
 function cutSql(draft: DraftRecord, level: number): DraftRecord {
   if ((draft.kind !== 'statement' && draft.kind !== 'running') || draft.sql === null) return draft;
   const sql = prefixOf(draft.sql, level);
-  if (draft.kind === 'statement' && draft.runs !== undefined) {
+  if (draft.runs !== undefined) {
     const { runs, ...rest } = draft;
     return { ...cutSql(rest, level), runs: cutRuns(runs, level) } as DraftRecord;
   }

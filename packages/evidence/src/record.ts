@@ -239,6 +239,7 @@ export const Running = z
     sql: z.string().nullable(),
     sql_cut: Cut.optional(),
     redacted: z.array(z.string()).optional(),
+    runs: Runs.optional(),
     start: nanoseconds,
     duration_ns: count,
   })

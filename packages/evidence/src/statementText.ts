@@ -7,6 +7,7 @@ export function runningFields(line: string, d: DraftOf<'running'>): string {
   let text = `${line},"protocol":"${d.protocol}","sql":${d.sql === null ? 'null' : textJson(d.sql)}`;
   if (d.sql_cut !== undefined) text += cutJson(d.sql_cut);
   if (d.redacted !== undefined) text += textsJson(',"redacted":', d.redacted);
+  if (d.runs !== undefined) text += runsJson(d.runs);
   return `${text},"start":"${d.start}","duration_ns":${d.duration_ns}}`;
 }
 

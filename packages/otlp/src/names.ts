@@ -42,9 +42,15 @@ export const part = nameOf('pgtape.part');
 export const protocol = nameOf('pgtape.protocol');
 export const redacted = nameOf('pgtape.redacted');
 export const returnedBytes = nameOf('pgtape.returned_bytes');
+export const role = nameOf('pgtape.role');
+export const runsName = nameOf('pgtape.runs.name');
+export const runsText = nameOf('pgtape.runs.text');
+export const searchPath = nameOf('pgtape.search_path');
+export const sessionUser = nameOf('pgtape.session_user');
 export const sqlUnknown = nameOf('pgtape.sql_unknown');
 export const stage = nameOf('pgtape.stage');
 export const timing = nameOf('pgtape.timing');
+export const unsure = nameOf('pgtape.unsure');
 export const txAfter = nameOf('pgtape.tx.after');
 export const txBefore = nameOf('pgtape.tx.before');
 

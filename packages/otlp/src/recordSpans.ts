@@ -5,6 +5,7 @@ import * as names from './names.ts';
 import type { ProtoWriter } from './protoWriter.ts';
 import { putErrorStatus, putLink, spanKey, spanKind } from './spanParts.ts';
 import type { SessionSpans } from './spanSessions.ts';
+import { putRuns } from './surroundings.ts';
 
 type Other = Exclude<Kind, 'statement'>;
 type OtherDraft = Exclude<DraftRecord, { kind: 'statement' }>;
@@ -54,6 +55,7 @@ export function putRecord(
       putString(out, names.protocol, draft.protocol);
       if (draft.sql !== null) putString(out, names.queryText, draft.sql, names.queryTextBytesMax);
       if (draft.redacted !== undefined) putStrings(out, names.redacted, draft.redacted);
+      putRuns(out, draft);
       break;
     case 'transaction':
       putString(out, names.outcome, draft.outcome);

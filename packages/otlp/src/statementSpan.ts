@@ -8,6 +8,7 @@ import * as names from './names.ts';
 import { isReading, tagOperation, textOperation, unknownOperation } from './operation.ts';
 import { ProtoWriter } from './protoWriter.ts';
 import { putErrorStatus, putTraceparentLink, spanKey, spanKind } from './spanParts.ts';
+import { putRuns, Surroundings } from './surroundings.ts';
 
 type Draft = DraftOf<'statement'>;
 
@@ -108,6 +109,7 @@ export class StatementSpans {
   readonly #tags = new Map<string, Form>();
   readonly #operations = new Map<string, Form>();
   readonly #texts = new Map<string, Buffer>();
+  readonly #surroundings = new Surroundings();
 
   /**
    * Appends what follows the line in the span; `shared` are the session's attributes. What varies most stands
@@ -128,6 +130,7 @@ export class StatementSpans {
     out.block(encoded);
     if (!form.withTag) putTag(out, form.operation, draft);
     if (draft.sql !== null) this.#putText(out, draft.protocol, draft.sql);
+    this.#surroundings.put(out, draft);
     writeRare(out, draft);
   }
 
@@ -200,6 +203,8 @@ function writeRare(out: ProtoWriter, draft: Draft): void {
   if (draft.returned_bytes > 0) putInt(out, names.returnedBytes, draft.returned_bytes);
   if (draft.sql_unknown !== undefined) putString(out, names.sqlUnknown, draft.sql_unknown);
   if (draft.redacted !== undefined) putStrings(out, names.redacted, draft.redacted);
+  putRuns(out, draft);
+  if (draft.unsure !== undefined) putStrings(out, names.unsure, draft.unsure);
   if (draft.part !== undefined) putInt(out, names.part, draft.part);
   if (draft.fate !== undefined) putString(out, names.fate, draft.fate);
   if (draft.continues !== undefined) putInt(out, names.continues, draft.continues);

@@ -71,6 +71,34 @@ describe('the clock', () => {
     ]);
   });
 
+  it.each([
+    {
+      name: 'EXECUTE of what SQL prepared, with its secret left out',
+      script: "> Q prepare p as create role x password 'hunter2'\n< C PREPARE\n< Z I\n> Q execute p\n",
+      sql: 'execute p',
+      runs: { name: 'p', sql: "create role x password '[redacted]'" },
+    },
+    {
+      name: 'an Execute of what SQL prepared',
+      script: '> Q prepare p as select 1\n< C PREPARE\n< Z I\n> B -|p\n> E -\n> S\n',
+      sql: 'prepare p as select 1',
+      runs: { name: 'p', sql: 'select 1' },
+    },
+    {
+      name: 'FETCH of a cursor that nobody saw declared',
+      script: '> Q fetch c\n',
+      sql: 'fetch c',
+      runs: { name: 'c', sql: null, sql_unknown: 'portal_not_seen' },
+    },
+    { name: 'what names nothing', script: '> Q select 1\n', sql: 'select 1', runs: undefined },
+  ])('running: what a name stands for: $name', ({ script, sql, runs }) => {
+    const told = ready()
+      .run(`${script}wait 2\ntick`)
+      .records.find(({ kind }) => kind === 'running');
+    expect(told).toMatchObject({ kind: 'running', sql, ...(runs !== undefined && { runs }) });
+    expect(told !== undefined && 'runs' in told).toBe(runs !== undefined);
+  });
+
   it('stretches: by number of statements, by age, and at the end', () => {
     const one = '> Q x\n< C X\n< Z I\n';
     const records = play(`${one}${one}${one}wait 950\ntick\ntick\nwait 950\ntick\n${one}close terminated`, {

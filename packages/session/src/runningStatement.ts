@@ -4,6 +4,7 @@
 import type { Instant } from '@pgtape/evidence';
 import { allPartsEnded, mean, partsOf } from './execution.ts';
 import { Names } from './names.ts';
+import { type Running, runsOfPortal, runsOfText } from './runs.ts';
 import type { SessionState } from './sessionState.ts';
 import { functionCall, portalNotSeen, restFrom, type SqlText, undecodable } from './sqlText.ts';
 import { announce } from './statementRecord.ts';
@@ -26,11 +27,18 @@ export function announceRunning(state: SessionState, at: Instant): void {
     if (text !== null) {
       if (at.monoNs - token.startNs < state.limits.runningAfterNs || !isAsked(state, token, place)) return;
       progress.announced = true;
-      announce(state, token, protocolOf(token), text, at);
+      announce(state, token, protocolOf(token), text, runsOf(names, token, text), at);
       return;
     }
     mean(names, token);
   }
+}
+
+/** The statement behind a name, where it is one that runs. */
+function runsOf(names: Names, token: Token, text: SqlText): Running | null {
+  if (token.kind !== tokenKind.execute) return runsOfText(names, text);
+  const portal = names.portal(token.name);
+  return portal === null ? null : runsOfPortal(names, portal);
 }
 
 /** The text that runs; null when the token runs nothing, or has ended. */

@@ -119,7 +119,11 @@ function addSurroundings(state: SessionState, draft: StatementDraft): void {
 }
 
 /** The text, bounded as any other. */
-function addRuns(state: SessionState, draft: StatementDraft, { name, text: whole }: Running): void {
+function addRuns(
+  state: SessionState,
+  draft: StatementDraft | DraftOf<'running'>,
+  { name, text: whole }: Running,
+): void {
   const text = bounded(whole, state.limits.sqlBytesMax);
   const runs: Runs = {
     name,
@@ -247,6 +251,7 @@ export function announce(
   token: Token,
   protocol: StatementProtocol,
   whole: SqlText,
+  runs: Running | null,
   at: Instant,
 ): void {
   const text = bounded(whole, state.limits.sqlBytesMax);
@@ -260,5 +265,6 @@ export function announce(
     start: wallOf(token.startUs),
     duration_ns: Math.max(0, Math.round(at.monoNs - token.startNs)),
   };
+  if (runs !== null) addRuns(state, draft, runs);
   state.tape.put(draft, token.startUs, token.startNs);
 }
