@@ -282,6 +282,9 @@ class Reel:
         self.recovered = self.crashed = self.ended = False
         self.closed_by = None
         self.by = None
+        self.key = ""  # of segment 1
+        self.tail = None  # number and seal digest of the last sound segment
+        self.opened, self.previous, self.enrolments = "", None, []
         self.recovery_key = None
         self.segments = self.records = 0
 
@@ -333,6 +336,9 @@ class Reel:
             if seal["first_seq"] != last_seq + 1:
                 self.untie(key, "seq_gap")
         self.chain = (digest, seal["next_key"], seal["last_seq"])
+        self.tail = (seal["segment"], digest)
+        if seal["segment"] == 1:
+            self.key = header["key"]
 
     def recover(self, key, header, seal):
         """A recovered segment has the key of the reel's journal, and only recovered ones follow it."""
@@ -362,6 +368,10 @@ class Reel:
             self.by = self.by or by
             if by != self.by:
                 self.found("forged", artefact, "kind_misplaced")
+        if kind == "vault_opened":
+            self.opened, self.previous = artefact, record.get("previous")
+        if kind == "enrolment":
+            self.enrolments.append(record)
         if kind in OPENS and record.get("recorder") != header["recorder"]:
             self.found("forged", artefact, "recorder_mismatch")
         if kind == "reel_closed":
@@ -407,14 +417,66 @@ class Reel:
             state["verdict"] = worse(state["verdict"], {"closed": "gap"}.get(end, end))
         if not self.ended:
             self.found("open", last_key, "not_closed")
+
+    def verdict(self):
         worst = "complete"
         for verdict in [f[0] for f in self.findings] + [s["verdict"] for s in self.sessions.values()]:
             worst = worse(worst, verdict)
         return worst
 
 
+def judge_together(reels):
+    """What the vaults' reels say of others: how the vault before ended, and whose keys were vouched for."""
+    by_id = {reel_id: (recorder, reel) for (recorder, reel_id), reel in reels.items()}
+    for (recorder, reel_id), vault in reels.items():
+        if vault.by != "vault":
+            continue
+        if vault.previous is not None:
+            succeed(by_id, recorder, vault, vault.previous)
+        for record in vault.enrolments:
+            known = by_id.get(record["of_reel"])
+            if known is None or known[1].by == "vault":
+                continue
+            of_recorder, reel = known
+            same = of_recorder == record["of_recorder"]
+            same = same and reel.key in ("", record["key"])
+            same = same and (reel.recovery_key or record["recovery_key"]) == record["recovery_key"]
+            if not same:
+                key = f"reel/{of_recorder}/{record['of_reel']}/00000001.jsonl.zst"
+                reel.found("forged", key, "enrolment_mismatch")
+
+
+def succeed(by_id, recorder, vault, previous):
+    before_id, last = previous["reel"], previous["segment"]
+    of_recorder, before = by_id.get(before_id, (recorder, None))
+
+    def key(segment):
+        return f"reel/{of_recorder}/{before_id}/{segment:08d}.jsonl.zst"
+
+    if before is None:
+        vault.found("forged", key(1), "reel_missing")
+    elif before.closed_by:
+        before.found("forged", key(last), "closed_afterwards")
+    elif before.tail is None or before.tail[0] < last:
+        before.found("forged", key(last), "segment_missing")
+    elif before.tail[0] > last:
+        before.found("forged", key(last + 1), "continued_afterwards")
+    elif before.tail[1] != previous["seal"]:
+        before.found("forged", key(last), "seal_mismatch")
+    else:
+        before.findings = [f for f in before.findings if f[2] != "not_closed"]
+        before.found("crashed", key(last), "vault_crashed")
+
+
 def worse(a, b):
     return min(a, b, key=VERDICTS.index)
+
+
+def begins_vault(path):
+    try:
+        return b',"kind":"vault_opened"' in decompress(path.read_bytes()).split(b"\n", 2)[1]
+    except (Unsound, IndexError):
+        return False
 
 
 def main(arguments):
@@ -438,16 +500,25 @@ def main(arguments):
             if len(plain) == 1:
                 print(f"forged {key} key_invalid")
                 good = False
-        elif len(plain) == 1 or name[2] == plain[1]:
+        else:
             reels.setdefault((name[1], name[2]), []).append((int(name[3]), key, path))
-    if not reels and len(plain) == 2:
+    if len(plain) == 2 and not any(reel_id == plain[1] for _, reel_id in reels):
         print(f"no reel {plain[1]} in {root}", file=sys.stderr)
         return 2
-    for (_, reel_id), segments in reels.items():
-        reel = Reel(trusted)
+    checked = {}
+    for name, segments in reels.items():
+        # Of the others only what a vault's reel says of the one that is asked for.
+        if len(plain) == 2 and name[1] != plain[1] and not begins_vault(min(segments)[2]):
+            continue
+        reel = checked[name] = Reel(trusted)
         for _, key, path in sorted(segments):
             reel.add(key, path)
-        verdict = reel.finish(key)
+        reel.finish(key)
+    judge_together(checked)
+    for (_, reel_id), reel in checked.items():
+        if len(plain) == 2 and reel_id != plain[1]:
+            continue
+        verdict = reel.verdict()
         print(f"{verdict} reel {reel_id} {reel.segments} segments {reel.records} records {len(reel.sessions)} sessions")
         for finding in reel.findings:
             print("  " + " ".join(finding))

@@ -17,8 +17,10 @@ import {
   exampleRecords,
   exampleReel,
   exampleSigner,
+  judgeTogether,
   parseSegmentKey,
   recoverySigner,
+  sealDigest,
 } from '../../packages/evidence/dist/index.js';
 
 const python = process.argv[2] ?? 'python3';
@@ -81,6 +83,7 @@ function* cases() {
   ];
   yield ['lines after the end', made([[reelOpened(recorder), reelClosed(0, 0), gap('spool_full')]])];
   yield* recoveries();
+  yield* reelsAboutOthers();
   const early = made([start, [gap('recorder_crashed')]], { recoveredFrom: 1 });
   for (const trusted of [recoverySigner(reel).publicKey, exampleSigner('foreign', 1).publicKey]) {
     yield [`recovered from its first segment, ${trusted} trusted`, early, trusted];
@@ -148,6 +151,39 @@ function* recoveries() {
   yield ['another recovery key', made([start, [reelClosed(0, 0)]], changed)];
 }
 
+/** A vault's reel tells how the one before ended, and whose keys it vouched for. */
+function* reelsAboutOthers() {
+  const [earlier, later] = ['01'.repeat(16), '02'.repeat(16)];
+  const vault = 'a'.repeat(16);
+  const of = (id, segments) => exampleReel({ reel: id, recorder: vault, segments });
+  const before = of(earlier, [[vaultOpened(vault)], [alert('worm')], [alert('forged')]]);
+  const ended = of(earlier, [[vaultOpened(vault)], [reelClosed(0, 0)]]);
+  const seal = (segments, number) => sealDigest(segments[number - 1].lines.at(-1));
+  const after = (number, digest) =>
+    of(later, [[vaultOpened(vault, { reel: earlier, segment: number, seal: digest }), reelClosed(0, 0)]]);
+  yield ['a vault that crashed', [...before, ...after(3, seal(before, 3))]];
+  yield ['a vault of which the end is gone', [...before.slice(0, 2), ...after(3, seal(before, 3))]];
+  yield ['a vault that went on afterwards', [...before, ...after(2, seal(before, 2))]];
+  yield ['a vault with another end', [...before, ...after(3, seal(before, 1))]];
+  yield ['a vault that ended after all', [...ended, ...after(1, seal(ended, 1))]];
+  yield ['a vault that is gone', after(3, seal(before, 3))];
+  const keys = {
+    of_reel: reel,
+    of_recorder: recorder,
+    key: exampleSigner('example key', 1).publicKey,
+    recovery_key: recoverySigner(reel).publicKey,
+  };
+  const vouching = (about) => of(later, [[vaultOpened(vault), enrolment(about), reelClosed(0, 0)]]);
+  yield ['a reel that was vouched for', [...first, ...vouching(keys)]];
+  for (const name of ['key', 'recovery_key', 'of_recorder'])
+    yield [
+      `vouched for with another ${name}`,
+      [...first, ...vouching({ ...keys, [name]: keys[name].replace(/./g, '0') })],
+    ];
+  yield ['vouched for, and its first segment is gone', [two, three, ...vouching(keys)]];
+  yield ['vouched for, and it never came', vouching(keys)];
+}
+
 function flipped(bytes, i) {
   const changed = Buffer.from(bytes);
   changed[i] ^= 1 << (i % 7);
@@ -173,11 +209,12 @@ async function checkedByPgtape(segments, trusted) {
   const reels = Map.groupBy(segments, ({ key }) => dirname(key));
   let text = '';
   let good = true;
+  const verdicts = [];
   for (const name of [...reels.keys()].toSorted()) {
-    const verdict = await checkReel(
-      reels.get(name),
-      trusted === undefined ? {} : { trustedKeys: new Set([trusted]) },
-    );
+    const options = trusted === undefined ? {} : { trustedKeys: new Set([trusted]) };
+    verdicts.push(await checkReel(reels.get(name), options));
+  }
+  for (const verdict of judgeTogether(verdicts)) {
     const counts = `${verdict.segments} segments ${verdict.records} records ${verdict.sessions.length} sessions`;
     text += `${verdict.verdict} reel ${verdict.reel} ${counts}\n`;
     for (const finding of verdict.findings)
