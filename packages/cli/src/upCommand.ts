@@ -99,11 +99,11 @@ function prepareDirectory(layout: UpLayout): void {
   }
 }
 
-function passwordOf(layout: UpLayout): string {
-  if (existsSync(layout.passwordFile)) return readFileSync(layout.passwordFile, 'utf8').trim();
-  const password = randomBytes(12).toString('base64url');
-  writeFileSync(layout.passwordFile, `${password}\n`, { mode: 0o600 });
-  return password;
+function secretOf(file: string, bytes: number): string {
+  if (existsSync(file)) return readFileSync(file, 'utf8').trim();
+  const secret = randomBytes(bytes).toString('base64url');
+  writeFileSync(file, `${secret}\n`, { mode: 0o600 });
+  return secret;
 }
 
 /** A new one at each start: who read the old one's file reads nothing any more. */
@@ -138,6 +138,7 @@ async function startAll(
   });
   progress.step('starting the vault');
   writeToken(layout);
+  secretOf(layout.enrolmentFile, 32);
   writeFileSync(layout.vault.configFile, vaultYaml(options, layout), { mode: 0o600 });
   started.vault = await startChild(
     'vault',
@@ -261,7 +262,7 @@ async function up(io: Io, options: UpOptions, colour: boolean): Promise<void> {
   const progress = new Progress(io.err, paint, () => io.now());
   const started: Started = { postgres: null, vault: null, recorder: null };
   try {
-    const password = passwordOf(layout);
+    const password = secretOf(layout.passwordFile, 12);
     const connection = connectionString(password, options.port);
     if (lock.stale)
       io.err.write(`  ${paint.yellow('!')} the last run did not end in order; going on from its data\n`);

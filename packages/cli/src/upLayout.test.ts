@@ -29,6 +29,11 @@ describe('what pgtape up writes', () => {
       otlp: { host: '127.0.0.1', port: 7418 },
       http: { host: '127.0.0.1', port: 7417, callers: [{ name: 'local' }] },
       archive: { store: '/srv/it is: "here" #1/archive' },
+      enrolment: {
+        required: true,
+        secrets: [{ name: 'pgtape-up', file: '/srv/it is: "here" #1/enrolment.secret' }],
+      },
+      tlog: { checkpointSeconds: 2 },
     });
     expect(config.forward?.url ?? null).toBe(otlp);
   });
@@ -44,7 +49,10 @@ describe('what pgtape up writes', () => {
     expect(config).toMatchObject({
       listen: { host: '127.0.0.1', port: 5433 },
       upstream: { host: '127.0.0.1', port: 40_123 },
-      vault: { url: 'http://127.0.0.1:7418' },
+      vault: {
+        url: 'http://127.0.0.1:7418',
+        enrolment: { name: 'pgtape-up', secretFile: '/srv/it is: "here" #1/enrolment.secret' },
+      },
       spool: { dir: '/srv/it is: "here" #1/spool' },
       health: { host: '127.0.0.1', port: 7419 },
       trustUpstream: false,

@@ -20,6 +20,8 @@ export interface UpLayout {
   /** Token of whoever may read evidence, for commands run beside it, and its hash, for the vault. */
   readonly tokenFile: string;
   readonly tokenHashFile: string;
+  /** What the recorder proves to the vault with that its reels are its own. */
+  readonly enrolmentFile: string;
   readonly postgresDir: string;
   readonly archiveDir: string;
   readonly spoolDir: string;
@@ -40,6 +42,7 @@ export function upLayout(dir: string): UpLayout {
     passwordFile: join(dir, 'postgres.password'),
     tokenFile: join(dir, 'vault.token'),
     tokenHashFile: join(dir, 'vault.token.sha256'),
+    enrolmentFile: join(dir, 'enrolment.secret'),
     postgresDir: join(dir, 'postgres'),
     archiveDir: join(dir, 'archive'),
     spoolDir: join(dir, 'spool'),
@@ -48,6 +51,8 @@ export function upLayout(dir: string): UpLayout {
   };
 }
 
+/** As whom the recorder's reels stand in the vault's records. */
+const enrolmentName = 'pgtape-up';
 const note = '# Written by `pgtape up` at each start; changes made here are overwritten.\n';
 
 /** The vault's configuration file. */
@@ -68,6 +73,7 @@ export function vaultYaml(options: UpOptions, layout: UpLayout): string {
         ],
       },
       archive: { store: layout.archiveDir },
+      enrolment: { required: true, secrets: [{ name: enrolmentName, file: layout.enrolmentFile }] },
       tlog: { checkpointSeconds: 2 },
       ...(options.otlp === null ? {} : { forward: { url: options.otlp } }),
     })
@@ -84,7 +90,10 @@ export function recorderYaml(options: UpOptions, layout: UpLayout, upstreamPort:
       upstream: { host: '127.0.0.1', port: upstreamPort },
       spool: { dir: layout.spoolDir },
       segment: { maxSeconds: 2 },
-      vault: { url: `http://127.0.0.1:${options.vaultOtlpPort}` },
+      vault: {
+        url: `http://127.0.0.1:${options.vaultOtlpPort}`,
+        enrolment: { name: enrolmentName, secretFile: layout.enrolmentFile },
+      },
       health: { host: '127.0.0.1', port: options.healthPort },
     })
   );
