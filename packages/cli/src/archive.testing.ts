@@ -1,10 +1,15 @@
 /** Writes sound archives for tests and measurements: real lines, trees, seals and signatures, made-up content. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import {
   type DraftOf,
   type DraftRecord,
+  decodeObject,
+  type ExampleLog,
+  type ExampleLogPlan,
   encodeObject,
+  exampleLeaves,
+  exampleLog,
   headerLine,
   headerSaltOf,
   lineBytesBound,
@@ -236,6 +241,21 @@ function bigStatement(session: string, n: number, i: number): DraftOf<'statement
         }
       : {}),
   });
+}
+
+/** Writes a log over the segments of an archive beside it, as its vault would have. */
+export function writeLog(root: string, keys: readonly string[], plan: ExampleLogPlan = {}): ExampleLog {
+  const segments = keys.map((key) => {
+    const object = readFileSync(join(root, key));
+    const lines = Buffer.from(decodeObject(object)).toString('utf8').trimEnd().split('\n');
+    return { key, object, lines: lines.map((line) => Buffer.from(line)) };
+  });
+  const log = exampleLog(exampleLeaves(segments), plan);
+  for (const [key, bytes] of log.objects) {
+    mkdirSync(dirname(join(root, key)), { recursive: true });
+    writeFileSync(join(root, key), bytes);
+  }
+  return log;
 }
 
 /** An archive of `statements` statements in `reels` reels of 40 sessions each, `perSegment` statements a segment. */

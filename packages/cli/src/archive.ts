@@ -1,5 +1,5 @@
 /** Reads an archive as `sessions`, `search`, `play` and `verify` need it: reels in order, their objects one at a time. */
-import { decodeObject, parseSegmentKey } from '@pgtape/evidence';
+import { decodeObject, type LogHead, parseSegmentKey, readLogHead } from '@pgtape/evidence';
 import type { ReadStore } from '@pgtape/store';
 import { ahead } from './ahead.ts';
 import { CommandError, Stopped } from './exitCode.ts';
@@ -25,6 +25,8 @@ export interface Archive {
   /** What a vault would not store because it contradicts the archive; each is a finding of `verify`. */
   readonly quarantined: readonly string[];
   readonly reels: readonly ReelKeys[];
+  /** The log as it stood before the objects were listed; null where nobody asked. */
+  readonly logHead: LogHead | null;
 }
 
 /** The first record line begins within this: a header is bounded by its names. */
@@ -34,9 +36,16 @@ const newline = 0x0a;
 /** Inside a JSON string every quote has a backslash before it: this is structure, never content. */
 const vaultMark = Buffer.from(',"kind":"vault_opened"');
 
-/** Lists an archive; reads no object. `name` is only shown. Rejects as its store does. */
-export async function listedArchive(io: Io, name: string, source: StoreSource): Promise<Archive> {
+/** Lists an archive; reads no object but, `withLog`, the log's head. `name` is only shown. Rejects as its store does. */
+export async function listedArchive(
+  io: Io,
+  name: string,
+  source: StoreSource,
+  withLog = false,
+): Promise<Archive> {
   const store = await openSource(source, io.stop);
+  // Before the objects: what is logged by now must be among them.
+  const logHead = withLog ? await readLogHead(store) : null;
   const reels = new Map<string, { recorder: string; reel: string; keys: string[]; bytes: number }>();
   const strangers: string[] = [];
   for await (const { key, bytes } of store.list('reel/')) {
@@ -55,7 +64,7 @@ export async function listedArchive(io: Io, name: string, source: StoreSource): 
   if (source.kind === 'direct' || source.purpose.action === 'verify') {
     for await (const { key } of store.list('quarantine/')) quarantined.push(key);
   }
-  return { name, source, store, strangers, quarantined, reels: [...reels.values()] };
+  return { name, source, store, strangers, quarantined, reels: [...reels.values()], logHead };
 }
 
 /** Objects that are asked for before the one before has been looked at. */

@@ -61,6 +61,6 @@ export function parseMoment(text: string, nowMs: number): number | null {
 }
 
 /** `1 row`, `2 rows`. */
-export function plural(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`;
+export function plural(count: number, what: string, many = `${what}s`): string {
+  return `${count} ${count === 1 ? what : many}`;
 }

@@ -25,13 +25,15 @@ function tell(io: Io, address: string): void {
  */
 export async function openReading(io: Io, flags: WayFlags, purpose: ReadingPurpose): Promise<Archive> {
   const isChecking = purpose.action === 'verify';
+  const withLog = isChecking || purpose.action === 'export';
   const way: Way = wayOf(io, flags, isChecking);
   if (way.kind === 'direct') {
     if (!isChecking) tell(io, way.address);
-    return await listedArchive(io, way.address, way);
+    return await listedArchive(io, way.address, way, withLog);
   }
   const { access } = way;
   const whole: Purpose = { ...purpose, why: flags.why ?? '' };
   const { grant, capabilities } = await grantFor(new VaultClient(access, io.stop), whole);
-  return await listedArchive(io, access.url, { kind: 'vault', access, purpose: whole, grant, capabilities });
+  const source = { kind: 'vault', access, purpose: whole, grant, capabilities } as const;
+  return await listedArchive(io, access.url, source, withLog);
 }

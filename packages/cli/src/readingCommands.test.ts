@@ -361,7 +361,7 @@ where a = 1
       expect(io.code).toBe(exitCode.found);
       expect(io.out.text).toContain(`    forged  ${keys[1]}\n      object_trailer: `);
       expect(io.out.text).toContain('forged    reel/stranger: no recorder writes such a key\n');
-      expect(io.out.text).toContain('\nVerdict: forged\n');
+      expect(io.out.text).toContain('\nVerdict: forged  tamper-evident only: its store locks nothing\n');
     });
 
     it("shows a vault's reel as the vault's, and calls it crashed when the next one says so", async () => {

@@ -11,7 +11,12 @@ import { Progress } from './progress.ts';
 import { type ReelReading, type ReelTask, readReel } from './reelReading.ts';
 import type { ReelMessage } from './reelWorker.ts';
 
-export type ReelOptions = Partial<Omit<ReelTask, 'reel'>>;
+export type ReelOptions = Partial<Omit<ReelTask, 'reel' | 'known'>> & {
+  /** What came of a reel before; null: nothing that is known. */
+  readonly knownOf?: (reel: ReelKeys) => ReelReading | null;
+  /** Told of each reel as soon as it was read. */
+  readonly onReading?: (reading: ReelReading) => void;
+};
 
 /** Below this, compressed, starting a thread takes longer than the check itself. */
 const inThisThreadBytesMax = 1024 * 1024;
@@ -27,9 +32,11 @@ export async function readReels(
   options: ReelOptions,
   paint: Paint,
 ): Promise<ReelReading[]> {
-  const tasks = reels.map(
-    (reel): ReelTask => ({ strict: false, trustedKeys: [], session: null, ...options, reel }),
-  );
+  const { knownOf = () => null, onReading = () => {}, ...given } = options;
+  const tasks = reels.map((reel): ReelTask => {
+    const known = knownOf(reel);
+    return { strict: false, trustedKeys: [], session: null, facts: false, ...given, reel, known };
+  });
   const segments = reels.reduce((sum, reel) => sum + reel.keys.length, 0);
   const bytes = reels.reduce((sum, reel) => sum + reel.bytes, 0);
   const progress = new Progress(io.err, paint, () => io.now());
@@ -41,8 +48,8 @@ export async function readReels(
   onSegments(0);
   try {
     return bytes < inThisThreadBytesMax
-      ? await readHere(io, archive, tasks, onSegments)
-      : await readInThreads(io, archive, tasks, onSegments);
+      ? await readHere(io, archive, tasks, onSegments, onReading)
+      : await readInThreads(io, archive, tasks, onSegments, onReading);
   } finally {
     progress.clear();
   }
@@ -57,6 +64,7 @@ async function readHere(
   archive: Archive,
   tasks: readonly ReelTask[],
   onSegments: (count: number) => void,
+  onReading: (reading: ReelReading) => void,
 ): Promise<ReelReading[]> {
   const readings: ReelReading[] = [];
   const onSegment = (): void => {
@@ -64,11 +72,11 @@ async function readHere(
     onSegments(1);
   };
   for (const task of tasks) {
-    readings.push(
-      await readReel(archive.store, task, onSegment).catch((error: unknown) => {
-        throw error instanceof StoreError ? unreadable(error.code, error.message) : error;
-      }),
-    );
+    const reading = await readReel(archive.store, task, onSegment).catch((error: unknown) => {
+      throw error instanceof StoreError ? unreadable(error.code, error.message) : error;
+    });
+    onReading(reading);
+    readings.push(reading);
   }
   return readings;
 }
@@ -79,6 +87,7 @@ function readInThreads(
   archive: Archive,
   tasks: readonly ReelTask[],
   onSegments: (count: number) => void,
+  onReading: (reading: ReelReading) => void,
 ): Promise<ReelReading[]> {
   const order = [...tasks.keys()].sort((a, b) => (tasks[b]?.reel.bytes ?? 0) - (tasks[a]?.reel.bytes ?? 0));
   const readings = new Array<ReelReading>(tasks.length);
@@ -103,6 +112,7 @@ function readInThreads(
           reject(unreadable(message.code, message.message));
         } else {
           readings[message.index] = message.reading;
+          onReading(message.reading);
           left -= 1;
           if (left === 0) resolve(readings);
           else give();

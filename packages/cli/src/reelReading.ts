@@ -1,5 +1,11 @@
 /** Checks one reel and gathers on the way what commands show of it. Runs in whatever thread it is called. */
-import { checkReel, type ReelVerdict, type StoredSegment } from '@pgtape/evidence';
+import {
+  checkReel,
+  type ObjectFacts,
+  objectDigest,
+  type ReelVerdict,
+  type StoredSegment,
+} from '@pgtape/evidence';
 import type { ReadStore } from '@pgtape/store';
 import { ahead } from './ahead.ts';
 import { objectsAhead, type ReelKeys } from './archive.ts';
@@ -14,6 +20,10 @@ export interface ReelTask {
   readonly trustedKeys: readonly string[];
   /** The session whose segments are wanted; null: none. */
   readonly session: string | null;
+  /** Keep what a check of the log wants to know of each object. */
+  readonly facts: boolean;
+  /** What came of the reel before: taken as it is where every object has the digest it had then. */
+  readonly known: ReelReading | null;
 }
 
 export interface ReelReading {
@@ -21,6 +31,8 @@ export interface ReelReading {
   readonly sessions: readonly SessionSummary[];
   /** Keys of the sound segments that hold lines of the wanted session, in order. */
   readonly holding: readonly string[];
+  /** Empty where it was not asked for. */
+  readonly objects: readonly ObjectFacts[];
 }
 
 /** Reads and checks the reel's objects one after the other, a few ahead; `onSegment` is called before each check. */
@@ -29,7 +41,9 @@ export async function readReel(
   task: ReelTask,
   onSegment: () => void = () => {},
 ): Promise<ReelReading> {
-  const { reel, session, strict, trustedKeys } = task;
+  const { reel, session, strict, trustedKeys, facts, known } = task;
+  if (known !== null && (await isUnchanged(store, reel, known, onSegment))) return known;
+  const objects: ObjectFacts[] = [];
   const sessions = new Map<string, SessionSummary>();
   const holding = new Set<string>();
   async function* segments(): AsyncGenerator<StoredSegment> {
@@ -42,11 +56,31 @@ export async function readReel(
   const verdict = await checkReel(segments(), {
     strict,
     ...(trustedKeys.length === 0 ? {} : { trustedKeys: new Set(trustedKeys) }),
+    ...(facts && { onObject: (object) => objects.push(object) }),
     onLine(line) {
       absorb(sessions, reel.reel, line);
       if (line.record.session === session) holding.add(line.key);
     },
   });
   judge(sessions, verdict);
-  return { verdict, sessions: [...sessions.values()], holding: [...holding] };
+  return { verdict, sessions: [...sessions.values()], holding: [...holding], objects };
+}
+
+/** Whether the reel has the objects it had, byte for byte: reads them all, and checks none. */
+async function isUnchanged(
+  store: ReadStore,
+  reel: ReelKeys,
+  known: ReelReading,
+  onSegment: () => void,
+): Promise<boolean> {
+  if (known.objects.length !== reel.keys.length) return false;
+  const digest = async (key: string): Promise<string> => objectDigest(await store.get(key));
+  let at = 0;
+  for await (const sha256 of ahead(reel.keys, objectsAhead, digest)) {
+    const before = known.objects[at];
+    if (before?.key !== reel.keys[at] || before?.sha256 !== sha256) return false;
+    at += 1;
+    onSegment();
+  }
+  return true;
 }

@@ -1,138 +1,167 @@
-/** `pgtape verify`: proves that an archive is what recorders sealed; trusts keys and bytes, nothing else. */
-import { type Finding, type JudgedReel, judgeTogether, worse } from '@pgtape/evidence';
-import { Command } from 'commander';
-import { type Archive, type ReelKeys, reelsByTime, vaultReels } from './archive.ts';
+/** `pgtape verify`: proves that an archive, or a bundle, is what recorders sealed; trusts keys and bytes, nothing else. */
+import { writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { type BundleVerdict, type BundleVerdictWord, checkBundle } from '@pgtape/evidence';
+import { Command, Option } from 'commander';
+import { readBundle } from './bundleReading.ts';
 import { CommandError, exitCode } from './exitCode.ts';
-import { bytesText, plural } from './format.ts';
 import { type Io, put } from './io.ts';
-import { type Paint, paintFor, printable } from './paint.ts';
+import { paintFor } from './paint.ts';
 import { openReading } from './reading.ts';
 import { paintOf, type ReadFlags, withReadOptions } from './readOptions.ts';
-import { type ReelOptions, readReels } from './reelPool.ts';
-import { wrapped } from './table.ts';
-import { isBad, verdictColour } from './verdictColour.ts';
+import { isBad } from './verdictColour.ts';
+import { type VerifyReport, verifyArchive } from './verifyArchive.ts';
+import { bundleMarkdown, reportMarkdown } from './verifyMarkdown.ts';
+import { VerifyResume } from './verifyResume.ts';
+import { bundleText, reportText } from './verifyText.ts';
+import { type Trust, type TrustFlags, trustOf } from './verifyTrust.ts';
+import { version } from './version.ts';
 
 const help = `
 Examples:
   $ pgtape verify
-  $ pgtape verify --archive /srv/pgtape/archive --strict
-  $ pgtape verify --reel 3f9ac01d77e2b415 -o json
+  $ pgtape verify --archive /srv/pgtape/archive --log-key 'vault.example+7d1f...'
+  $ pgtape verify --archive 's3://evidence/prod?region=eu-central-1' --policy policy.txt --checkpoint last-month.txt
+  $ pgtape verify --session 3f9ac01d77e2b415-12
+  $ pgtape verify --bundle case-4711.tar --policy policy.txt
+  $ pgtape verify --resume /var/tmp/audit.jsonl --report md --to audit.md
   $ pgtape verify --trust-key 9c0f...e1      only this public key may have begun the reel
 
 It needs no network, no vault and no database. Exit code 0: every reel is complete or open; 1: something is
-crashed, a gap or forged, and the artefact is named. docs/formats/check.py does the same without this program.
+crashed, a gap or forged, and the artefact is named. Without --log-key or --policy the log's key is the one in the
+archive, which proves less. docs/formats/check.py does the same for segments without this program.
 `;
 
-interface Flags extends ReadFlags {
+interface Flags extends ReadFlags, TrustFlags {
   readonly reel?: string;
+  readonly session?: string;
+  readonly bundle?: string;
   readonly strict?: boolean;
-  readonly trustKey?: readonly string[];
+  readonly resume?: string;
+  readonly report?: 'json' | 'md';
+  readonly to?: string;
 }
 
-interface Report {
-  readonly verdict: JudgedReel['verdict'];
-  readonly reels: readonly JudgedReel[];
-  readonly strangers: readonly string[];
-  readonly quarantined: readonly string[];
+/** A report in the three forms it can have. */
+interface Printed {
+  readonly verdict: BundleVerdictWord;
+  readonly json: () => string;
+  readonly jsonLines: () => string;
+  readonly markdown: () => string;
+  readonly text: (columns: number) => string;
 }
 
-function optionsOf(flags: Flags): ReelOptions {
-  const trustedKeys = flags.trustKey ?? [];
-  for (const key of trustedKeys) {
-    if (!/^[0-9a-f]{64}$/.test(key)) {
-      throw new CommandError('TRUST_KEY', `'${key}' is no Ed25519 public key in hex (64 digits)`, {
-        exit: exitCode.usage,
-      });
-    }
+function onlyOne(flags: Flags): void {
+  const given = (['reel', 'session', 'bundle'] as const).filter((name) => flags[name] !== undefined);
+  if (given.length > 1) {
+    const names = given.map((name) => `--${name}`).join(' and ');
+    throw new CommandError('ONE_OF', `either of ${names}, not both`, { exit: exitCode.usage });
   }
-  return { strict: flags.strict === true, trustedKeys };
+  if (flags.to !== undefined && flags.report === undefined)
+    throw new CommandError('TO', '--to is where --report goes', { exit: exitCode.usage });
 }
 
-async function chosenReels(archive: Archive, flags: Flags): Promise<readonly ReelKeys[]> {
-  const wanted = flags.reel;
-  const all = await reelsByTime(archive);
-  const reels = wanted === undefined ? all : all.filter(({ reel }) => reel.includes(wanted));
-  if (wanted !== undefined && reels.length === 0) {
-    throw new CommandError('NO_REEL', `no reel '${wanted}' in ${archive.name}`, { exit: exitCode.found });
-  }
-  return reels;
+async function ofArchive(io: Io, flags: Flags, trust: Trust, command: Command): Promise<Printed> {
+  const strict = flags.strict === true;
+  const archive = await openReading(io, flags, {
+    action: 'verify',
+    what: flags.session ?? flags.reel ?? '',
+  });
+  const { trustedKeys } = trust;
+  const resume =
+    flags.resume === undefined
+      ? null
+      : VerifyResume.open(resolve(io.cwd, flags.resume), {
+          format: 'pgtape-verify-v1',
+          by: version,
+          strict,
+          trustedKeys,
+        });
+  const plan = { reel: flags.reel ?? null, session: flags.session ?? null, strict, trust, resume };
+  const errPaint = paintFor(io, io.err, command.optsWithGlobals().color !== false);
+  const report: VerifyReport = await verifyArchive(io, archive, plan, errPaint);
+  return {
+    verdict: report.verdict,
+    json: () => `${JSON.stringify(report, null, 2)}\n`,
+    jsonLines: () => report.reels.map((reel) => `${JSON.stringify(reel)}\n`).join(''),
+    markdown: () => reportMarkdown(report),
+    text: (columns) => reportText(report, columns, paintOf(io, command)),
+  };
 }
 
-async function check(io: Io, archive: Archive, flags: Flags, paint: Paint): Promise<Report> {
-  const wantedReels = await chosenReels(archive, flags);
-  // What the vault's reels say of a reel is part of its verdict.
-  const others = flags.reel === undefined ? [] : await vaultReels(archive, wantedReels);
-  const readings = await readReels(io, archive, [...wantedReels, ...others], optionsOf(flags), paint);
-  const judged = judgeTogether(readings.map(({ verdict }) => verdict));
-  const reels = judged.slice(0, wantedReels.length);
-  const strangers = flags.reel === undefined ? archive.strangers : [];
-  const wanted = flags.reel ?? '';
-  const quarantined = archive.quarantined.filter((key) => key.includes(wanted));
-  const isForged = strangers.length > 0 || quarantined.length > 0;
-  const worst = reels.reduce<JudgedReel['verdict']>((sum, reel) => worse(sum, reel.verdict), 'complete');
-  return { verdict: isForged ? 'forged' : worst, reels, strangers, quarantined };
+function ofBundle(io: Io, path: string, trust: Trust, command: Command): Printed {
+  const read = readBundle(io, path);
+  const { policy, logKeys } = trust.log;
+  const bundle: BundleVerdict =
+    'damaged' in read
+      ? unreadable(path, read.damaged)
+      : checkBundle(read.files, {
+          ...(policy !== undefined && { policy }),
+          ...(logKeys !== undefined && { logKeys }),
+          ...(trust.trustedKeys.length > 0 && { trustedKeys: new Set(trust.trustedKeys) }),
+        });
+  return {
+    verdict: bundle.verdict,
+    json: () => `${JSON.stringify(bundle, null, 2)}\n`,
+    jsonLines: () => bundle.sessions.map((session) => `${JSON.stringify(session)}\n`).join(''),
+    markdown: () => bundleMarkdown(bundle, path, new Date(io.now()).toISOString()),
+    text: (columns) => bundleText(bundle, columns, paintOf(io, command)),
+  };
 }
 
-function findingText(finding: Finding, columns: number, paint: Paint): string {
-  const what = printable(`${finding.reason}: ${finding.detail}`);
-  const head = `    ${verdictColour(finding.verdict, finding.verdict, paint)}  ${printable(finding.artefact)}\n`;
-  return `${head}      ${wrapped(what, columns - 6, 6)}\n`;
+function unreadable(path: string, detail: string): BundleVerdict {
+  return {
+    verdict: 'forged',
+    findings: [{ verdict: 'forged', artefact: path, reason: 'bundle_tar', detail }],
+    sessions: [],
+    manifest: null,
+    log: null,
+    proven: 0,
+    attested: 0,
+    notProven: [],
+  };
 }
 
-/** Whose the reel is, as far as the archive says. */
-function ownerText(reel: JudgedReel): string {
-  if (reel.by === 'vault') return `of the vault ${reel.vault?.name ?? ''}`.trimEnd();
-  if (reel.enrolled === null || reel.enrolled.method === 'none') return 'not enrolled';
-  return `enrolled by ${reel.enrolled.name} (${reel.enrolled.method})`;
-}
-
-function reelText(reel: JudgedReel, columns: number, paint: Paint): string {
-  const counts = [
-    plural(reel.segments, 'segment'),
-    plural(reel.records, 'record'),
-    ...(reel.by === 'vault' ? [] : [plural(reel.sessions.length, 'session')]),
-    bytesText(reel.bytes),
-    printable(ownerText(reel)),
-  ].join(', ');
-  const head = `${verdictColour(reel.verdict, reel.verdict.padEnd(8), paint)}  reel ${reel.reel}  ${paint.dim(counts)}\n`;
-  return head + reel.findings.map((finding) => findingText(finding, columns, paint)).join('');
-}
-
-function reportText(report: Report, columns: number, paint: Paint): string {
-  const limits = [...new Set(report.reels.flatMap((reel) => reel.notProven))];
-  return [
-    ...report.reels.map((reel) => reelText(reel, columns, paint)),
-    ...report.strangers.map(
-      (key) => `${paint.red('forged')}    ${printable(key)}: no recorder writes such a key\n`,
-    ),
-    ...report.quarantined.map(
-      (key) =>
-        `${paint.red('forged')}    ${printable(key)}: the vault got this under a number it had already stored\n`,
-    ),
-    limits.length === 0 ? '' : `\n${paint.dim('Not proven by these bytes alone:')}\n`,
-    ...limits.map((text) => paint.dim(`  - ${wrapped(text, columns - 4, 4)}\n`)),
-    `\n${paint.bold('Verdict:')} ${verdictColour(report.verdict, report.verdict, paint)}\n`,
-  ].join('');
+function isWrong(verdict: BundleVerdictWord): boolean {
+  return verdict !== 'attested' && verdict !== 'excerpt' && isBad(verdict);
 }
 
 async function run(io: Io, flags: Flags, command: Command): Promise<void> {
-  const archive = await openReading(io, flags, { action: 'verify', what: flags.reel ?? '' });
-  const colour = command.optsWithGlobals().color !== false;
-  const report = await check(io, archive, flags, paintFor(io, io.err, colour));
-  if (isBad(report.verdict)) io.exit(exitCode.found);
-  if (flags.output === 'json') await put(io.out, `${JSON.stringify(report, null, 2)}\n`);
-  else if (flags.output === 'jsonl')
-    await put(io.out, report.reels.map((reel) => `${JSON.stringify(reel)}\n`).join(''));
-  else await put(io.out, reportText(report, io.out.isTTY ? io.out.columns : 100, paintOf(io, command)));
+  onlyOne(flags);
+  const trust = trustOf(io, flags);
+  const printed =
+    flags.bundle === undefined
+      ? await ofArchive(io, flags, trust, command)
+      : ofBundle(io, flags.bundle, trust, command);
+  if (isWrong(printed.verdict)) io.exit(exitCode.found);
+  if (flags.report !== undefined) {
+    const text = flags.report === 'md' ? printed.markdown() : printed.json();
+    if (flags.to === undefined) {
+      await put(io.out, text);
+      return;
+    }
+    writeFileSync(resolve(io.cwd, flags.to), text);
+  }
+  if (flags.output === 'json') await put(io.out, printed.json());
+  else if (flags.output === 'jsonl') await put(io.out, printed.jsonLines());
+  else await put(io.out, printed.text(io.out.isTTY ? io.out.columns : 100));
 }
 
 /** Builds the command. */
 export function verifyCommand(io: Io): Command {
   return withReadOptions(new Command('verify'))
-    .description('prove that nothing in an archive was changed, and name what was')
+    .description('prove that nothing in an archive or a bundle was changed, and name what was')
     .option('--reel <id>', 'only reels whose id holds this')
+    .option('--session <id>', "only this session, in its reel; a part of its id, or 'last'")
+    .option('--bundle <path>', "an evidence bundle of 'pgtape export': its tar, or the folder")
     .option('--strict', 'also hold every line against the whole record schema')
     .option('--trust-key <hex...>', 'public keys one of which must have signed a reel from its start')
+    .option('--log-key <vkey...>', "the log's verifier keys, or a file with one on each line")
+    .option('--policy <file>', 'logs, witnesses and quorum to believe (C2SP tlog-policy)')
+    .option('--checkpoint <file>', 'a checkpoint seen earlier: the log must continue it')
+    .option('--resume <file>', 'keep results in this file, and go on from those that are there')
+    .addOption(new Option('--report <format>', 'a report of what was checked').choices(['json', 'md']))
+    .option('--to <file>', 'where the report goes (default: standard output)')
     .addHelpText('after', help)
     .action((flags: Flags, command: Command) => run(io, flags, command));
 }
