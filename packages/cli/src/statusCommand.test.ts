@@ -107,6 +107,12 @@ describe('statusText', () => {
     );
   });
 
+  it('says of legal holds over files that nothing enforces them', () => {
+    expect(textOf({ ...well, holds: { active: 1, enforced: false } })).toContain(
+      'no retention, 1 legal hold that nothing enforces\n',
+    );
+  });
+
   it('shows what wants attention first', () => {
     expect(textOf(troubled).split('\n')).toEqual([
       'vault    main, not ready: STORE_IO',

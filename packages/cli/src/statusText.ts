@@ -54,7 +54,8 @@ function alertText({ reason, reel, detail, since }: StatusAlert, columns: number
 function archiveText({ archive, holds }: VaultStatus): string {
   const lock = archive.tamper_evident_only ? 'no lock: tamper-evident only' : `lock ${archive.lock}`;
   const retention = archive.retention === false ? 'no retention' : 'retention';
-  const held = holds.active === 0 ? [] : [plural(holds.active, 'legal hold')];
+  const enforced = holds.enforced ? '' : ' that nothing enforces';
+  const held = holds.active === 0 ? [] : [`${plural(holds.active, 'legal hold')}${enforced}`];
   return [archive.store, lock, retention, ...held].join(', ');
 }
 

@@ -122,6 +122,8 @@ describe('/v1/holds', () => {
       archive: { retention: { days: 1, classes: [] } },
       holds: { active: 1, enforced: true },
     });
+    const metrics = await fetch(`http://127.0.0.1:${at.vault.http.port}/metrics`);
+    expect(await metrics.text()).toContain('\npgtape_vault_holds 1\n');
     const released = await at.ask(`/v1/holds/${hold}/release`, { reason: 'over' });
     expect([released.status, (released.body.release as { who: string }).who]).toEqual([200, 'olga']);
     await at.until(hold, 'released');

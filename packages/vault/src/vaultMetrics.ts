@@ -65,6 +65,11 @@ export function logMetrics(metrics: Metrics, { size, pending, checkpointAge }: L
   );
 }
 
+/** Of legal holds; call once per Metrics. */
+export function holdMetrics(metrics: Metrics, active: () => number): void {
+  metrics.gauge('pgtape_vault_holds', 'Legal holds in force.', [], active);
+}
+
 /** Registers everything else; call once per Metrics. */
 export function vaultMetrics(metrics: Metrics, gauges: VaultGauges): VaultMetrics {
   const counter = (name: string, help: string, labels: string[] = []) =>

@@ -31,7 +31,7 @@ import { readPem } from './tlsFiles.ts';
 import { VaultError } from './vaultError.ts';
 import { Health } from './vaultHealth.ts';
 import type { VaultLog } from './vaultLog.ts';
-import { logMetrics, type VaultMetrics, vaultMetrics } from './vaultMetrics.ts';
+import { holdMetrics, logMetrics, type VaultMetrics, vaultMetrics } from './vaultMetrics.ts';
 import type { VaultReel } from './vaultReel.ts';
 import type { ProvenLock } from './wormProbe.ts';
 
@@ -148,6 +148,7 @@ export function makeParts(
     append: (entry, patienceMs) => reel.append(entry, patienceMs),
     removed: (detail) => late.alerts?.raise('worm', detail),
   });
+  holdMetrics(registry, () => holds.activeCount);
   const archive = new Archive(store, objects);
   const vaultId = vaultIdOf(config.name);
   const segmentLog = new SegmentLog({
