@@ -1,4 +1,5 @@
 /** `pgtape sessions`: who was there, when, from where, and what the evidence is worth. */
+import { judgeTogether } from '@pgtape/evidence';
 import { Command } from 'commander';
 import { durationText, wallMs, wallText } from './format.ts';
 import { type Io, put } from './io.ts';
@@ -91,7 +92,16 @@ async function run(io: Io, flags: Flags, command: Command): Promise<void> {
   const paint = paintFor(io, io.err, command.optsWithGlobals().color !== false);
   const isWanted = chosen(io, flags);
   const readings = await readReels(io, archive, archive.reels, {}, paint);
-  const rows = readings.flatMap(({ sessions }) => sessions.filter(isWanted)).sort(byStart);
+  // What the vault's reels say of a reel is part of the verdict on its sessions.
+  const judged = judgeTogether(readings.map(({ verdict }) => verdict));
+  const verdicts = new Map(
+    judged.flatMap(({ sessions }) => sessions).map(({ session, verdict }) => [session, verdict]),
+  );
+  const rows = readings
+    .flatMap(({ sessions }) => sessions)
+    .map((row) => ({ ...row, verdict: verdicts.get(row.session) ?? row.verdict }))
+    .filter(isWanted)
+    .sort(byStart);
   if (flags.output === 'json') await put(io.out, `${JSON.stringify(rows, null, 2)}\n`);
   else if (flags.output === 'jsonl')
     await put(io.out, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));

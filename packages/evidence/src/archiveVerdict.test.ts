@@ -133,6 +133,18 @@ describe('judgeTogether', () => {
     });
   });
 
+  it('is then forged with all its sessions', async () => {
+    const { opened, closed } = exampleRecords;
+    const session = `${recorded.slice(0, 16)}-1`;
+    const records = [reelOpened(recorder), opened(session), closed(session, 2, 0), reelClosed(1, 0)];
+    const verdicts = [
+      await checkReel(made(recorded, recorder, records)),
+      await checkReel(vouching({ ...keys, key: exampleSigner('other', 1).publicKey })),
+    ];
+    expect(verdicts[0]?.sessions.map(({ verdict }) => verdict)).toEqual(['complete']);
+    expect(judgeTogether(verdicts)[0]?.sessions.map(({ verdict }) => verdict)).toEqual(['forged']);
+  });
+
   it('says nothing of a reel that was vouched for and never came', async () => {
     expect(await judged(vouching(keys))).toEqual([ended]);
   });

@@ -86,6 +86,9 @@ function enrol(reels: Map<string, JudgedReel>, enrolment: EnrolledReel): void {
     (reel.recoveryKey === '' || reel.recoveryKey === enrolment.recoveryKey);
   if (isSame) return;
   const detail = `${artefact} vouches for other keys than the reel begins with`;
+  // It is another reel than the one that was vouched for: so is everything in it.
+  const sessions = reel.sessions.map((session) => ({ ...session, verdict: 'forged' as const }));
+  reels.set(reel.reel, { ...reels.get(reel.reel)!, sessions });
   add(reels, reel.reel, {
     verdict: 'forged',
     artefact: segmentKey(reel.recorder, reel.reel, 1),
