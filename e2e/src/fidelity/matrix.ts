@@ -1,7 +1,7 @@
 /** Which suite runs over which transport on which server: the rows of the table, in the order in which they run. */
 
 import type { Transport } from '../transport.ts';
-import { pgbenchSuite } from './pgbenchSuite.ts';
+import { pgbenchSuite, shortPgbenchSuite } from './pgbenchSuite.ts';
 import { pipelineSuite, shortPipelineSuite } from './pipelineSuite.ts';
 import { transports } from './place.ts';
 import { psqlSuite, shortPsqlSuite } from './psqlSuite.ts';
@@ -44,24 +44,13 @@ export const rowName = ({ major, suite, transport }: Row): string =>
 
 const whole = regressSuite('pg_regress', null);
 const part = regressSuite('pg_regress (protocol part)', protocolTests);
-/** These suites hold messages of many megabytes, which pieces of a few bytes make long and teach nothing more about. */
-const notInSmallPieces: ReadonlySet<Suite> = new Set([whole, isolationSuite, pipelineSuite, psqlSuite]);
-const onlyInSmallPieces: ReadonlySet<Suite> = new Set([part, shortPipelineSuite, shortPsqlSuite]);
+/** As they are. */
+const wholeSuites: readonly Suite[] = [psqlSuite, pgbenchSuite, pipelineSuite, whole, isolationSuite];
+/** Without messages of many megabytes, which pieces of a few bytes make long and teach nothing more about. */
+const shortSuites: readonly Suite[] = [shortPsqlSuite, shortPgbenchSuite, shortPipelineSuite, part];
 
-function suitesFor(transport: Transport): readonly Suite[] {
-  const all = [
-    psqlSuite,
-    shortPsqlSuite,
-    pgbenchSuite,
-    pipelineSuite,
-    shortPipelineSuite,
-    part,
-    whole,
-    isolationSuite,
-  ];
-  const isSmall = (transport.pieceBytes ?? Number.POSITIVE_INFINITY) < 1024;
-  return all.filter((suite) => (isSmall ? !notInSmallPieces.has(suite) : !onlyInSmallPieces.has(suite)));
-}
+const suitesFor = ({ pieceBytes }: Transport): readonly Suite[] =>
+  pieceBytes !== undefined && pieceBytes < 1024 ? shortSuites : wholeSuites;
 
 /** Every row for these majors. */
 export function rowsFor(majors: readonly number[]): Row[] {
