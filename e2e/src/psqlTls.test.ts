@@ -1,10 +1,10 @@
 /** libpq through a recorder that serves the server's own certificate. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeCertificate, type TestCertificate } from '@pgtape/testkit';
-import { verify } from './probes.ts';
+import { until, verify } from './probes.ts';
 import { type ArchivedRecord, type Stack, startStack } from './stack.ts';
 
 const authority = makeCertificate({ name: 'e2e authority' });
@@ -146,6 +146,15 @@ describe('psql in TLS', () => {
     }
     expect(last).toMatchObject({ status: 0 });
   }, 60_000);
+
+  it('SIGHUP has the certificates read at once, changed or not, and ends nothing', async () => {
+    const reloads = (): number =>
+      readFileSync(join(stack.dir, 'recorder.log'), 'utf8').split('tls_reloaded').length - 1;
+    const before = reloads();
+    process.kill(stack.recorder.pid, 'SIGHUP');
+    await until('certificates read again', 3000, () => reloads() === before + 1);
+    expect(psql(stack.ports.recorder, { PGSSLMODE: 'verify-full', PGAPPNAME: 'hung up' }).status).toBe(0);
+  });
 
   it('left a complete tape that says how everybody came', async () => {
     await stack.settle();

@@ -60,6 +60,8 @@ export class FakeIo implements Io {
     this.#now = options.now ?? (() => 0);
   }
 
+  onHangup(): void {}
+
   press(): Promise<Press> {
     return Promise.resolve(this.#presses.shift() ?? 'end');
   }

@@ -22,6 +22,8 @@ export interface Io {
   readonly cwd: string;
   /** Aborted, with a `StopReason`, by the first SIGINT, SIGTERM or SIGHUP, and when standard output is closed. */
   readonly stop: AbortSignal;
+  /** From now on a hangup does this; it ends the command no more. */
+  onHangup(act: () => void): void;
   /** Waits for a key of the person; what is no terminal gives a press for each line, and for its end. */
   press(): Promise<Press>;
   /** Wall clock, milliseconds since 1970. */
@@ -81,7 +83,8 @@ export function processIo(env: Readonly<Record<string, string | undefined>>): Io
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
   // A closed terminal ends a command in order; under nohup it does not end it at all.
-  if (!hangupIgnored()) process.on('SIGHUP', () => end('signal'));
+  const endOnHangup = (): void => end('signal');
+  if (!hangupIgnored()) process.on('SIGHUP', endOnHangup);
   return {
     out: processOutput(process.stdout, () => end('output_closed')),
     err: processOutput(process.stderr, () => {}),
@@ -89,6 +92,10 @@ export function processIo(env: Readonly<Record<string, string | undefined>>): Io
     cwd: process.cwd(),
     stop: stop.signal,
     press: keyboard(process.stdin, stop.signal),
+    onHangup(act) {
+      process.off('SIGHUP', endOnHangup);
+      process.on('SIGHUP', act);
+    },
     now: () => Date.now(),
     exit(code) {
       process.exitCode = Math.max(Number(process.exitCode ?? 0), code);

@@ -1,4 +1,4 @@
-/** `pgtape recorder`: one recorder process in front of one PostgreSQL, until SIGTERM. */
+/** `pgtape recorder`: one recorder process in front of one PostgreSQL, until SIGTERM; SIGHUP reads its certificates again. */
 import { Command } from 'commander';
 import { announceReady } from './childProcess.ts';
 import { configured, parseEndpoint, readConfigFile } from './configFile.ts';
@@ -15,6 +15,7 @@ Examples:
 
 The journal holds statements before their secrets are redacted, so it lies in memory-backed storage
 (XDG_RUNTIME_DIR or /dev/shm) unless the configuration asks for a disk.
+SIGHUP has it read its certificates again at once; it does not end it.
 An upstream that lets clients in without a password is refused; --trust-upstream says that you know.
 `;
 
@@ -63,6 +64,7 @@ async function run(io: Io, flags: Flags): Promise<void> {
     if (!(cause instanceof RecorderError) || cause.code === 'WORKER') throw cause;
     throw new CommandError(cause.code, cause.message, { exit: exitCode.environment, cause });
   });
+  io.onHangup(() => recorder.reloadCertificates());
   const stopped = new Promise<void>((resolve) => {
     if (io.stop.aborted) resolve();
     io.stop.addEventListener('abort', () => resolve(), { once: true });

@@ -29,45 +29,75 @@ const Listen = z.strictObject({
           "PEM file of the certificate served to clients: the server's own, then channel binding works.",
         ),
       keyFile: z.string().min(1).describe('PEM file of its private key.'),
+      keyPassphraseFile: z
+        .string()
+        .min(1)
+        .optional()
+        .describe('File of the passphrase that `keyFile` is encrypted with; its first line counts.'),
       clientCaFile: z
         .string()
         .min(1)
         .optional()
         .describe('PEM file of authorities; set, clients are asked for a certificate, which is recorded.'),
+      clientCrlFile: z
+        .string()
+        .min(1)
+        .optional()
+        .describe(
+          'PEM file of revocation lists, one of each authority in `clientCaFile`; a client whose certificate is on one is refused.',
+        ),
+    })
+    .refine(({ clientCaFile, clientCrlFile }) => clientCrlFile === undefined || clientCaFile !== undefined, {
+      error: 'clientCrlFile needs the authorities that the lists are of, in clientCaFile',
+      path: ['clientCrlFile'],
     })
     .optional()
-    .describe('TLS towards clients. The files are read again, within seconds, when they change.'),
+    .describe(
+      'TLS towards clients. The files are read again, within seconds, when they change, and at once on SIGHUP.',
+    ),
 });
 
-const UpstreamTls = z.strictObject({
-  mode: z
-    .enum(['mirror', 'disable', 'require', 'verify-ca', 'verify-full'])
-    .default('mirror')
-    .describe(
-      '`mirror`: TLS to the server where the client asks for it and the server agrees; `disable`: never; the others as ' +
-        'sslmode of libpq, for every client.',
-    ),
-  caFile: z
-    .string()
-    .min(1)
-    .optional()
-    .describe(
-      "PEM file of authorities the server's certificate is checked against, in every mode where it is set; absent, " +
-        "`verify-ca` and `verify-full` use Node's own list.",
-    ),
-  serverName: z
-    .string()
-    .min(1)
-    .optional()
-    .describe("Name the server's certificate must have and that is sent as SNI; absent, `upstream.host`."),
-  dropChannelBinding: z
-    .boolean()
-    .default(false)
-    .describe(
-      'Leave SCRAM-SHA-256-PLUS out of what the server offers where the client has no TLS but the server has: libpq ' +
-        'takes it for an attack otherwise. It weakens what the server asked for.',
-    ),
-});
+const UpstreamTls = z
+  .strictObject({
+    mode: z
+      .enum(['mirror', 'disable', 'require', 'verify-ca', 'verify-full'])
+      .default('mirror')
+      .describe(
+        '`mirror`: TLS to the server where the client asks for it and the server agrees; `disable`: never; the others as ' +
+          'sslmode of libpq, for every client.',
+      ),
+    caFile: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        "PEM file of authorities the server's certificate is checked against, in every mode where it is set; absent, " +
+          "`verify-ca` and `verify-full` use Node's own list.",
+      ),
+    crlFile: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'PEM file of revocation lists, one of each authority in `caFile`; a server whose certificate is on one is refused.',
+      ),
+    serverName: z
+      .string()
+      .min(1)
+      .optional()
+      .describe("Name the server's certificate must have and that is sent as SNI; absent, `upstream.host`."),
+    dropChannelBinding: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Leave SCRAM-SHA-256-PLUS out of what the server offers where the client has no TLS but the server has: libpq ' +
+          'takes it for an attack otherwise. It weakens what the server asked for.',
+      ),
+  })
+  .refine(({ caFile, crlFile }) => crlFile === undefined || caFile !== undefined, {
+    error: 'crlFile needs the authorities that the lists are of, in caFile',
+    path: ['crlFile'],
+  });
 
 const Upstream = z.strictObject({
   host: z

@@ -47,6 +47,8 @@ export interface RunningRecorder {
   readonly recorder: string;
   readonly journalDir: string;
   stats(): RecorderStats;
+  /** Reads the certificates' files now, as on SIGHUP. */
+  reloadCertificates(): void;
   /**
    * Closes the tape: sessions end, the reel gets its end entry, what can be sent within the grace is sent.
    */
@@ -304,6 +306,10 @@ class Composition implements RunningRecorder {
     const ok = reasons.length === 0 && (full === null || this.#config.failure.onSpoolFull === 'pass');
     // Clients that pass are served: who takes the server out of service for it would do what `pass` is there to prevent.
     return { ok, reasons: full === null ? reasons : [full, ...reasons] };
+  }
+
+  reloadCertificates(): void {
+    this.#tls.reload();
   }
 
   #tick(): void {

@@ -1,9 +1,11 @@
 /** TLS on either leg, in front of a real PostgreSQL: what of SCRAM's channel binding works, and what is said where it cannot. */
 import { createHash } from 'node:crypto';
 import type { Socket } from 'node:net';
+import { makeRevocationList } from '@pgtape/testkit';
 import type pg from 'pg';
 import { until } from './relayFixture.testing.ts';
 import {
+  ann,
   authority,
   bound,
   closed,
@@ -202,6 +204,27 @@ describe('what cannot work is told to the client', () => {
       reason: 'upstream_trusts',
     },
     {
+      name: 'a certificate of a client that was revoked',
+      setting: { serve: own, clientCa: people, clientCrl: makeRevocationList(people, [ann]) },
+      client: { ssl: { ...trusting, cert: ann.certificate, key: ann.key } },
+      code: '28000',
+      reason: 'tls_client_certificate',
+    },
+    {
+      name: "a server's certificate that was revoked",
+      setting: { serve: own, mode: 'verify-ca', ca: authority, crl: makeRevocationList(authority, [own]) },
+      client: { ssl: trusting },
+      code: '08001',
+      reason: 'upstream_tls_failed',
+    },
+    {
+      name: "a revocation list of another than the server's authority",
+      setting: { serve: own, mode: 'verify-ca', ca: authority, crl: makeRevocationList(stranger, []) },
+      client: { ssl: trusting },
+      code: '08001',
+      reason: 'upstream_tls_failed',
+    },
+    {
       name: 'a certificate of a client that nobody vouches for',
       setting: { serve: own, clientCa: people },
       client: { ssl: { ...trusting, cert: elsewhere.certificate, key: elsewhere.key } },
@@ -214,6 +237,18 @@ describe('what cannot work is told to the client', () => {
     await expect(using(relay, client)).rejects.toMatchObject({ code });
     expect(await closed(relay)).toMatchObject({ why: 'refused', reason });
     expect(ofKind(relay, 'close')).toHaveLength(1);
+  });
+
+  it('certificates that are on no revocation list work', async () => {
+    const relay = await start({
+      serve: own,
+      clientCa: people,
+      clientCrl: makeRevocationList(people, [elsewhere]),
+      mode: 'verify-full',
+      ca: authority,
+      crl: makeRevocationList(authority, [other]),
+    });
+    await using(relay, { ssl: { ...trusting, cert: ann.certificate, key: ann.key } });
   });
 
   it('a client that does not trust the certificate it is shown', async () => {

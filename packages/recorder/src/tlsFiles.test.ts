@@ -1,8 +1,9 @@
 /** Certificates are read again when they change, both legs together; what cannot be used changes nothing. */
+import { createPrivateKey } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { makeCertificate, type TestCertificate } from '@pgtape/testkit';
+import { makeCertificate, makeRevocationList, type TestCertificate } from '@pgtape/testkit';
 import { TlsFiles } from './tlsFiles.ts';
 
 let dir: string;
@@ -96,5 +97,110 @@ describe('TlsFiles', () => {
     writeFileSync(path('ca'), first.certificate);
     files.poll();
     expect([served(), told]).toEqual(['first', ['tls_files', 'tls_reloaded']]);
+  });
+});
+
+describe('encrypted keys and revocation lists', () => {
+  const listen = { certFile: 'crt', keyFile: 'key', keyPassphraseFile: 'passphrase' };
+  const encrypted = (type: 'pkcs8' | 'sec1'): string =>
+    createPrivateKey(first.key).export({
+      type,
+      format: 'pem',
+      cipher: 'aes-256-cbc',
+      passphrase: 'open sesame',
+    }) as string;
+
+  interface Case {
+    readonly name: string;
+    readonly put: () => void;
+    readonly listen?: object;
+    readonly upstream?: object;
+    /** What is told; null: all is well, and there is something to serve. */
+    readonly told: RegExp | null;
+  }
+  const cases: readonly Case[] = [
+    {
+      name: 'a key in PKCS #8, its passphrase in a file with a newline',
+      put: () => {
+        writeFileSync(path('key'), encrypted('pkcs8'));
+        writeFileSync(path('passphrase'), 'open sesame\n');
+      },
+      told: null,
+    },
+    {
+      name: 'a key in the old form, its passphrase in a file with a carriage return',
+      put: () => {
+        writeFileSync(path('key'), encrypted('sec1'));
+        writeFileSync(path('passphrase'), 'open sesame\r\nand more');
+      },
+      told: null,
+    },
+    {
+      name: 'a key that is not encrypted',
+      put: () => writeFileSync(path('passphrase'), 'open sesame'),
+      told: null,
+    },
+    {
+      name: 'another passphrase',
+      put: () => {
+        writeFileSync(path('key'), encrypted('pkcs8'));
+        writeFileSync(path('passphrase'), 'open barley');
+      },
+      told: /the passphrase in \S+\/passphrase does not open \S+\/key\)/,
+    },
+    {
+      name: 'no passphrase named',
+      put: () => writeFileSync(path('key'), encrypted('pkcs8')),
+      listen: { keyPassphraseFile: undefined },
+      told: /\S+\/key is encrypted: name the file of its passphrase in listen.tls.keyPassphraseFile/,
+    },
+    {
+      name: 'a passphrase file that is not there',
+      put: () => writeFileSync(path('key'), encrypted('pkcs8')),
+      told: /ENOENT.*passphrase/,
+    },
+    {
+      name: 'lists of both legs',
+      put: () => {
+        writeFileSync(path('passphrase'), '');
+        writeFileSync(path('crl'), makeRevocationList(first, []));
+      },
+      listen: { clientCaFile: 'crt', clientCrlFile: 'crl' },
+      upstream: { caFile: 'crt', crlFile: 'crl' },
+      told: null,
+    },
+    {
+      name: 'a certificate where a list should be',
+      put: () => writeFileSync(path('passphrase'), ''),
+      listen: { clientCaFile: 'crt', clientCrlFile: 'crt' },
+      told: /\S+\/crt holds no certificate revocation list in PEM/,
+    },
+    {
+      name: 'nonsense where the list of the server should be',
+      put: () => {
+        writeFileSync(path('passphrase'), '');
+        writeFileSync(path('crl'), 'nonsense');
+      },
+      upstream: { caFile: 'crt', crlFile: 'crl' },
+      told: /\S+\/crl holds no certificate revocation list in PEM/,
+    },
+  ];
+
+  it.each(cases)('$name', ({ put: prepare, listen: more, upstream, told }) => {
+    put(first);
+    prepare();
+    const said: string[] = [];
+    const placed = (names: object): object =>
+      Object.fromEntries(
+        Object.entries(names).flatMap(([key, name]) => (name === undefined ? [] : [[key, path(name)]])),
+      );
+    const files = new TlsFiles(
+      { tls: placed({ ...listen, ...more }) as { certFile: string; keyFile: string } },
+      { host: 'db.test', tls: { mode: 'mirror', dropChannelBinding: false, ...placed(upstream ?? {}) } },
+      { onTrouble: (_, detail) => void said.push(detail) },
+    );
+    expect([files.material.served !== null, files.failures]).toEqual(told === null ? [true, 0] : [false, 1]);
+    expect(said.join('\n')).toMatch(told ?? /^$/);
+    expect(said.join('\n')).not.toMatch(/sesame|barley/);
   });
 });

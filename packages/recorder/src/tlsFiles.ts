@@ -2,7 +2,7 @@
  * Owns the certificates of both legs while the recorder runs: read from their files, read again when one of
  * them changed, swapped together. A new set that cannot be used leaves the old one in use. Knows no sockets.
  */
-import { X509Certificate } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import type { RecorderConfig } from './config.ts';
@@ -37,8 +37,12 @@ export class TlsFiles {
     this.#listen = listen;
     this.#upstream = upstream;
     this.#events = events;
-    const { certFile, keyFile, clientCaFile } = listen.tls ?? {};
-    this.#paths = [certFile, keyFile, clientCaFile, upstream.tls.caFile].filter((path) => path !== undefined);
+    const { certFile, keyFile, keyPassphraseFile, clientCaFile, clientCrlFile } = listen.tls ?? {};
+    const { caFile, crlFile } = upstream.tls;
+    this.#paths = [
+      ...[certFile, keyFile, keyPassphraseFile, clientCaFile, clientCrlFile],
+      ...[caFile, crlFile],
+    ].filter((path) => path !== undefined);
     this.#material = { served: null, upstream: this.#upstreamTls() };
     this.reload();
   }
@@ -84,7 +88,8 @@ export class TlsFiles {
     if (tls === undefined) return null;
     const cert = readFileSync(tls.certFile);
     const ca = tls.clientCaFile === undefined ? {} : { ca: readFileSync(tls.clientCaFile) };
-    const context = createSecureContext({ cert, key: readFileSync(tls.keyFile), ...ca });
+    const key = privateKey(tls.keyFile, tls.keyPassphraseFile);
+    const context = createSecureContext({ cert, key, ...ca, ...revocations(tls.clientCrlFile) });
     const leaf = new X509Certificate(cert);
     if (/ed25519|ed448/i.test(leaf.signatureAlgorithm ?? '')) {
       const detail = `${tls.certFile} is signed with ${leaf.signatureAlgorithm}: SCRAM-SHA-256-PLUS cannot use it`;
@@ -95,13 +100,44 @@ export class TlsFiles {
 
   #upstreamTls(): UpstreamTls {
     const { host, tls } = this.#upstream;
-    const { mode, caFile } = tls;
+    const { mode, caFile, crlFile } = tls;
     // As libpq: a configured authority is used also where the mode does not demand it.
     const verify =
       mode === 'verify-full' ? 'full' : mode === 'verify-ca' || caFile !== undefined ? 'ca' : 'none';
     // Before the first load none is trusted, which is what a file that cannot be read then leaves.
     const first = this.#stamp === '' ? [] : undefined;
     const ca = caFile === undefined ? {} : { ca: first ?? readFileSync(caFile) };
-    return { context: createSecureContext(ca), verify, serverName: tls.serverName ?? host };
+    const crl = first === undefined ? revocations(crlFile) : {};
+    return { context: createSecureContext({ ...ca, ...crl }), verify, serverName: tls.serverName ?? host };
   }
+}
+
+/**
+ * The key, opened with its passphrase where it is encrypted.
+ * @throws Error that names the file that has to be mended
+ */
+function privateKey(file: string, passphraseFile: string | undefined): string {
+  const pem = readFileSync(file, 'utf8');
+  const isEncrypted = /-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m.test(pem);
+  if (!isEncrypted) return pem;
+  if (passphraseFile === undefined)
+    throw new Error(`${file} is encrypted: name the file of its passphrase in listen.tls.keyPassphraseFile`);
+  const [passphrase = ''] = readFileSync(passphraseFile, 'utf8').split(/\r?\n/);
+  try {
+    return createPrivateKey({ key: pem, passphrase }).export({ type: 'pkcs8', format: 'pem' }).toString();
+  } catch {
+    throw new Error(`the passphrase in ${passphraseFile} does not open ${file}`);
+  }
+}
+
+/** @throws Error that names the file when there is no list in it */
+function revocations(file: string | undefined): { readonly crl?: Buffer } {
+  if (file === undefined) return {};
+  const crl = readFileSync(file);
+  try {
+    createSecureContext({ crl });
+  } catch {
+    throw new Error(`${file} holds no certificate revocation list in PEM`);
+  }
+  return { crl };
 }

@@ -74,6 +74,9 @@ export function useTlsServers(): void {
 export interface Setting {
   readonly serve?: TestCertificate;
   readonly clientCa?: TestCertificate;
+  /** PEM of revocation lists, of clients' and the server's authority. */
+  readonly clientCrl?: string;
+  readonly crl?: string;
   readonly mode?: 'mirror' | 'disable' | 'require' | 'verify-ca' | 'verify-full';
   readonly ca?: TestCertificate;
   readonly serverName?: string;
@@ -90,7 +93,7 @@ function file(text: string): string {
 }
 
 export async function start(setting: Setting): Promise<TestRelay> {
-  const { serve, clientCa, mode = 'mirror', ca, serverName, more } = setting;
+  const { serve, clientCa, clientCrl, mode = 'mirror', ca, crl, serverName, more } = setting;
   const tls = new TlsFiles(
     serve === undefined
       ? {}
@@ -99,6 +102,7 @@ export async function start(setting: Setting): Promise<TestRelay> {
             certFile: file(serve.certificate),
             keyFile: file(serve.key),
             ...(clientCa === undefined ? {} : { clientCaFile: file(clientCa.certificate) }),
+            ...(clientCrl === undefined ? {} : { clientCrlFile: file(clientCrl) }),
           },
         },
     {
@@ -107,6 +111,7 @@ export async function start(setting: Setting): Promise<TestRelay> {
         mode,
         dropChannelBinding: false,
         ...(ca === undefined ? {} : { caFile: file(ca.certificate) }),
+        ...(crl === undefined ? {} : { crlFile: file(crl) }),
         ...(serverName === undefined ? {} : { serverName }),
       },
     },

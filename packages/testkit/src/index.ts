@@ -15,7 +15,12 @@ export {
   preparePostgresHome,
 } from './postgresHome.ts';
 export { message, RawClient, type RawConnection, type RawFrame } from './rawClient.ts';
-export { type CertificateRequest, makeCertificate, type TestCertificate } from './testCertificate.ts';
+export {
+  type CertificateRequest,
+  makeCertificate,
+  makeRevocationList,
+  type TestCertificate,
+} from './testCertificate.ts';
 export { startTestPostgres, testPostgresMajor } from './testPostgres.ts';
 export { testSeed } from './testSeed.ts';
 export { startWitness, type TestWitness, type WitnessOptions } from './witness.ts';

@@ -9,6 +9,7 @@ export interface TestCertificate {
   readonly certificate: string;
   /** PEM, PKCS #8. */
   readonly key: string;
+  readonly serial: Buffer;
   readonly issue: Issuing;
 }
 
@@ -104,10 +105,30 @@ export function makeCertificate(request: CertificateRequest): TestCertificate {
     extensionsOf(request),
   );
   const whole = sequence(body, algorithm, bits(sign('sha256', body, issue.key)));
-  const base64 = whole.toString('base64').replace(/.{64}/g, '$&\n').trimEnd();
   return {
-    certificate: `-----BEGIN CERTIFICATE-----\n${base64}\n-----END CERTIFICATE-----\n`,
+    certificate: pem('CERTIFICATE', whole),
+    serial,
     key: privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
     issue: { name, key: privateKey },
   };
+}
+
+function pem(what: string, bytes: Buffer): string {
+  const base64 = bytes.toString('base64').replace(/.{64}/g, '$&\n').trimEnd();
+  return `-----BEGIN ${what}-----\n${base64}\n-----END ${what}-----\n`;
+}
+
+/** The authority's revocation list (RFC 5280, 5.1) in PEM, of today and good for ten days. */
+export function makeRevocationList({ issue }: TestCertificate, revoked: readonly TestCertificate[]): string {
+  const now = Date.now();
+  const entries = revoked.map(({ serial }) => sequence(der(tag.integer, serial), time(now)));
+  const body = sequence(
+    der(tag.integer, Buffer.of(1)),
+    algorithm,
+    issue.name,
+    time(now - dayMs),
+    time(now + 10 * dayMs),
+    ...(entries.length === 0 ? [] : [sequence(...entries)]),
+  );
+  return pem('X509 CRL', sequence(body, algorithm, bits(sign('sha256', body, issue.key))));
 }
