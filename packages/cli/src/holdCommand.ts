@@ -41,8 +41,9 @@ Examples:
   $ pgtape hold list --all -o jsonl | jq 'select(.state == "released")'
 
 States: applying (in force; what is there is being frozen), active, releasing, released.
-Notes: hold_not_enforced (the store cannot hold objects), matched_full and search_too_slow (it covers more
-than it names), release_refused (a release in the archive that nobody known signed does not count).
+Notes: hold_not_enforced (the store cannot hold objects), hold_failing (it refuses or fails, and is asked
+again), matched_full and search_too_slow (it covers more than it names), release_refused (a release in the
+archive that nobody known signed does not count).
 `;
 
 interface CreateFlags extends WayFlags {

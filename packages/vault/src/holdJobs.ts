@@ -53,6 +53,8 @@ interface Reading {
   readonly factsOf: FactsOf;
   readonly closed: Set<string>;
   readonly isOwn: boolean;
+  /** Segments of the vault's own reel that say nothing but what keeps the book of holds. */
+  readonly books: ObjectVersion[];
   /** A line proved a session to be covered that was not before. */
   found: boolean;
 }
@@ -66,11 +68,20 @@ export class HoldJobs {
   readonly #options: HoldJobsOptions;
   #queue: Promise<void> = Promise.resolve();
   #closing = false;
+  /** By reel: from which segment on it is to be looked through again. */
+  readonly #behind = new Map<string, number>();
+  #isCatchingUp = false;
+  #isFailing = false;
   /** By hold: being applied or let go, now or later. */
   readonly #busy = new Map<string, { jobs: number; objectsSeen: number }>();
 
   constructor(options: HoldJobsOptions) {
     this.#options = options;
+  }
+
+  /** The last attempt at what is being done failed; it is made again. */
+  get isFailing(): boolean {
+    return this.#isFailing;
   }
 
   progressOf(hold: string): HoldProgress | null {
@@ -98,13 +109,33 @@ export class HoldJobs {
 
   /** Freezes the objects of one reel from that segment on: a session of it proved to be covered. */
   catchUp(recorder: string, reel: string, fromSegment: number): void {
+    this.#lagBehind(`reel/${recorder}/${reel}/`, fromSegment);
+    if (this.#isCatchingUp) return;
+    this.#isCatchingUp = true;
     this.#enqueue([], async () => {
-      for await (const scanned of reelsUnder(this.#options.store, `reel/${recorder}/${reel}/`)) {
-        const objects = scanned.objects.filter(({ segment }) => segment >= fromSegment);
-        const holds = this.#options.set.inForce.map(({ hold }) => hold.id);
-        await this.#applyToReel({ ...scanned, objects }, holds, null);
+      // What is asked for meanwhile is looked through after that, the same reel too.
+      for (const [prefix, from] of this.#behind) {
+        this.#behind.delete(prefix);
+        await this.#catchUp(prefix, from).catch((error: unknown) => {
+          this.#lagBehind(prefix, from);
+          throw error;
+        });
+        if (this.#closing) return;
       }
+      this.#isCatchingUp = false;
     });
+  }
+
+  #lagBehind(prefix: string, from: number): void {
+    this.#behind.set(prefix, Math.min(from, this.#behind.get(prefix) ?? from));
+  }
+
+  async #catchUp(prefix: string, from: number): Promise<void> {
+    for await (const scanned of reelsUnder(this.#options.store, prefix)) {
+      const objects = scanned.objects.filter(({ segment }) => segment >= from);
+      const holds = this.#options.set.inForce.map(({ hold }) => hold.id);
+      await this.#applyToReel({ ...scanned, objects }, holds, null);
+    }
   }
 
   /** Lets go what only this released hold covered. Behind every `apply` that was asked for before. */
@@ -158,8 +189,11 @@ export class HoldJobs {
   async #untilDone(job: () => Promise<void>): Promise<void> {
     for (let wait = backoffMs.first; !this.#closing; wait = Math.min(wait * 2, backoffMs.max)) {
       try {
-        return await job();
+        await job();
+        this.#isFailing = false;
+        return;
       } catch (error) {
+        this.#isFailing = true;
         this.#options.events.failed(error instanceof Error ? error : new Error(String(error)));
       }
       await this.#options.sleep(wait);
@@ -176,6 +210,7 @@ export class HoldJobs {
       factsOf: (session) => facts.of(session) ?? memory.of(session),
       closed: new Set(),
       isOwn: isOwn(recorder),
+      books: [],
       found: false,
     };
     const seen = new Set<number>();
@@ -201,6 +236,10 @@ export class HoldJobs {
 
   async #applyTo(read: readonly ReadObject[], reading: Reading, removed: Removed | null): Promise<void> {
     const { set } = this.#options;
+    await this.#each(reading.books, async (object) => {
+      const owner = set.inForce.find(({ hold }) => hold.own.has(object.key));
+      if (owner !== undefined) await this.#holdAgain(owner.hold, object, removed);
+    });
     for (const [index, { hold, matcher }] of reading.holds.entries()) {
       const covered = read.flatMap(({ object, outlines }) => {
         if (outlines === 'unreadable') return [{ object, others: [] }];
@@ -231,7 +270,10 @@ export class HoldJobs {
         }
         facts.learn(records, object.segment);
         for (const { kind, session } of records) if (kind === 'closed') reading.closed.add(session as string);
-        if (reading.isOwn && isBook(records)) continue;
+        if (reading.isOwn && isBook(records)) {
+          reading.books.push(object);
+          continue;
+        }
         for (const { matcher } of holds) {
           if (matcher.observe(records, factsOf).length > 0) reading.found = true;
         }
@@ -252,11 +294,11 @@ export class HoldJobs {
 
   async #holdAgain(hold: HoldEntry, object: ObjectVersion, removed: Removed | null): Promise<void> {
     const { store } = this.#options;
-    if (removed === null || !store.capabilities.hold) return;
+    if (!store.capabilities.hold) return;
     const protection = await unlessGone(store.protectionOf(object.key, object.version));
     if (protection === null || protection.hold) return;
     await this.#setHold(object, true);
-    removed.set(hold.id, (removed.get(hold.id) ?? 0) + 1);
+    removed?.set(hold.id, (removed.get(hold.id) ?? 0) + 1);
   }
 
   async #setHold({ key, version }: ObjectVersion, on: boolean): Promise<void> {

@@ -13,9 +13,15 @@ export type HoldState = 'applying' | 'active' | 'releasing' | 'released';
 /**
  * - `hold_not_enforced`: the store cannot hold objects: the hold is on record, and nothing stops a deletion;
  * - `matched_full`, `search_too_slow`: it covers more than it names, see docs/formats/hold.md;
+ * - `hold_failing`: what is to be frozen or let go is not yet, for the store refuses or fails; the vault's log says why;
  * - `release_refused`: a release on record does not count, for its second signature is missing or wrong.
  */
-export type HoldNote = 'hold_not_enforced' | 'matched_full' | 'search_too_slow' | 'release_refused';
+export type HoldNote =
+  | 'hold_not_enforced'
+  | 'hold_failing'
+  | 'matched_full'
+  | 'search_too_slow'
+  | 'release_refused';
 
 export interface HoldView {
   readonly hold: string;
@@ -44,6 +50,7 @@ export interface HoldSituation {
   readonly inForce: HoldInForce | undefined;
   readonly progress: HoldProgress | null;
   readonly isEnforced: boolean;
+  readonly isFailing: boolean;
   readonly isReleaseRefused: boolean;
 }
 
@@ -76,9 +83,13 @@ function stateOf({ release, isFreed }: HoldEntry, progress: HoldProgress | null)
   return progress === null ? 'active' : 'applying';
 }
 
-function notesOf(hold: HoldEntry, { inForce, isEnforced, isReleaseRefused }: HoldSituation): HoldNote[] {
+function notesOf(
+  hold: HoldEntry,
+  { inForce, isEnforced, isFailing, isReleaseRefused }: HoldSituation,
+): HoldNote[] {
   const notes: HoldNote[] = [];
   if (!isEnforced) notes.push('hold_not_enforced');
+  if (isFailing && !hold.isFreed) notes.push('hold_failing');
   if (inForce?.matcher.isOverflowing) notes.push('matched_full');
   if ((inForce?.search?.timeouts ?? 0) >= SEARCH_TIMEOUTS_MAX) notes.push('search_too_slow');
   if (isReleaseRefused && hold.release === null) notes.push('release_refused');

@@ -219,6 +219,27 @@ describe('Holds', () => {
     expect([heldOf(tape, store), again.told]).toEqual([[1, 2, 4], ['removed 1']]);
   });
 
+  it('stores evidence though it may not hold it, says so, and holds it as soon as it may', async () => {
+    let mayHold = false;
+    const store = lockingStore({
+      fault: (operation, _key, isHolding) =>
+        !mayHold && (operation === 'setHold' || isHolding) ? 'no_access' : 'none',
+    });
+    const vault = new TestVault({ store });
+    const tape = await archived(vault);
+    const { hold } = await vault.holds.create(asking({ user: 'anna' }), 'olga');
+    await vault.receive(tape.reel.next([tape.statement(1, 'select 3')]));
+    while (!(await vault.holds.view(hold)).notes.includes('hold_failing')) {
+      await new Promise((resolve) => void setImmediate(resolve));
+    }
+    expect([store.held(), (await vault.holds.view(hold)).state]).toEqual([[], 'applying']);
+    mayHold = true;
+    await vault.holds.idle();
+    const { state, notes, objects } = await vault.holds.view(hold);
+    expect([heldOf(tape, store), state, notes, objects]).toEqual([[1, 2, 4, 5], 'active', [], 4]);
+    expect(store.held().filter((key) => !key.includes(tape.reel.reel))).toHaveLength(2);
+  });
+
   it('holds what it cannot read', async () => {
     const store = lockingStore();
     const vault = new TestVault({ store });

@@ -11,7 +11,7 @@ import {
   type ReleaseSignature,
   type SegmentSuccess,
 } from '@pgtape/evidence';
-import type { Store } from '@pgtape/store';
+import { type Store, StoreError } from '@pgtape/store';
 import { HeldNotes } from './heldNotes.ts';
 import { HoldJobs } from './holdJobs.ts';
 import { HoldRefusal, type HoldRequest, scopeOf } from './holdRequest.ts';
@@ -151,10 +151,9 @@ export class Holds {
     const isBook = this.#isOwn(segment) && segment.records.some(({ kind }) => holdKinds.has(kind));
     const isHeld = holds.length > 0 || (isBook && decision.isHeld);
     const wasPutHeld = answer === 'stored' && decision.isHeld;
-    if (store.capabilities.hold && isHeld !== wasPutHeld && (isHeld || answer === 'stored')) {
-      await store.setHold(object.key, object.version, isHeld);
-    }
-    for (const { hold, others } of holds) {
+    const isToChange = store.capabilities.hold && isHeld !== wasPutHeld && (isHeld || answer === 'stored');
+    const isDone = !isToChange || (await this.#setHold(segment, object, isHeld));
+    for (const { hold, others } of isDone ? holds : []) {
       if (hold.objects.has(object.key)) continue;
       hold.objects.add(object.key, object.version);
       this.#notes.add(hold.id, { ...object, sessions: [...others] });
@@ -218,6 +217,7 @@ export class Holds {
       inForce: this.#set.of(id),
       progress: this.#jobs.progressOf(id),
       isEnforced: capabilities.hold,
+      isFailing: this.#jobs.isFailing,
       isReleaseRefused: this.#set.book.refused.has(id),
     });
   }
@@ -252,6 +252,22 @@ export class Holds {
         resolve();
       });
     });
+  }
+
+  /**
+   * False: the vault may not do that. It is tried again behind this; the segment is stored all the same, for what is not
+   * stored cannot be held either.
+   */
+  async #setHold({ header, seal }: SegmentSuccess, object: ObjectVersion, on: boolean): Promise<boolean> {
+    try {
+      await this.#options.store.setHold(object.key, object.version, on);
+      return true;
+    } catch (error) {
+      if (!isNoAccess(error)) throw error;
+      this.#options.events.failed(error);
+      this.#jobs.catchUp(header.recorder, header.reel, seal.segment);
+      return false;
+    }
   }
 
   /** Also of records whose writer gave up waiting for them. */
@@ -300,4 +316,9 @@ export class Holds {
       for (const record of read?.records ?? []) this.#set.apply(record, object);
     }
   }
+}
+
+/** Whether the store says that the vault's role may not do this. */
+export function isNoAccess(error: unknown): error is StoreError {
+  return error instanceof StoreError && error.code === 'STORE_ACCESS';
 }

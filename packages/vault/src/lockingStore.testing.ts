@@ -17,12 +17,12 @@ export interface LockedDisk {
 
 export type LockingOperation = 'putOnce' | 'setHold' | 'extendRetention';
 
-/** `killed`: it happened, and nothing happens after it. */
-export type LockingFault = 'none' | 'failed' | 'failed_yet_persisted' | 'killed';
+/** `killed`: it happened, and nothing happens after it; `no_access`: the process may not do that. */
+export type LockingFault = 'none' | 'failed' | 'failed_yet_persisted' | 'killed' | 'no_access';
 
 export interface LockingOptions {
   readonly disk?: LockedDisk;
-  readonly fault?: (operation: LockingOperation, key: string) => LockingFault;
+  readonly fault?: (operation: LockingOperation, key: string, isHolding: boolean) => LockingFault;
 }
 
 export function lockedDisk(): LockedDisk {
@@ -56,10 +56,12 @@ export function lockingStore({
     operation: LockingOperation,
     key: string,
     run: () => Promise<T> | T,
+    isHolding = false,
   ): Promise<T> => {
     if (isDead) throw dead();
-    const kind = fault(operation, key);
+    const kind = fault(operation, key, isHolding);
     if (kind === 'failed') throw dead();
+    if (kind === 'no_access') throw new StoreError('STORE_ACCESS', `${operation} ${key}`);
     const done = await run();
     if (kind === 'killed') isDead = true;
     if (kind !== 'none') throw dead();
@@ -81,13 +83,14 @@ export function lockingStore({
       if (isDead) throw dead();
       yield* inner.list(prefix);
     },
-    putOnce: (key, bytes, { retainUntil, hold } = {}) =>
-      faulty('putOnce', key, async () => {
-        const put = await inner.putOnce(key, bytes);
-        if (put.answer === 'stored')
-          Object.assign(keptOf(key), { retainUntil: retainUntil ?? null, hold: hold ?? false });
-        return put;
-      }),
+    putOnce: (key, bytes, { retainUntil = null, hold = false } = {}) => {
+      const put = async () => {
+        const done = await inner.putOnce(key, bytes);
+        if (done.answer === 'stored') Object.assign(keptOf(key), { retainUntil, hold });
+        return done;
+      };
+      return faulty('putOnce', key, put, hold);
+    },
     protectionOf: alive(async (key) => ({ lock: 'strict' as const, ...keptOf(key) })),
     extendRetention: (key, _version, until) =>
       faulty('extendRetention', key, () => {

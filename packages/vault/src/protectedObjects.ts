@@ -4,7 +4,7 @@
  */
 import type { SegmentSuccess } from '@pgtape/evidence';
 import type { PutAnswer, Store } from '@pgtape/store';
-import type { Holds } from './holds.ts';
+import { type Holds, isNoAccess } from './holds.ts';
 import { type RetentionRules, retainUntil } from './retention.ts';
 import type { SessionMemory } from './sessionFacts.ts';
 
@@ -33,13 +33,18 @@ export class ProtectedObjects {
   /** As Store.putOnce; when it resolves, retention and holds stand too. Rejects with StoreError. */
   async put(segment: SegmentSuccess, key: string, bytes: Uint8Array): Promise<ProtectedPut> {
     const { store, holds, wallMs } = this.#options;
-    const decision = await holds.decide(segment);
+    let decision = await holds.decide(segment);
     try {
       const until = this.#until(segment, wallMs());
-      const put = await store.putOnce(key, bytes, {
-        ...(until !== null && { retainUntil: until }),
-        ...(decision.isHeld && { hold: true }),
-      });
+      const options = until === null ? {} : { retainUntil: until };
+      const put = await store
+        .putOnce(key, bytes, { ...options, ...(decision.isHeld && { hold: true }) })
+        .catch(async (error: unknown) => {
+          // A vault that may not hold must not lose evidence over it: stored first, and held as soon as it may.
+          if (!decision.isHeld || !isNoAccess(error)) throw error;
+          decision = { ...decision, isHeld: false };
+          return await store.putOnce(key, bytes, options);
+        });
       const kept = put.answer === 'stored' ? until : await this.#extended(segment, key, put.version, until);
       await holds.stored(segment, { key, version: put.version }, put.answer, decision);
       return { ...put, retainUntil: kept };
