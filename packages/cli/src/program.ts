@@ -4,6 +4,7 @@ import { completionCommand } from './completionCommand.ts';
 import { demoCommand } from './demoCommand.ts';
 import { doctorCommand } from './doctorCommand.ts';
 import { CommandError, exitCode, Stopped } from './exitCode.ts';
+import { exportCommand } from './exportCommand.ts';
 import { holdCommand } from './holdCommand.ts';
 import type { Io } from './io.ts';
 import { paintFor, printable } from './paint.ts';
@@ -69,6 +70,7 @@ export function buildProgram(io: Io): Command {
     tailCommand,
     statusCommand,
     verifyCommand,
+    exportCommand,
     holdCommand,
     retentionCommand,
     recorderCommand,

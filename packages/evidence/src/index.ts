@@ -83,6 +83,7 @@ export {
 export { lineBytesBound, type SealedFields, writeLine } from './line.ts';
 export { archiveLimits } from './log/archiveLimits.ts';
 export { type CheckLogOptions, checkLog } from './log/checkLog.ts';
+export { provenEntries } from './log/logEntries.ts';
 export {
   checkpointKeyOf,
   type LogHead,
