@@ -1,7 +1,7 @@
 # pgtape: `make help` lists what there is.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help up demo build check test model fuzz majors e2e e2e-cluster drivers fidelity soak bench golden lock clean
+.PHONY: help up demo build check test model fuzz majors e2e e2e-cluster drivers fidelity soak durability bench golden lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ fidelity: build ## PostgreSQL's own suites directly and through the recorder, th
 
 soak: build ## the long version of the kill -9 test (200 kills)
 	@PGTAPE_KILLS=200 scripts/e2e kill9
+
+durability: build ## nightly: recorder, vault and store killed at random under pgbench, 1,000 times (KILLS=..., PGTAPE_SEED=...)
+	@PGTAPE_KILLS=$(or $(KILLS),1000) scripts/e2e durability
 
 bench: build ## transactions per second and CPU per transaction: direct, pgbouncer, recorder; microseconds per statement of the decoder
 	@scripts/node --enable-source-maps e2e/dist/bench.js $(ARGS)

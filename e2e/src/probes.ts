@@ -27,7 +27,11 @@ export interface VerifyReport {
 /** `pgtape verify --strict` as a user runs it. */
 export function verify(archiveDir: string): VerifyReport {
   const args = [command, 'verify', '--archive', archiveDir, '-o', 'json', '--strict'];
-  const run = spawnSync(process.execPath, args, { encoding: 'utf8', maxBuffer: 64 * mebibyte });
+  const run = spawnSync(process.execPath, args, {
+    encoding: 'utf8',
+    maxBuffer: 64 * mebibyte,
+    env: process.env,
+  });
   if (!run.stdout.startsWith('{')) throw new Error(`verify said: ${run.stdout}${run.stderr}`);
   const report = JSON.parse(run.stdout) as Omit<VerifyReport, 'code' | 'whole' | 'vaults'>;
   const [reels, vaults] = ['recorder', 'vault'].map((by) => report.reels.filter((reel) => reel.by === by));
