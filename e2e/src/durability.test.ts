@@ -2,13 +2,16 @@
  * Recorder, vault and store killed at random under pgbench: what was answered to clients is in the verified archive, once. 50 kills here;
  * `make durability` has 1,000 (PGTAPE_KILLS).
  */
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { openStore } from '@pgtape/store';
 import { type KillPlan, killAtRandom } from './killing.ts';
+import { LogWatcher } from './logCheck.ts';
 import { brokenPromises } from './marks.ts';
 import { benchMark, startPgbench } from './pgbenchLoad.ts';
 import { metricsAt, tell, until, verify } from './probes.ts';
-import { actAs, type S3Server, startS3Server } from './s3Server.ts';
+import { actAs, environmentOf, type S3Server, startS3Server } from './s3Server.ts';
 import { readArchive, type Stack, type StackOptions, startStack } from './stack.ts';
 
 const kills = Number(process.env.PGTAPE_KILLS ?? 50);
@@ -33,19 +36,27 @@ async function drained(stack: Stack): Promise<void> {
   });
 }
 
+interface Archive {
+  /** As `verify` and openStore take it. */
+  readonly name: string;
+  /** Where its objects lie as files. */
+  readonly dir: string;
+}
+
 async function killed(
   options: StackOptions,
   plan: KillPlan,
-  archive: (stack: Stack) => { readonly name: string; readonly dir: string },
+  archiveOf: (stack: Stack) => Archive,
 ): Promise<void> {
   const stack = await startStack({ segmentSeconds: 0.3, ...options });
   try {
+    const { name, dir } = archiveOf(stack);
+    const log = new LogWatcher(await openStore(name));
     const load = await startPgbench(stack);
-    const counts = await killAtRandom(stack, plan);
+    const counts = await killAtRandom(stack, { ...plan, onRunning: () => log.look() });
     await load.stop();
     await drained(stack);
     await stack.settle();
-    const { name, dir } = archive(stack);
     const tapes = readTapes(dir);
     tell(
       `${JSON.stringify(counts)} killed; ${load.answered.size} statements answered, ${tapes.counts.size} recorded`,
@@ -60,50 +71,63 @@ async function killed(
     expect(verdicts.length).toBeLessThanOrEqual(counts.recorder + 1);
     expect(report.strangers).toEqual([]);
     expect(existsSync(join(dir, 'quarantine'))).toBe(false);
+    const { wrong, checkpoints, leaves } = await log.check();
+    tell(`the log has ${leaves} leaves and continues each of ${checkpoints} checkpoints`);
+    expect(wrong).toEqual([]);
+    expect(checkpoints).toBeGreaterThan(1);
   } finally {
     await stack.stop();
   }
 }
 
 const timeoutMs = kills * 10_000 + 240_000;
+/** As `pgtape up` has it, so that checkpoints come between kills. */
+const tlog = { checkpointSeconds: 1 };
 
 describe('killed at random under pgbench', () => {
   const each = Math.ceil(kills / 2);
+  const seeded = seed === undefined ? {} : { seed };
 
   it(
     `recorder and vault, an archive in a directory: ${each} kills`,
     async () => {
-      const plan: KillPlan = {
-        kills: each,
-        victims: ['recorder', 'vault'],
-        ...(seed === undefined ? {} : { seed }),
-      };
-      await killed({}, plan, ({ archiveDir }) => ({ name: archiveDir, dir: archiveDir }));
+      const plan: KillPlan = { kills: each, victims: ['recorder', 'vault'], ...seeded };
+      await killed({ vault: { tlog } }, plan, ({ archiveDir }) => ({ name: archiveDir, dir: archiveDir }));
     },
     timeoutMs,
   );
 
   describe('with an archive in a bucket', () => {
     let server: S3Server;
+    let stateDir: string;
     beforeAll(async () => {
+      stateDir = mkdtempSync(join(tmpdir(), 'pgtape-vault-state-'));
       server = await startS3Server();
       actAs(server.root);
     }, 30_000);
-    afterAll(() => server.stop());
+    afterAll(async () => {
+      await server.stop();
+      rmSync(stateDir, { recursive: true, force: true });
+    });
 
     it(
       `recorder, vault and store: ${each} kills`,
       async () => {
         const bucket = await server.bucket();
-        const address = server.address(bucket);
+        const name = server.address(bucket);
         const plan: KillPlan = {
-          ...{ kills: each, victims: ['recorder', 'vault', 'store'], store: server },
-          ...(seed === undefined ? {} : { seed }),
+          kills: each,
+          victims: ['recorder', 'vault', 'store'],
+          store: server,
+          ...seeded,
         };
-        await killed({ archive: address }, plan, () => ({
-          name: address,
-          dir: join(server.dir, 'buckets', bucket),
-        }));
+        const archive = { store: name, retention: { days: 1 } };
+        const dir = join(server.dir, 'buckets', bucket);
+        await killed(
+          { vault: { archive, stateDir, tlog }, vaultEnv: environmentOf(server.root) },
+          plan,
+          () => ({ name, dir }),
+        );
       },
       timeoutMs,
     );

@@ -16,6 +16,8 @@ export interface KillPlan {
   readonly kills: number;
   readonly victims: readonly Victim[];
   readonly store?: KillableStore;
+  /** Called whenever all of them run. */
+  readonly onRunning?: () => Promise<void>;
   /** The same seed kills the same ones after the same pauses. */
   readonly seed?: string;
 }
@@ -52,6 +54,7 @@ export async function killAtRandom(stack: Stack, plan: KillPlan): Promise<Record
     for (const victim of ['store' as const, ...others]) {
       if (dying.includes(victim)) await startAgain(stack, plan, victim);
     }
+    await plan.onRunning?.();
     if (Math.floor(done / tellEvery) > Math.floor((done - dying.length) / tellEvery)) {
       tell(`${done} of ${kills} kills after ${Math.round((performance.now() - began) / 1000)} s`);
     }
