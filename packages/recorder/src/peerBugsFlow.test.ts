@@ -142,15 +142,37 @@ describe('messages', () => {
       < D C.SELECT_1 Z.T
       > Q commit
       < C.COMMIT Z.I`);
-    // What runs under these names is told, or said to be unknown: never another statement's text.
-    const told1 = told.filter((one) => one.includes('execute ['));
-    expect(told1).toHaveLength(2);
-    expect(told1[0]).toMatch(
-      /^3 completed execute \[(statement_not_seen|.*select 'prepared')\] <SELECT 1> rows=1 II committed$/,
+    expect(told.filter((one) => one.includes('execute ['))).toEqual([
+      "3 completed execute [prepare p as select 'prepared'] <SELECT 1> rows=1 II committed",
+      "6 completed execute [declare c cursor for select 'declared'] <SELECT 1> rows=1 TT",
+    ]);
+  });
+
+  const leak = {
+    of: 28,
+    bug: 'yugabyte-db#33914: who leaves within a transaction takes what it PREPAREd with it',
+  };
+  it(`${leak.of} ${leak.bug}`, async () => {
+    await bench.both(`
+      > Q begin; prepare p as select 'of another session'
+      < C.BEGIN C.PREPARE Z.T`);
+    const { pid } = await bench.play(
+      'recorded',
+      `
+      > Q execute p
+      < E.26000 Z.I
+      > Q prepare p as select 'of its own'
+      < C.PREPARE Z.I
+      > Q execute p
+      < T D C.SELECT_1 Z.I`,
     );
-    expect(told1[1]).toMatch(
-      /^6 completed execute \[(portal_not_seen|.*select 'declared')\] <SELECT 1> rows=1 TT$/,
-    );
+    const records = await bench.closedSession(pid);
+    const runs = records.flatMap((draft) => (draft.kind === 'statement' ? [draft.runs ?? null] : []));
+    expect(runs).toEqual([
+      { name: 'p', sql: null, sql_unknown: 'statement_not_seen' },
+      null,
+      { name: 'p', sql: "select 'of its own'" },
+    ]);
   });
 
   const mirror = { of: 54, bug: 'pgdog#340: what watches stays in step, however the bytes are cut' };
