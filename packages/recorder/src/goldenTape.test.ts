@@ -1,13 +1,12 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { decodeObject, RecordLine } from '@pgtape/evidence';
+import type { RecordLine } from '@pgtape/evidence';
 import { type EmbeddedPostgres, startTestPostgres, testPostgresMajor } from '@pgtape/testkit';
-import { startVault, VaultConfig } from '@pgtape/vault';
 import pg from 'pg';
-import { RecorderConfig, startRecorder } from './index.ts';
+import { startRecorderBeside } from './recorderBeside.testing.ts';
 import { playTapeScript } from './tapeScript.testing.ts';
 
 const goldenFile = fileURLToPath(new URL('../../../testdata/golden/tape.jsonl', import.meta.url));
@@ -42,51 +41,12 @@ function masked(record: RecordLine, names: Map<string, string>): Fields {
   return fields;
 }
 
-/** The recorder's records: the vault keeps a reel of its own beside them. */
-function archived(root: string): RecordLine[] {
-  const records = readdirSync(join(root, 'reel'), { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.jsonl.zst'))
-    .sort()
-    .flatMap((file) =>
-      Buffer.from(decodeObject(readFileSync(join(root, 'reel', file))))
-        .toString('utf8')
-        .trimEnd()
-        .split('\n')
-        .slice(1, -1)
-        .map((line) => RecordLine.parse(JSON.parse(line))),
-    );
-  const vaults = new Set(records.filter(({ kind }) => kind === 'vault_opened').map(({ reel }) => reel));
-  return records.filter(({ reel }) => !vaults.has(reel));
-}
-
 async function recordScript(dir: string, postgres: EmbeddedPostgres): Promise<RecordLine[]> {
-  const vault = await startVault(
-    VaultConfig.parse({
-      otlp: { port: 0 },
-      http: { port: 0 },
-      archive: { store: join(dir, 'archive') },
-      log: { level: 'silent' },
-    }),
-  );
-  mkdirSync(join(dir, 'journal'), { mode: 0o700 });
-  const recorder = await startRecorder(
-    RecorderConfig.parse({
-      listen: { port: 0 },
-      upstream: { port: postgres.port },
-      spool: { dir: join(dir, 'spool') },
-      journal: { dir: join(dir, 'journal'), onDisk: true },
-      segment: { maxSeconds: 0.5 },
-      vault: { url: `http://127.0.0.1:${vault.otlp.port}` },
-      log: { level: 'silent' },
-    }),
-  );
+  const { recorder, finish } = await startRecorderBeside(dir, postgres.port);
   await playTapeScript({ port: recorder.listen.port, user: 'raw', password: 'raw-password' });
   // The dropped connection has to be noticed as such before the recorder's own end would explain it.
   while (recorder.stats().sessionsOpen > 0) await sleep(20);
-  const { unsentSegments } = await recorder.close();
-  expect(unsentSegments).toBe(0);
-  await vault.close();
-  return archived(join(dir, 'archive'));
+  return finish();
 }
 
 /** The golden file is what a server of this major says. */

@@ -1,14 +1,12 @@
 /** The side connection against a real server: what it learns, what the records then say, and that a crash changes none of it. */
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { decodeObject, RecordLine } from '@pgtape/evidence';
 import { type EmbeddedPostgres, message, RawClient, startTestPostgres } from '@pgtape/testkit';
-import { startVault, VaultConfig } from '@pgtape/vault';
 import { builtInType, decodeParameter, LearnedTypes } from '@pgtape/wire';
 import pg from 'pg';
-import { RecorderConfig, type RunningRecorder, startRecorder } from './index.ts';
+import { startRecorderBeside } from './recorderBeside.testing.ts';
 import { askTypes } from './typeCatalog.ts';
 import type { TypesPlan } from './workerPlan.ts';
 
@@ -204,44 +202,12 @@ describe('learned types', () => {
   });
 });
 
-function archived(dir: string): RecordLine[] {
-  return readdirSync(join(dir, 'reel'), { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.jsonl.zst'))
-    .sort()
-    .flatMap((file) =>
-      Buffer.from(decodeObject(readFileSync(join(dir, 'reel', file))))
-        .toString('utf8')
-        .trimEnd()
-        .split('\n')
-        .slice(1, -1)
-        .map((line) => RecordLine.parse(JSON.parse(line))),
-    );
-}
-
 describe('a recorder with a side connection', () => {
   it('records values of the database’s own types by name, also of those made later', async () => {
     const dir = join(root, 'recorded');
-    mkdirSync(join(dir, 'journal'), { recursive: true, mode: 0o700 });
-    const vault = await startVault(
-      VaultConfig.parse({
-        otlp: { port: 0 },
-        http: { port: 0 },
-        archive: { store: join(dir, 'archive') },
-        log: { level: 'silent' },
-      }),
-    );
-    const recorder: RunningRecorder = await startRecorder(
-      RecorderConfig.parse({
-        listen: { port: 0 },
-        upstream: { port: postgres.port },
-        types: { user: plan.user, passwordFile: plan.passwordFile },
-        spool: { dir: join(dir, 'spool') },
-        journal: { dir: join(dir, 'journal'), onDisk: true },
-        segment: { maxSeconds: 0.2 },
-        vault: { url: `http://127.0.0.1:${vault.otlp.port}` },
-        log: { level: 'silent' },
-      }),
-    );
+    const { recorder, finish } = await startRecorderBeside(dir, postgres.port, {
+      types: { user: plan.user, passwordFile: plan.passwordFile },
+    });
     const client = await RawClient.connect({
       port: recorder.listen.port,
       user: 'raw',
@@ -274,18 +240,15 @@ describe('a recorder with a side connection', () => {
     await ask('app.later', Buffer.from('yes'));
     await client.end();
     const { worker } = recorder.stats();
-    expect((await recorder.close()).unsentSegments).toBe(0);
-    await vault.close();
+    const records = await finish();
     expect(worker?.typeLookups).toEqual({ answered: 2 });
-    const params = archived(join(dir, 'archive')).flatMap((record) =>
-      record.kind === 'statement' ? (record.params ?? []) : [],
-    );
+    const params = records.flatMap((record) => (record.kind === 'statement' ? (record.params ?? []) : []));
     expect(params.map(({ type, enc, v }) => [type, enc, v])).toEqual([
       ['app.mood', 'text', 'so, so'],
       ['public.hstore', 'text', '"a"=>NULL'],
       ['unknown', 'hex', '796573'],
       ['app.later', 'text', 'yes'],
     ]);
-    expect(JSON.stringify(archived(join(dir, 'archive')))).not.toContain('types-password');
+    expect(JSON.stringify(records)).not.toContain('types-password');
   });
 });
