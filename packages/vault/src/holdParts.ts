@@ -1,10 +1,14 @@
 /** Owns joining holds and retention to the store, the vault's own reel and the clocks. It starts nothing. */
 import { randomBytes } from 'node:crypto';
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SystemClock } from '@pgtape/process';
 import type { Store } from '@pgtape/store';
 import type { Logger } from 'pino';
+import { stateDirOf } from './archivePlace.ts';
 import type { VaultConfig } from './config.ts';
+import type { HoldIndexFile } from './holdIndex.ts';
 import type { HoldSources } from './holdRoutes.ts';
 import { type HoldEvents, Holds } from './holds.ts';
 import { vaultIdOf } from './ownReels.ts';
@@ -34,6 +38,8 @@ export interface HoldParts {
 }
 
 const HOUR_MS = 3_600_000;
+/** Hidden, so that no file store takes it for an object. */
+const HOLD_INDEX_FILE = '.holds.json';
 
 export function holdParts(options: HoldPartsOptions): HoldParts {
   const { config, store, append, clock } = options;
@@ -45,6 +51,8 @@ export function holdParts(options: HoldPartsOptions): HoldParts {
     append,
     memory,
     ownIds: [...formerNames, config.name].map(vaultIdOf),
+    archive: config.archive.store,
+    index: indexFile(join(stateDirOf(config), HOLD_INDEX_FILE)),
     rules: { ...rules, validMs: releaseHours * HOUR_MS },
     events: holdEvents(options),
     newId: () => randomBytes(16).toString('hex'),
@@ -61,6 +69,17 @@ export function holdParts(options: HoldPartsOptions): HoldParts {
   const extend: HoldSources['extend'] = (request, who) =>
     extendRetention({ store, append, wallMs }, request, who);
   return { holds, objects, holding: { holds, extend, wallMs } };
+}
+
+function indexFile(path: string): HoldIndexFile {
+  return {
+    read: () => readFile(path, 'utf8'),
+    async write(text) {
+      const partial = `${path}.partial`;
+      await writeFile(partial, text, { mode: 0o600 });
+      await rename(partial, path);
+    },
+  };
 }
 
 function holdEvents({ log, removed }: HoldPartsOptions): HoldEvents {

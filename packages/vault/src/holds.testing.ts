@@ -9,6 +9,7 @@ import {
 } from '@pgtape/evidence';
 import { readSegmentRequest } from '@pgtape/otlp';
 import type { Store } from '@pgtape/store';
+import type { HoldIndexFile } from './holdIndex.ts';
 import { type HoldRules, Holds } from './holds.ts';
 import { ProtectedObjects, type ProtectedPut } from './protectedObjects.ts';
 import type { RetentionRules } from './retention.ts';
@@ -31,6 +32,8 @@ export interface TestVaultOptions {
   readonly rules?: Partial<HoldRules>;
   readonly retention?: RetentionRules | null;
   readonly sessionsMax?: number;
+  /** Of the vault before it; absent: there is none. */
+  readonly index?: HoldIndexFile;
 }
 
 /** The segment that a recorder's request carries. */
@@ -43,6 +46,7 @@ export function segmentOf({ request }: TestSegment): { segment: SegmentSuccess; 
   return { segment, text };
 }
 
+const noIndex: HoldIndexFile = { read: async () => null, write: async () => undefined };
 let starts = 0;
 
 export class TestVault {
@@ -57,7 +61,7 @@ export class TestVault {
   #appending: Promise<unknown> = Promise.resolve();
   #isGone = false;
 
-  constructor({ store, rules = {}, retention = null, sessionsMax = 100 }: TestVaultOptions) {
+  constructor({ store, rules = {}, retention = null, sessionsMax = 100, index = noIndex }: TestVaultOptions) {
     starts += 1;
     const start = starts.toString(16).padStart(12, '0');
     this.#reel = new TestReel(ownId, `${start}${'0'.repeat(20)}`);
@@ -67,6 +71,8 @@ export class TestVault {
       append: (entry) => this.append(entry),
       memory,
       ownIds: [ownId],
+      archive: 'test',
+      index,
       rules: { ...testRules, ...rules },
       events: {
         failed: (error) => this.told.push(`failed ${error.message.slice(0, 20)}`),

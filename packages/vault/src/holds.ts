@@ -13,11 +13,12 @@ import {
 } from '@pgtape/evidence';
 import { type Store, StoreError } from '@pgtape/store';
 import { HeldNotes } from './heldNotes.ts';
+import type { HoldIndexFile } from './holdIndex.ts';
 import { HoldJobs } from './holdJobs.ts';
 import { HoldRefusal, type HoldRequest, scopeOf } from './holdRequest.ts';
 import { HoldSet, type SegmentCoverage } from './holdSet.ts';
 import { type HoldView, holdView } from './holdView.ts';
-import { reelsUnder, type ScannedReel, segmentIn } from './reelScan.ts';
+import { readOwnBook } from './ownBook.ts';
 import { type ReleaseRules, releaseProblem, secondProblem } from './releaseControl.ts';
 import type { SessionMemory } from './sessionFacts.ts';
 import type { AppendOwn } from './vaultReel.ts';
@@ -37,6 +38,9 @@ export interface HoldsOptions {
   readonly memory: SessionMemory;
   /** Ids under which this vault has reels of its own, see `vaultIdOf`. */
   readonly ownIds: readonly string[];
+  /** Where the archive lies, as configured. */
+  readonly archive: string;
+  readonly index: HoldIndexFile;
   readonly rules: HoldRules;
   readonly events: HoldEvents;
   /** 32 hex digits, never the same again. */
@@ -305,16 +309,9 @@ export class Holds {
   }
 
   async #read(): Promise<void> {
-    const { store, ownIds, events } = this.#options;
-    const reels: ScannedReel[] = [];
-    for (const id of ownIds) for await (const reel of reelsUnder(store, `reel/${id}/`)) reels.push(reel);
-    // Ids of the vault's reels begin with the time they began.
-    reels.sort((a, b) => (a.reel < b.reel ? -1 : 1));
-    for (const object of reels.flatMap(({ objects }) => objects)) {
-      const read = await segmentIn(store, object);
-      if (read === null) events.unreadable(object.key);
-      for (const record of read?.records ?? []) this.#set.apply(record, object);
-    }
+    const { store, ownIds, archive, index, events } = this.#options;
+    const sources = { store, ownIds, archive, index, unreadable: events.unreadable };
+    await readOwnBook(sources, (record, object) => void this.#set.apply(record, object));
   }
 }
 

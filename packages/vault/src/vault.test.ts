@@ -108,7 +108,7 @@ describe('startVault', () => {
     expect(await first.send(two)).toMatchObject({ code: 0 });
     expect(await verdictOf(dir)).toBe('open');
     await first.vault.close();
-    expect(readdirSync(dir).sort()).toEqual(['.sequencer', 'log', 'reel']);
+    expect(readdirSync(dir).sort()).toEqual(['.holds.json', '.sequencer', 'log', 'reel']);
     const second = await running(configOf(dir));
     expect(await second.send(four)).toMatchObject({
       code: 9,
@@ -414,12 +414,12 @@ describe('HTTP', () => {
   });
 });
 
-it('keeps nothing but its lock and its log beside the objects', async () => {
+it('keeps nothing but its lock, its log and an index of holds beside the objects', async () => {
   const dir = newDir();
   const { send } = await running(configOf(dir));
   await send(new TestReel().next().request);
   // The vault's own reel may be on its way into the archive.
   const names = readdirSync(dir).filter((name) => !name.startsWith('.tmp-'));
-  expect(names.sort()).toEqual(['.sequencer', '.vault.lock', 'log', 'reel']);
+  expect(names.sort()).toEqual(['.holds.json', '.sequencer', '.vault.lock', 'log', 'reel']);
   expect(JSON.parse(readFileSync(join(dir, '.vault.lock'), 'utf8'))).toMatchObject({ pid: process.pid });
 });
