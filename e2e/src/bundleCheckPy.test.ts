@@ -119,4 +119,14 @@ describe("a bundle's check.py", () => {
       expect([run.status, run.stderr, run.stdout.split(' ')[0]]).toEqual([0, '', name]);
     }
   });
+
+  it('says of the bundles of earlier releases what it said', () => {
+    const records = fileURLToPath(new URL('../../testdata/records/', import.meta.url));
+    const bundle = join(records, '0.1.0', 'bundle.tar');
+    const run = spawnSync('/usr/bin/python3', [script, bundle], { encoding: 'utf8' });
+    expect([run.status, run.stdout.trimEnd().split('\n').at(-1)]).toEqual([
+      0,
+      'attested bundle 4 lines proven 1 attested',
+    ]);
+  });
 });

@@ -13,7 +13,24 @@ function check(archive: string): { code: number | null; text: string } {
   return { code: run.status, text: run.stdout + run.stderr };
 }
 
+const records = fileURLToPath(new URL('../../testdata/records/', import.meta.url));
+
 describe('docs/formats/check.py', () => {
+  it.each(['0.1.0', '0.1.0-without-log'])('says of an archive of %s what our own check says', (release) => {
+    const expected = JSON.parse(readFileSync(join(records, release, 'expected.json'), 'utf8')) as {
+      reels: { reel: string; verdict: string; records: number }[];
+    };
+    const { code, text } = check(join(records, release, 'archive'));
+    const said = text.split('\n').flatMap((line) => {
+      const [, verdict, reel, records] = /^(\w+) reel (\w+) \d+ segments (\d+) records/.exec(line) ?? [];
+      return reel === undefined ? [] : [`${reel} ${verdict} ${records}`];
+    });
+    expect([code, said.sort()]).toEqual([
+      1,
+      expected.reels.map(({ reel, verdict, records: count }) => `${reel} ${verdict} ${count}`).sort(),
+    ]);
+  });
+
   it('accepts a real archive and names the object that was changed', async () => {
     const stack = await startStack();
     try {

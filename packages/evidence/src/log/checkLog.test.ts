@@ -73,6 +73,16 @@ describe('checkLog', () => {
     expect([named(verdict), verdict.isSound]).toEqual([['complete'], false]);
   });
 
+  it('takes a log that goes on while its head is read', async () => {
+    const store = archiveStore();
+    const { current, sizes: copies } = await readLogHead(store);
+    const verdict = await checkLog(store, { current, sizes: copies.slice(0, -1) }, await store.facts(), {
+      policy,
+      now,
+    });
+    expect(named(verdict)).toEqual(['complete']);
+  });
+
   const head = 'log/checkpoint';
   const forger = exampleReel({
     reel: '0102030405060708090a0b0c0d0e0f10',

@@ -55,7 +55,7 @@ export class ExampleStore implements LogReads {
 
   #first(key: string): ExampleVersion {
     const first = this.objects.get(key)?.find(({ kind }) => kind === 'object');
-    if (first === undefined) throw new Error(`no object ${key}`);
+    if (first === undefined) throw Object.assign(new Error(`no object ${key}`), { code: 'STORE_NOT_FOUND' });
     return first;
   }
 

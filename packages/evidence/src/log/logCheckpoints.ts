@@ -78,6 +78,10 @@ export async function readCheckpoints(
       : open(logPaths.checkpoint, head.current, keys, findings);
   if (current !== null) {
     all.push(current);
+    const { size } = current.checkpoint;
+    // One that was published after the copies were listed.
+    if (!head.sizes.includes(size) && !(await isThere(reads, checkpointKeyOf(size))))
+      forged(checkpointKeyOf(size), 'checkpoint_missing', 'of the published checkpoint there is no copy');
     judgeCurrent(current, head.sizes, findings);
   }
   const remembered =
@@ -101,6 +105,16 @@ export async function readCheckpoints(
     cosigned: cosignatures(head.current, trust.policy, findings),
     remembered: remembered?.checkpoint.size ?? null,
   };
+}
+
+async function isThere(reads: LogReads, key: string): Promise<boolean> {
+  try {
+    await reads.get(key);
+    return true;
+  } catch (error) {
+    if ((error as { readonly code?: unknown }).code === 'STORE_NOT_FOUND') return false;
+    throw error;
+  }
 }
 
 /** What the archive says its log's keys are; nobody need believe it. */
@@ -134,13 +148,6 @@ function judgeCurrent({ checkpoint }: SignedCheckpoint, sizes: readonly number[]
   const { size } = checkpoint;
   const newer = sizes.filter((one) => one > size);
   const [next] = newer;
-  if (!sizes.includes(size))
-    findings.add(
-      'forged',
-      checkpointKeyOf(size),
-      'checkpoint_missing',
-      'of the published checkpoint there is no copy',
-    );
   if (next === undefined) return;
   const detail = `it has ${size} leaves, ${checkpointKeyOf(newer.at(-1)!)} was signed`;
   if (newer.length > 1) findings.add('forged', logPaths.checkpoint, 'checkpoint_rolled_back', detail);

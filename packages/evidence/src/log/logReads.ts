@@ -19,7 +19,7 @@ export interface LogObjectProtection {
 
 /** The archive, read only. Rejections pass through the check, but for an object that is not there. */
 export interface LogReads {
-  /** First version of the object. */
+  /** First version of the object; rejects with the code STORE_NOT_FOUND where there is none. */
   get(key: string): Promise<Uint8Array>;
   /** Of the one object that changes. */
   getLatest(key: string): Promise<Uint8Array | null>;
