@@ -1,8 +1,14 @@
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { startChild } from '@pgtape/cli';
 import { openStore } from '@pgtape/store';
+import { freePort } from '@pgtape/testkit';
 import { actAs, environmentOf, type S3Credentials, type S3Server, startS3Server } from './s3Server.ts';
+import { readArchive } from './stack.ts';
 
 const pgtape = join(import.meta.dirname, '../../pgtape');
 const writer: S3Credentials = { access: 'writer', secret: 'writer-secret' };
@@ -45,6 +51,7 @@ describe('pgtape doctor archive', () => {
   it('finds the one hole in the strict lock of a real server, and leaves nothing behind', async () => {
     const bucket = await server.bucket();
     const answer = await doctor(server.address(bucket, 'some/where'));
+    expect(answer.err).toContain('pgtape: this result is on no record; --vault URL puts it on one\n');
     expect(answer).toMatchObject({
       code: 1,
       out: expect.stringContaining('\nAllowed: hold_after_expiry. An archive'),
@@ -143,6 +150,46 @@ describe('pgtape doctor archive', () => {
       },
     });
   }, 60_000);
+
+  it('reports to a vault, where it becomes a record of who tried; an answer that is refused is told', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'pgtape-doctor-'));
+    const [otlp, http] = [await freePort(), await freePort()];
+    const callers = ['probe', 'hold'].map((may) => {
+      writeFileSync(join(dir, `${may}.token`), `the-token-to-${may}\n`);
+      const hash = createHash('sha256').update(`the-token-to-${may}`).digest('hex');
+      writeFileSync(join(dir, `${may}.hash`), `${hash}\n`);
+      return { name: `may-${may}`, tokenHashFile: join(dir, `${may}.hash`), may: [may] };
+    });
+    const archiveDir = join(dir, 'archive');
+    const config = { otlp: { port: otlp }, http: { port: http, callers }, archive: { store: archiveDir } };
+    writeFileSync(join(dir, 'vault.yaml'), JSON.stringify(config));
+    const args = ['vault', '--config', join(dir, 'vault.yaml')];
+    const vault = await startChild('vault', args, join(dir, 'vault.log'));
+    try {
+      const store = server.address(await server.bucket('plain'));
+      const reporting = (may: string): string[] => [
+        ...['--vault', `http://127.0.0.1:${http}`, '--token-file', join(dir, `${may}.token`), '-o', 'json'],
+      ];
+      const refused = await doctor(store, reporting('hold'));
+      expect([refused.code, Object.keys(outcomesOf(refused)).length]).toEqual([3, 8]);
+      expect(refused.err).toContain('[VAULT_NOT_ALLOWED]');
+      const answer = await doctor(store, reporting('probe'));
+      expect(answer.code).toBe(1);
+      const records = [...readArchive(archiveDir, 'vault')].filter(({ kind }) => kind === 'probe');
+      const { results, lock } = JSON.parse(answer.out) as { results: object[]; lock: string };
+      expect(records.map(({ at_start, who, method, store: of }) => ({ at_start, who, method, of }))).toEqual([
+        { at_start: true },
+        { at_start: false, who: 'may-probe', method: 'token', of: store },
+      ]);
+      expect([records[1]?.lock, records[1]?.results]).toEqual([lock, results]);
+      expect(answer.err).toContain(
+        `pgtape: record ${records[1]?.seq} in the reel of http://127.0.0.1:${http}`,
+      );
+    } finally {
+      await vault.stop(5000);
+      rmSync(dir, { recursive: true, force: true });
+    }
+  }, 120_000);
 
   it('tries nothing where an archive lies', async () => {
     const address = server.address(await server.bucket());

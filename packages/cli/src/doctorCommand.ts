@@ -1,4 +1,7 @@
-/** `pgtape doctor archive`: tries to break a store's lock and says what it let happen. It refuses to touch an archive. */
+/**
+ * `pgtape doctor archive`: tries to break a store's lock and says what it let happen, to a vault too, which records it.
+ * It refuses to touch an archive.
+ */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
@@ -13,29 +16,36 @@ import {
   StoreError,
 } from '@pgtape/store';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { z } from 'zod';
 import { CommandError, exitCode, throwIfStopped } from './exitCode.ts';
 import { type Io, put } from './io.ts';
 import { type Paint, paintFor } from './paint.ts';
 import { Progress } from './progress.ts';
-import { paintOf } from './readOptions.ts';
+import { paintOf, withCallerOptions } from './readOptions.ts';
 import { type Column, tableText } from './table.ts';
+import { VaultClient } from './vaultClient.ts';
+import { vaultWay, type WayFlags } from './vaultWay.ts';
 
 const help = `
 Examples:
   $ pgtape doctor archive --store 's3://audit-probe?region=eu-central-1'
   $ pgtape doctor archive --store 's3://probe?endpoint=https://s3.example:9000&pathStyle=1' --retain 60 -o json
+  $ pgtape doctor archive --store 's3://audit-probe' --vault https://vault.example:7417 --token-file probe.token
 
 Give it a bucket that may be broken, configured like the archive's, and credentials that may do everything there:
 a right that is missing hides what the lock would have done. It puts small objects below probe/, tries to delete,
 shorten and overwrite them, stops versions for a moment where that is allowed, and waits until their retention
 is over. What it can delete then it deletes.
 
+With --vault (or PGTAPE_VAULT) the result becomes a record in that vault's own reel, of your name there; the
+vault must let you (may: [probe]). Otherwise it is on no record, and the command says so.
+
 Credentials come from the environment, a profile or a role (AWS_ACCESS_KEY_ID, AWS_PROFILE ...).
 
-Exit codes: 0 nothing was allowed, 1 something was.
+Exit codes: 0 nothing was allowed; 1 something was; 3 it could not be tried, or not be recorded.
 `;
 
-interface Flags {
+interface Flags extends WayFlags {
   readonly store: string;
   readonly lock: Exclude<Lock, 'none'>;
   readonly retain: number;
@@ -141,8 +151,37 @@ function summaryOf(report: ProbeReport, wanted: Lock, paint: Paint): string {
   return `\n${lines.filter((line) => line !== '').join('\n')}\n`;
 }
 
+/** Where the report is to be recorded; null: nowhere. A vault of `pgtape up` is not meant unless it is named. */
+function recorderOf(io: Io, flags: Flags): VaultClient | null {
+  if (flags.vault === undefined && io.env.PGTAPE_VAULT === undefined) return null;
+  const access = vaultWay(io, flags);
+  return access === null ? null : new VaultClient(access, io.stop);
+}
+
+const Recorded = z.object({ seq: z.int().positive(), line: z.string().regex(/^[0-9a-f]{64}$/) });
+
+/** @throws CommandError as VaultClient */
+async function record(io: Io, vault: VaultClient | null, store: string, report: ProbeReport): Promise<void> {
+  if (vault === null) {
+    io.err.write('pgtape: this result is on no record; --vault URL puts it on one\n');
+    return;
+  }
+  const body = { store, lock: report.lock, results: report.results.map(bounded) };
+  const { seq, line } = await vault.json({ method: 'POST', path: '/v1/probes', body }, Recorded);
+  io.err.write(`pgtape: record ${seq} in the reel of ${vault.origin}, line ${line}\n`);
+}
+
+/** A server's words may be long. */
+function bounded({ test, outcome, detail }: ProbeResult): ProbeResult {
+  return { test, outcome, detail: detail.slice(0, detailCharactersMax) };
+}
+
+const detailCharactersMax = 1000;
+
 async function run(io: Io, flags: Flags, command: Command): Promise<void> {
   const colour = command.optsWithGlobals().color !== false;
+  // Credentials that cannot be read are told before minutes have passed.
+  const vault = recorderOf(io, flags);
   const report = await probe(io, flags, paintFor(io, io.err, colour)).catch((error: unknown) => {
     if (!(error instanceof StoreError)) throw error;
     throw new CommandError(error.code, error.message, { exit: exitCode.environment, cause: error });
@@ -156,6 +195,7 @@ async function run(io: Io, flags: Flags, command: Command): Promise<void> {
       tableText(report.results, columns, io.out, paint) + summaryOf(report, flags.lock, paint),
     );
   }
+  await record(io, vault, flags.store, report);
 }
 
 function seconds(text: string): number {
@@ -168,7 +208,7 @@ function seconds(text: string): number {
 
 /** Builds the command. */
 export function doctorCommand(io: Io): Command {
-  const archive = new Command('archive')
+  const archive = withCallerOptions(new Command('archive'))
     .description("try to break a bucket's lock, and say what it let happen")
     .requiredOption(
       '--store <store>',

@@ -68,7 +68,7 @@ export function vaultYaml(options: UpOptions, layout: UpLayout): string {
           {
             name: 'local',
             tokenHashFile: layout.tokenHashFile,
-            may: ['read', 'export', 'hold', 'status'],
+            may: ['read', 'export', 'hold', 'status', 'probe'],
           },
         ],
       },

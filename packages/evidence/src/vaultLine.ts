@@ -41,8 +41,11 @@ const writers: Writers = {
     const { session, reel, before } = scope;
     return { who, reason, scope: { session, reel, before }, until };
   },
-  probe: ({ at_start, lock, results }) => ({
+  probe: ({ at_start, who, method, store, lock, results }) => ({
     at_start,
+    who,
+    method,
+    store,
     lock,
     results: results.map(({ test, outcome, detail }) => ({ test, outcome, detail })),
   }),

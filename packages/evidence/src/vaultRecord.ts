@@ -152,8 +152,21 @@ export const Probe = z
   .strictObject({
     ...lineHead,
     kind: z.literal('probe'),
-    at_start: z.boolean().describe('False: asked for by `pgtape doctor archive`.'),
-    lock: Lock,
+    at_start: z
+      .boolean()
+      .describe(
+        'True: the vault tried its own archive. False: somebody reported what `pgtape doctor archive` saw.',
+      ),
+    who: who.optional().describe('Who reported it; the vault has not seen it. Absent at a start.'),
+    method: z
+      .enum(['token', 'mtls', 'local'])
+      .optional()
+      .describe('How the vault knew him. Absent at a start.'),
+    store: z
+      .string()
+      .optional()
+      .describe('Address of the store that was probed, as he says. Absent at a start.'),
+    lock: Lock.describe('What the archive has at a start, what was found otherwise.'),
     results: z.array(
       z.strictObject({
         test: z.string().describe('What was tried: `delete`, `shorten` ...'),
@@ -162,7 +175,7 @@ export const Probe = z
       }),
     ),
   })
-  .describe('What the store answered when the vault tried to break what it had written.');
+  .describe('What a store answered when somebody tried to break what he had written.');
 
 export const Enrolment = z
   .strictObject({

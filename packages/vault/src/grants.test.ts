@@ -53,7 +53,7 @@ const reasonOf = async (work: () => unknown): Promise<string> => {
 
 describe('who may do what', () => {
   const rows = actions.flatMap((action) =>
-    (['read', 'export', 'hold', 'status'] as const).map((may) => ({ action, may })),
+    (['read', 'export', 'hold', 'status', 'probe'] as const).map((may) => ({ action, may })),
   );
   it.each(rows)('$may lets $action', async ({ action, may }) => {
     const { grants, records } = bench();

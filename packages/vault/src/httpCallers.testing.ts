@@ -13,7 +13,7 @@ export function hashOf(secret: string): string {
 export function callerConfig(dir: string): { callers: object[] } {
   const tokenHashFile = join(dir, 'tester.sha256');
   writeFileSync(tokenHashFile, `${hashOf(token)}\n`);
-  return { callers: [{ name: 'tester', tokenHashFile, may: ['read', 'export', 'hold', 'status'] }] };
+  return { callers: [{ name: 'tester', tokenHashFile, may: ['read', 'export', 'hold', 'status', 'probe'] }] };
 }
 
 /** The id of a grant. */

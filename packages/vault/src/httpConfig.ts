@@ -4,7 +4,7 @@ import { z } from 'zod';
 const port = z.int().min(0).max(65_535);
 
 /** What a caller may ask for. */
-export const permissions = ['read', 'export', 'hold', 'status'] as const;
+export const permissions = ['read', 'export', 'hold', 'status', 'probe'] as const;
 export type Permission = (typeof permissions)[number];
 
 /** `CN:<common name>` of the subject, or one subject alternative name as `DNS:`, `URI:` or `email:`. */
@@ -36,7 +36,8 @@ const Caller = z
     may: z
       .array(z.enum(permissions))
       .describe(
-        '`read`: sessions, search, play, tail, verify. `export`: evidence bundles. `hold`: legal holds. `status`: /v1/status, /v1/reels.',
+        '`read`: sessions, search, play, tail, verify. `export`: evidence bundles. `hold`: legal holds. `status`: /v1/status, /v1/reels. ' +
+          '`probe`: reports of `pgtape doctor archive`.',
       ),
   })
   .refine((caller) => caller.tokenHashFile !== undefined || caller.certificate !== undefined, {

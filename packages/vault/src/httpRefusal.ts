@@ -43,6 +43,8 @@ export const httpReasons = {
   retention_unsupported: { status: 409, act: 'operator' },
   /** The record of a hold, a release or a retention was not stored in time; it may be in force all the same. */
   hold_not_recorded: { status: 503, act: 'operator' },
+  /** The report of a probe was not stored in time; it may be on record all the same. */
+  probe_not_recorded: { status: 503, act: 'operator' },
   /** A web page whose name was rebound to loopback asks. */
   not_loopback: { status: 421, act: 'caller' },
   too_many_grants: { status: 429, act: 'nobody' },

@@ -11,6 +11,7 @@ import { addHoldRoutes } from './holdRoutes.ts';
 import { type HttpServer, startHttp } from './http.ts';
 import { logEvents, openLogOf } from './logParts.ts';
 import { addObjectRoutes } from './objectRoutes.ts';
+import { addProbeRoute, type ProbeSources } from './probeRoute.ts';
 import { addStatusRoutes } from './statusRoutes.ts';
 import { addTailRoute } from './tailRoute.ts';
 import { type ServerTls, serverTls } from './tlsFiles.ts';
@@ -150,7 +151,7 @@ function listenHttp(
   tls: ServerTls | undefined,
   parts: VaultParts,
 ): Promise<HttpServer> {
-  const { health, receiver, tail } = parts;
+  const { health, receiver, tail, reel, log } = parts;
   const { reading, events } = parts.http;
   const status = {
     live: () => health.live(),
@@ -158,6 +159,14 @@ function listenHttp(
     metrics: parts.metricsText,
     status: () => statusOf(config, otlp, parts),
     tailOf: (reel: string, recorder: string | null) => receiver.tailOf(reel, recorder),
+  };
+  const probes: ProbeSources = {
+    authenticator: reading.authenticator,
+    record: (probe) =>
+      reel.append({ kind: 'probe', ...probe }, config.http.recordSeconds * 1000).catch((error: Error) => {
+        log.error({ err: error }, 'the report of a probe was not recorded');
+        throw error;
+      }),
   };
   const { host, port } = config.http;
   return startHttp(
@@ -167,6 +176,7 @@ function listenHttp(
       addObjectRoutes(app, reading);
       addTailRoute(app, reading, tail, config.tail.clientsMax);
       addHoldRoutes(app, { authenticator: reading.authenticator, ...parts.holding });
+      addProbeRoute(app, probes);
     },
     events,
   );
