@@ -4,8 +4,8 @@
  * (relay, evidence worker, and the rest: V8's and libuv's helpers). Numbers of a shared machine: trust the ratios, which are
  * taken round by round against pgbouncer's turn of the same round.
  */
-import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { chmodSync, cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
@@ -13,6 +13,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { decodeJournalDirectory } from '@pgtape/recorder';
 import { freePort } from '@pgtape/testkit';
+import { handshakes } from './handshakes.ts';
+import { type Cpu, cpuOf, median, noCpu } from './processCpu.ts';
 import { type Stack, startStack } from './stack.ts';
 
 const { values: flags } = parseArgs({
@@ -22,6 +24,7 @@ const { values: flags } = parseArgs({
     clients: { type: 'string', default: '8' },
     mode: { type: 'string', default: 'prepared' },
     rate: { type: 'string', default: '12000' },
+    handshakes: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
@@ -37,46 +40,6 @@ interface Sample {
   readonly tps: number;
   /** Per transaction. */
   readonly cpu: Cpu;
-}
-
-/** CPU microseconds of a process's threads by what they do. */
-interface Cpu {
-  readonly all: number;
-  /** The process's first thread: the recorder's relay. */
-  readonly main: number;
-  /** Node's worker threads: the recorder's evidence worker. */
-  readonly worker: number;
-}
-
-const ticksPerSecond = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
-
-/** utime + stime of proc(5) `stat`, microseconds. */
-function cpuUsOf(file: string): number {
-  const text = readFileSync(file, 'utf8');
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return ((Number(fields[11]) + Number(fields[12])) * 1e6) / ticksPerSecond;
-}
-
-/** schedstat counts nanoseconds on the CPU per thread: finer than the clock ticks of `stat`. */
-function threadUs(pid: number, thread: string): number {
-  try {
-    const [ns] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ');
-    return Number(ns) / 1000;
-  } catch {
-    return cpuUsOf(`/proc/${pid}/task/${thread}/stat`);
-  }
-}
-
-const noCpu: Cpu = { all: 0, main: 0, worker: 0 };
-
-function cpuOf(pid: number): Cpu {
-  let { all, worker } = noCpu;
-  for (const thread of readdirSync(`/proc/${pid}/task`)) {
-    const us = threadUs(pid, thread);
-    all += us;
-    if (readFileSync(`/proc/${pid}/task/${thread}/comm`, 'utf8').startsWith('WorkerThread')) worker += us;
-  }
-  return { all, main: threadUs(pid, String(pid)), worker };
 }
 
 async function startPgbouncer(
@@ -154,14 +117,6 @@ async function sample(stack: Stack, target: Target, rate = 0): Promise<Sample> {
   const perTransaction = (part: keyof Cpu): number => (after[part] - before[part]) / transactions;
   const cpu = { all: perTransaction('all'), main: perTransaction('main'), worker: perTransaction('worker') };
   return { tps, cpu };
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 === 1
-    ? (sorted[middle] as number)
-    : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
 }
 
 const heads = ['', 'tps', 'CPU us/tx', 'relay us/tx', 'evidence us/tx', 'rest us/tx'];
@@ -271,8 +226,13 @@ async function main(): Promise<void> {
   if (flags.help) {
     process.stdout.write(
       'make bench ARGS="--rounds 5 --seconds 10 --clients 8 --mode simple|extended|prepared --rate 12000"\n' +
+        '--handshakes: only what a connection costs, in plaintext and in TLS\n' +
         '--rate: transactions per second of the second part, the same for all; 0 leaves it out\n',
     );
+    return;
+  }
+  if (flags.handshakes) {
+    process.stdout.write(await handshakes(Number(flags.rounds)));
     return;
   }
   const stack = await startStack({ segmentSeconds: 2, settings: { fsync: 'off', shared_buffers: '256MB' } });
@@ -306,6 +266,7 @@ async function main(): Promise<void> {
     if (bouncer !== null) rmSync(bouncer.dir, { recursive: true, force: true });
     await stack.stop();
   }
+  process.stdout.write(await handshakes(Number(flags.rounds)));
 }
 
 await main();
