@@ -224,6 +224,8 @@ describe('Sequencer', () => {
     await first.sequencer.publish();
     expect([first.sequencer.fenced, first.failures.length]).toEqual([true, 1]);
     await expect(first.sequencer.sequence(leafOf(reels[0]!, 1))).rejects.toBeInstanceOf(SequencerError);
+    // Nor what it acknowledged before, sent again.
+    await expect(first.sequencer.has(starts[0]!)).rejects.toMatchObject({ code: 'LOG_FENCED' });
     expect((await publishedLog(other.storage)).wrong).toEqual([]);
   });
 

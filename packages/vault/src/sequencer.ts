@@ -85,8 +85,12 @@ export class Sequencer {
     return await appending;
   }
 
-  /** Whether the leaf of a segment, or a reel's start, is durable. Rejects as `open`. */
+  /**
+   * Whether the leaf of a segment, or a reel's start, is durable. Rejects as `open`, and once the log is fenced: an
+   * index in a journal that is never published is none.
+   */
   async has(leaf: Parameters<LoggedReels['has']>[0]): Promise<boolean> {
+    if (this.#fenced !== null) throw this.#fenced;
     return (await this.#open()).logged.has(leaf);
   }
 

@@ -255,6 +255,17 @@ describe("a vault's log", () => {
     await expect(running(dir, { keyFile })).rejects.toMatchObject({ code: 'LOG_KEY' });
   });
 
+  it('does not start under another name than its log has', async () => {
+    const dir = newDir();
+    const first = await running(dir);
+    await eventually('a checkpoint', () => readdirSync(dir).includes('log'));
+    await first.vault.close();
+    const other = running(dir, { origin: 'log.example/other' });
+    await expect(other).rejects.toMatchObject({ code: 'LOG_UNUSABLE' });
+    await expect(other).rejects.toThrow(/a log keeps its name/);
+    await expect(running(newDir(), { origin: 'not a name' })).rejects.toMatchObject({ code: 'LOG_UNUSABLE' });
+  });
+
   it('does not start where its log was rolled back, or a tile was changed', async () => {
     const dir = newDir();
     const { segments } = TestReel.whole(3);
@@ -297,7 +308,8 @@ describe("a vault's log", () => {
     writeFileSync(file, first);
     await at.send(segments[1]!);
     await eventually('log_fenced', () => at.log.some((line) => line.includes('"reason":"log_fenced"')));
-    expect((await at.send(segments[2]!))[0]).toMatch(/^log_fenced: LOG_FENCED/);
+    // Whether it was logged before or not: from here on nothing is acknowledged.
+    expect((await at.send(segments[1]!))[0]).toMatch(/^log_fenced: LOG_FENCED/);
     expect(await at.live()).toEqual({ ok: false, reasons: ['log_fenced'] });
     expect((await at.status()).log.fenced).toBe(true);
   });

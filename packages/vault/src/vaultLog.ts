@@ -82,6 +82,7 @@ export async function makeVaultLog(options: VaultLogOptions): Promise<VaultLog> 
   const origin = config.origin ?? (await storedOrigin(join(directory, 'origin'), latest, disk));
   if (!isKeyName(origin))
     throw new VaultError('LOG_UNUSABLE', `tlog.origin ${JSON.stringify(origin)} is no key name`);
+  assertSameName(origin, latest);
   const keyFile = config.keyFile ?? join(directory, 'log.key');
   const signers = await signersOf(keyFile, origin, latest !== null, options);
   const post = options.post ?? witnessHttp(config.witnessTimeoutMs);
@@ -113,8 +114,13 @@ export async function makeVaultLog(options: VaultLogOptions): Promise<VaultLog> 
   });
   const vkeys = signers.map(({ vkey }) => formatVkey(vkey));
   let timer: NodeJS.Timeout | undefined;
+  let isPublishing = false;
   const tick = async (): Promise<void> => {
-    if (options.holdsLock()) await sequencer.publish();
+    // A store or a witness that takes longer than the interval must not pile up work.
+    if (isPublishing || !options.holdsLock()) return;
+    isPublishing = true;
+    await sequencer.publish();
+    isPublishing = false;
   };
   return {
     origin,
@@ -175,6 +181,17 @@ async function storedOrigin(path: string, latest: Uint8Array | null, disk: Disk)
   const origin = published?.ok === true ? published.value.checkpoint.origin : randomOrigin();
   await writeDurably(path, Buffer.from(`${origin}\n`), 0o644, disk);
   return (await read()) ?? origin;
+}
+
+/** @throws VaultError `LOG_UNUSABLE` */
+function assertSameName(origin: string, latest: Uint8Array | null): void {
+  const published = latest === null ? null : parseCheckpoint(latest);
+  if (published?.ok !== true || published.value.checkpoint.origin === origin) return;
+  throw new VaultError(
+    'LOG_UNUSABLE',
+    `this vault's log is ${origin}, the archive's is ${published.value.checkpoint.origin}: a log keeps its name; ` +
+      'set tlog.origin to it, or give this vault the state directory that belongs to the archive',
+  );
 }
 
 function randomOrigin(): string {
