@@ -87,7 +87,10 @@ export async function verifyArchive(
   const objects = new Map(readings.flatMap((reading) => reading.objects.map((one) => [one.key, one])));
   const reels = judged.slice(0, wanted.length);
   const read = isWhole ? null : new Set(judged.map(({ reel }) => reel));
-  const log = await heldAgainstLog(io, archive, objects, plan, read, paint);
+  const enrolments = new Map(
+    judged.flatMap(({ vault }) => vault?.enrolments.map((one) => [one.reel, one.digest]) ?? []),
+  );
+  const log = await heldAgainstLog(io, archive, objects, enrolments, plan, read, paint);
   const strangers = isWhole ? archive.strangers : [];
   const quarantined = archive.quarantined.filter((key) =>
     wanted.some(({ reel }) => isWhole || key.includes(reel)),
@@ -135,6 +138,7 @@ async function heldAgainstLog(
   io: Io,
   archive: Archive,
   objects: ReadonlyMap<string, ObjectFacts>,
+  enrolments: ReadonlyMap<string, string>,
   { trust }: VerifyPlan,
   reels: ReadonlySet<string> | null,
   paint: Paint,
@@ -144,7 +148,7 @@ async function heldAgainstLog(
   const progress = new Progress(io.err, paint, () => io.now());
   progress.passing('checking the log');
   try {
-    const log = await checkLog(store, logHead, objects, { ...trust.log, now: io.now(), reels });
+    const log = await checkLog(store, logHead, objects, { ...trust.log, now: io.now(), reels, enrolments });
     const isNothing = logHead.current === null && log.findings.length === 0;
     return isNothing ? null : log;
   } catch (error) {

@@ -265,14 +265,16 @@ class ReelCheck {
       const record = records[i]!;
       const line = i + 2;
       this.#records++;
-      this.#follow(record, key, line, header.recorder);
+      const { start, end } = lines[i]!;
+      const digest = record.kind === 'enrolment' ? objectDigest(text.subarray(start, end)) : '';
+      this.#follow(record, key, line, header.recorder, digest);
       if (record.session !== undefined) this.#sessions.record(record, key, line, header.recovered);
-      onLine?.({ key, line, bytes: text.subarray(lines[i]!.start, lines[i]!.end), record });
+      onLine?.({ key, line, bytes: text.subarray(start, end), record });
     }
   }
 
   /** What holds for the lines of the whole reel. */
-  #follow(record: ParsedRecord, key: string, line: number, recorder: string): void {
+  #follow(record: ParsedRecord, key: string, line: number, recorder: string, digest: string): void {
     const artefact = `${key}#${line}`;
     if (this.#closedBy !== '') {
       this.#findings.add('forged', artefact, 'after_reel_closed', `the reel ended with ${this.#closedBy}`);
@@ -281,7 +283,7 @@ class ReelCheck {
     if (opens !== (record.seq === 1)) {
       this.#findings.add('forged', artefact, 'reel_opened', 'a reel opens with its first line and no other');
     }
-    this.#vault.record(record, artefact);
+    this.#vault.record(record, artefact, digest);
     if (opens && record.recorder !== recorder) {
       this.#findings.add('forged', artefact, 'recorder_mismatch', `opened by recorder ${record.recorder}`);
     }

@@ -23,6 +23,8 @@ export interface EnrolledReel {
   readonly name: string;
   /** The record's line: `key#line`. */
   readonly artefact: string;
+  /** SHA-256 of that line: what the log's `reel_start` names. */
+  readonly digest: string;
 }
 
 /** What a vault's reel says of others. */
@@ -48,8 +50,8 @@ export class VaultLedger {
     this.#findings = findings;
   }
 
-  /** The first line that is read says whose reel it is; a line that the other side writes is out of place. */
-  record(record: ParsedRecord, artefact: string): void {
+  /** `digest`: SHA-256 of an `enrolment`'s line. The first line that is read says whose reel it is; a line that the other side writes is out of place. */
+  record(record: ParsedRecord, artefact: string, digest: string): void {
     const by = vaultKinds.has(record.kind) ? 'vault' : 'recorder';
     if (!ofBoth.has(record.kind)) {
       this.#by ??= by;
@@ -62,7 +64,7 @@ export class VaultLedger {
       const previous = (record.previous as PreviousReel | undefined) ?? null;
       this.#opened = { artefact, name: String(record.name), previous };
     }
-    if (record.kind === 'enrolment') this.#enrolments.push(enrolled(record, artefact));
+    if (record.kind === 'enrolment') this.#enrolments.push(enrolled(record, artefact, digest));
   }
 
   get by(): 'recorder' | 'vault' {
@@ -75,7 +77,7 @@ export class VaultLedger {
   }
 }
 
-function enrolled(record: ParsedRecord, artefact: string): EnrolledReel {
+function enrolled(record: ParsedRecord, artefact: string, digest: string): EnrolledReel {
   return {
     reel: String(record.of_reel),
     recorder: String(record.of_recorder),
@@ -84,5 +86,6 @@ function enrolled(record: ParsedRecord, artefact: string): EnrolledReel {
     method: record.method as EnrolledReel['method'],
     name: String(record.name),
     artefact,
+    digest,
   };
 }

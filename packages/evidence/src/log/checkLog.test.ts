@@ -309,6 +309,17 @@ describe('checkLog', () => {
     expect(named(await checked(store, options))).toEqual(finds);
   });
 
+  it.each([
+    { name: 'there', has: 'aa', finds: ['complete'] },
+    { name: 'another', has: 'bb', finds: ['forged', `reel ${'ab'.repeat(16)} enrolment_changed`] },
+    { name: 'gone', has: null, finds: ['forged', `reel ${'ab'.repeat(16)} enrolment_changed`] },
+  ])('says of an enrolment that is $name what is so', async ({ has, finds }) => {
+    const start = { ...leaves[0]!, reel: 'ab'.repeat(16), enrolment: 'aa'.repeat(32) } as Leaf;
+    const store = new ExampleStore(archive, exampleLog([...leaves, start]));
+    const enrolments = new Map(has === null ? [] : [['ab'.repeat(16), has.repeat(32)]]);
+    expect(named(await checked(store, { enrolments }))).toEqual(finds);
+  });
+
   const promised = (until: number): Leaf[] =>
     leaves.map((leaf) =>
       leaf.kind === 'segment'

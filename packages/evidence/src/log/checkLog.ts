@@ -16,6 +16,8 @@ export interface CheckLogOptions extends AuditorTrust {
   readonly now: number;
   /** Only these reels were read; their leaves and objects alone are held against each other. null: all. */
   readonly reels?: ReadonlySet<string> | null;
+  /** SHA-256 of the vault's `enrolment` lines, by the reel they vouch for; absent: the vault's reels were not read. */
+  readonly enrolments?: ReadonlyMap<string, string>;
   /** How long an object may take into the log before it counts as left out; ms. */
   readonly lagMs?: number;
 }
@@ -45,8 +47,8 @@ export async function checkLog(
   }
   const checkpoints = await readCheckpoints(reads, head, options, findings);
   if (checkpoints === null) return verdictOf(findings, null, seen, options);
-  const { reels = null, now } = options;
-  const leaves = new LeafLedger({ objects, stored: seen.stored, now, reels }, findings);
+  const { reels = null, enrolments = null, now } = options;
+  const leaves = new LeafLedger({ objects, stored: seen.stored, now, reels, enrolments }, findings);
   const tree = await checkTree(reads, checkpoints.head, checkpoints.all, findings, (index, entry) =>
     leaves.entry(index, entry),
   );

@@ -25,6 +25,8 @@ export interface LeafOptions {
   readonly now: number;
   /** Only objects of these reels were read; null: all. */
   readonly reels: ReadonlySet<string> | null;
+  /** SHA-256 of the vault's `enrolment` lines, by the reel they vouch for; null: the vault's reels were not read. */
+  readonly enrolments: ReadonlyMap<string, string> | null;
 }
 
 export class LeafLedger {
@@ -83,6 +85,19 @@ export class LeafLedger {
     else if (this.#starts.has(leaf.reel) || this.#last.has(leaf.reel))
       this.#forged(leafName(index), 'leaf_duplicated', `reel ${leaf.reel} had begun before`);
     else this.#starts.set(leaf.reel, leaf);
+    if (leaf.kind === 'reel_start') this.#enrolment(leaf);
+  }
+
+  /** What vouched for the reel's keys when it began is in the vault's reel still, as it was. */
+  #enrolment({ reel, enrolment }: ReelStartLeaf): void {
+    const { enrolments } = this.#options;
+    if (enrolment === null || enrolments === null || enrolments.get(reel) === enrolment) return;
+    const detail = enrolments.has(reel) ? 'is another' : 'is not there';
+    this.#forged(
+      `reel ${reel}`,
+      'enrolment_changed',
+      `the record that vouched for it, as the log has it, ${detail}`,
+    );
   }
 
   #segment(index: number, leaf: SegmentLeaf): void {
