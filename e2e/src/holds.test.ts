@@ -9,6 +9,7 @@ import {
   DeleteObjectCommand,
   GetObjectLegalHoldCommand,
   GetObjectRetentionCommand,
+  PutObjectLegalHoldCommand,
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { decodeObject } from '@pgtape/evidence';
@@ -158,6 +159,16 @@ describe('retention and legal holds on a real S3 server', () => {
   const olga = (...args: string[]): Promise<Ran> =>
     run([...args, '--vault', `http://127.0.0.1:${stack.ports.http}`, '--token-file', 'token']);
 
+  /** What `pgtape verify` says of holds, reading the bucket itself. */
+  const verified = async (): Promise<{ missing: string[]; read: number }> => {
+    const { out } = await run(['verify', '--archive', server.address(bucket), '-o', 'json']);
+    const { holds } = JSON.parse(out) as {
+      holds: { findings: { artefact: string; reason: string }[]; checked: number };
+    };
+    const missing = holds.findings.filter(({ reason }) => reason === 'hold_missing');
+    return { missing: missing.map(({ artefact }) => artefact), read: holds.checked };
+  };
+
   it('freezes, keeps longer, lets go: read back from S3', async () => {
     await session(stack, 'shop', 'SELECT 1');
     await archived(store, bucket, (kept) => kept.some(({ databases }) => databases.includes('shop')));
@@ -194,6 +205,7 @@ describe('retention and legal holds on a real S3 server', () => {
     for (const kept of held) expect([kept.databases, kept.hold]).toEqual([kept.databases, isOf('pay')(kept)]);
     const target = held.find(isOf('pay')) as Kept;
     expect(await refusalOf({ bucket, ...target })).toBe('AccessDenied');
+    expect(await verified()).toEqual({ missing: [], read: held.filter(isOf('pay')).length });
 
     const until = new Date(Date.now() + 60 * dayMs).toISOString();
     const reel = target.key.split('/')[2] as string;
@@ -242,7 +254,18 @@ describe('retention and legal holds on a real S3 server', () => {
       'json',
     );
     const { hold } = JSON.parse(placed.out) as { hold: string };
+    const taken = (await archived(store, bucket, (kept) => kept.some((each) => each.hold))).find(
+      (each) => each.hold,
+    ) as Kept;
     await stack.vault.stop(0);
+    const off = {
+      Bucket: bucket,
+      Key: taken.key,
+      VersionId: taken.version,
+      LegalHold: { Status: 'OFF' as const },
+    };
+    await client.send(new PutObjectLegalHoldCommand(off));
+    expect((await verified()).missing).toEqual([taken.key]);
     stack.vault = await stack.startVault();
     let shown: Record<string, unknown> | undefined;
     for (let i = 0; i < 100 && shown?.state !== 'active'; i += 1) {

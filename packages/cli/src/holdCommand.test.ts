@@ -94,6 +94,17 @@ describe('pgtape hold, over files', () => {
     );
   });
 
+  it('is told by verify, which says that nothing enforces it', async () => {
+    await start();
+    const { objects } = await placed('--user', 'grace');
+    await vault?.close();
+    vault = null;
+    const line = `complete  legal holds  1 in force over ${objects} objects, on record only: the store of this archive enforces none`;
+    expect((await local('verify', '--archive', 'archive')).out.text.split('\n')).toContain(line);
+    const { holds } = JSON.parse((await local('verify', '--archive', 'archive', '-o', 'json')).out.text);
+    expect(holds).toMatchObject({ verdict: 'complete', checked: 0, isEnforced: false, findings: [] });
+  });
+
   it('has a second person sign, and shows what', async () => {
     const made = await local('hold', 'key', '--new', 'bob.pem');
     const publicKey = made.out.text.trim();

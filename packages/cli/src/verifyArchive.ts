@@ -3,6 +3,7 @@ import {
   archiveLimits,
   checkLog,
   type Finding,
+  type HoldsVerdict,
   type JudgedReel,
   judgeTogether,
   type LogVerdict,
@@ -19,6 +20,7 @@ import type { Paint } from './paint.ts';
 import { Progress } from './progress.ts';
 import { readReels } from './reelPool.ts';
 import { findSession } from './sessionFinder.ts';
+import { verifyHolds } from './verifyHolds.ts';
 import type { VerifyResume } from './verifyResume.ts';
 import type { Trust } from './verifyTrust.ts';
 import { version } from './version.ts';
@@ -49,6 +51,8 @@ export interface VerifyReport {
   readonly quarantined: readonly string[];
   /** null: the archive has no log, and none was demanded. */
   readonly log: LogVerdict | null;
+  /** null: not the whole archive was asked for, or it never had a hold. */
+  readonly holds: HoldsVerdict | null;
   readonly notProven: readonly string[];
 }
 
@@ -91,13 +95,14 @@ export async function verifyArchive(
     judged.flatMap(({ vault }) => vault?.enrolments.map((one) => [one.reel, one.digest]) ?? []),
   );
   const log = await heldAgainstLog(io, archive, objects, enrolments, plan, read, paint);
+  const holds = isWhole ? await verifyHolds(io, archive, reels) : null;
   const strangers = isWhole ? archive.strangers : [];
   const quarantined = archive.quarantined.filter((key) =>
     wanted.some(({ reel }) => isWhole || key.includes(reel)),
   );
   const session = found === null ? null : sessionOf(reels, found.session, archive);
   return {
-    verdict: worstOf({ reels, session, log, isForged: strangers.length + quarantined.length > 0 }),
+    verdict: worstOf({ reels, session, log, holds, isForged: strangers.length + quarantined.length > 0 }),
     lock: archive.store.capabilities.lock,
     archive: archive.name,
     at: new Date(io.now()).toISOString(),
@@ -108,6 +113,7 @@ export async function verifyArchive(
     strangers,
     quarantined,
     log,
+    holds,
     notProven: archiveLimits(reels, log),
   };
 }
@@ -159,19 +165,20 @@ async function heldAgainstLog(
   }
 }
 
-interface Parts extends Pick<VerifyReport, 'reels' | 'session' | 'log'> {
+interface Parts extends Pick<VerifyReport, 'reels' | 'session' | 'log' | 'holds'> {
   readonly isForged: boolean;
 }
 
-function worstOf({ reels, session, log, isForged }: Parts): Verdict {
+function worstOf({ reels, session, log, holds, isForged }: Parts): Verdict {
   const ofReels =
     session === null
       ? reels.reduce<Verdict>((sum, reel) => worse(sum, reel.verdict), 'complete')
       : session.verdict;
-  return worse(worse(ofReels, log?.verdict ?? 'complete'), isForged ? 'forged' : 'complete');
+  const others = [log?.verdict, holds?.verdict, isForged ? ('forged' as const) : undefined];
+  return others.reduce<Verdict>((sum, one) => worse(sum, one ?? 'complete'), ofReels);
 }
 
-/** Every finding of a report, the log's last. */
-export function findingsOf({ reels, log }: VerifyReport): Finding[] {
-  return [...reels.flatMap(({ findings }) => findings), ...(log?.findings ?? [])];
+/** Every finding of a report: of its reels, of the log, of holds. */
+export function findingsOf({ reels, log, holds }: VerifyReport): Finding[] {
+  return [...reels.flatMap(({ findings }) => findings), ...(log?.findings ?? []), ...(holds?.findings ?? [])];
 }

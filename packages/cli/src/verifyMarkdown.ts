@@ -3,6 +3,7 @@ import { type BundleVerdict, type Verdict, verdicts } from '@pgtape/evidence';
 import { bytesText } from './format.ts';
 import { printable } from './paint.ts';
 import { findingsOf, type VerifyReport } from './verifyArchive.ts';
+import { holdWords } from './verifyHolds.ts';
 import { logWords, ownerText } from './verifyText.ts';
 
 type Row = readonly (string | number)[];
@@ -60,6 +61,7 @@ export function reportMarkdown(report: VerifyReport): string {
           ['log', log.origin],
           ['log, checked', logWords(log)],
         ]),
+    ...(report.holds === null ? [] : [['legal holds', holdWords(report.holds)]]),
     ...(session === null ? [] : [['session', `${session.session}: ${session.verdict}`]]),
   ];
   const findings = [

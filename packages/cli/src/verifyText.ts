@@ -1,10 +1,18 @@
 /** How `verify` prints what it found on a terminal. Decides nothing. */
-import type { BundleVerdict, BundleVerdictWord, Finding, JudgedReel, LogVerdict } from '@pgtape/evidence';
+import type {
+  BundleVerdict,
+  BundleVerdictWord,
+  Finding,
+  HoldsVerdict,
+  JudgedReel,
+  LogVerdict,
+} from '@pgtape/evidence';
 import { bytesText, plural } from './format.ts';
 import { type Paint, printable } from './paint.ts';
 import { wrapped } from './table.ts';
 import { verdictColour } from './verdictColour.ts';
 import type { VerifyReport } from './verifyArchive.ts';
+import { holdWords } from './verifyHolds.ts';
 
 interface AnyFinding extends Omit<Finding, 'verdict'> {
   readonly verdict: BundleVerdictWord;
@@ -62,6 +70,11 @@ function logText(log: LogVerdict, columns: number, paint: Paint): string {
   return head + log.findings.map((finding) => findingText(finding, columns, paint)).join('');
 }
 
+function holdsText(holds: HoldsVerdict, columns: number, paint: Paint): string {
+  const head = `${verdictColour(holds.verdict, holds.verdict.padEnd(8), paint)}  legal holds  ${paint.dim(holdWords(holds))}\n`;
+  return head + holds.findings.map((finding) => findingText(finding, columns, paint)).join('');
+}
+
 function limitsText(limits: readonly string[], columns: number, paint: Paint): string {
   if (limits.length === 0) return '';
   const sentences = limits.map((text) => paint.dim(`  - ${wrapped(printable(text), columns - 4, 4)}\n`));
@@ -70,7 +83,7 @@ function limitsText(limits: readonly string[], columns: number, paint: Paint): s
 
 /** An archive's report. */
 export function reportText(report: VerifyReport, columns: number, paint: Paint): string {
-  const { reels, strangers, quarantined, log, session, verdict, lock, notProven } = report;
+  const { reels, strangers, quarantined, log, holds, session, verdict, lock, notProven } = report;
   const isUnlocked = lock === 'none' ? paint.dim('  tamper-evident only: its store locks nothing') : '';
   return [
     ...reels.map((reel) => reelText(reel, columns, paint)),
@@ -80,6 +93,7 @@ export function reportText(report: VerifyReport, columns: number, paint: Paint):
         `${paint.red('forged')}    ${printable(key)}: the vault got this under a number it had already stored\n`,
     ),
     log === null ? '' : logText(log, columns, paint),
+    holds === null ? '' : holdsText(holds, columns, paint),
     limitsText(notProven, columns, paint),
     session === null
       ? ''
