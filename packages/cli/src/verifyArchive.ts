@@ -91,8 +91,8 @@ export async function verifyArchive(
   const objects = new Map(readings.flatMap((reading) => reading.objects.map((one) => [one.key, one])));
   const reels = judged.slice(0, wanted.length);
   const read = isWhole ? null : new Set(judged.map(({ reel }) => reel));
-  const enrolments = new Map(
-    judged.flatMap(({ vault }) => vault?.enrolments.map((one) => [one.reel, one.digest]) ?? []),
+  const enrolments = new Set(
+    judged.flatMap(({ vault }) => vault?.enrolments.map(({ digest }) => digest) ?? []),
   );
   const log = await heldAgainstLog(io, archive, objects, enrolments, plan, read, paint);
   const holds = isWhole ? await verifyHolds(io, archive, reels) : null;
@@ -144,7 +144,7 @@ async function heldAgainstLog(
   io: Io,
   archive: Archive,
   objects: ReadonlyMap<string, ObjectFacts>,
-  enrolments: ReadonlyMap<string, string>,
+  enrolments: ReadonlySet<string>,
   { trust }: VerifyPlan,
   reels: ReadonlySet<string> | null,
   paint: Paint,

@@ -50,7 +50,10 @@ export class VaultLedger {
     this.#findings = findings;
   }
 
-  /** `digest`: SHA-256 of an `enrolment`'s line. The first line that is read says whose reel it is; a line that the other side writes is out of place. */
+  /**
+   * The first line that is read says whose reel it is; a line that the other side writes is out of place. `digest`: SHA-256
+   * of an `enrolment`'s line.
+   */
   record(record: ParsedRecord, artefact: string, digest: string): void {
     const by = vaultKinds.has(record.kind) ? 'vault' : 'recorder';
     if (!ofBoth.has(record.kind)) {

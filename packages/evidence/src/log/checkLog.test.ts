@@ -316,7 +316,7 @@ describe('checkLog', () => {
   ])('says of an enrolment that is $name what is so', async ({ has, finds }) => {
     const start = { ...leaves[0]!, reel: 'ab'.repeat(16), enrolment: 'aa'.repeat(32) } as Leaf;
     const store = new ExampleStore(archive, exampleLog([...leaves, start]));
-    const enrolments = new Map(has === null ? [] : [['ab'.repeat(16), has.repeat(32)]]);
+    const enrolments = new Set(has === null ? [] : ['cc'.repeat(32), has.repeat(32)]);
     expect(named(await checked(store, { enrolments }))).toEqual(finds);
   });
 

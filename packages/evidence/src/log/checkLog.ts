@@ -16,8 +16,8 @@ export interface CheckLogOptions extends AuditorTrust {
   readonly now: number;
   /** Only these reels were read; their leaves and objects alone are held against each other. null: all. */
   readonly reels?: ReadonlySet<string> | null;
-  /** SHA-256 of the vault's `enrolment` lines, by the reel they vouch for; absent: the vault's reels were not read. */
-  readonly enrolments?: ReadonlyMap<string, string>;
+  /** SHA-256 of the vault's `enrolment` lines; absent: the vault's reels were not read. */
+  readonly enrolments?: ReadonlySet<string>;
   /** How long an object may take into the log before it counts as left out; ms. */
   readonly lagMs?: number;
 }

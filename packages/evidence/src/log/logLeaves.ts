@@ -25,8 +25,8 @@ export interface LeafOptions {
   readonly now: number;
   /** Only objects of these reels were read; null: all. */
   readonly reels: ReadonlySet<string> | null;
-  /** SHA-256 of the vault's `enrolment` lines, by the reel they vouch for; null: the vault's reels were not read. */
-  readonly enrolments: ReadonlyMap<string, string> | null;
+  /** SHA-256 of the vault's `enrolment` lines; null: the vault's reels were not read. */
+  readonly enrolments: ReadonlySet<string> | null;
 }
 
 export class LeafLedger {
@@ -91,13 +91,9 @@ export class LeafLedger {
   /** What vouched for the reel's keys when it began is in the vault's reel still, as it was. */
   #enrolment({ reel, enrolment }: ReelStartLeaf): void {
     const { enrolments } = this.#options;
-    if (enrolment === null || enrolments === null || enrolments.get(reel) === enrolment) return;
-    const detail = enrolments.has(reel) ? 'is another' : 'is not there';
-    this.#forged(
-      `reel ${reel}`,
-      'enrolment_changed',
-      `the record that vouched for it, as the log has it, ${detail}`,
-    );
+    if (enrolment === null || enrolments === null || enrolments.has(enrolment)) return;
+    const detail = 'no record of the vault is the one that vouched for it, as the log has it';
+    this.#forged(`reel ${reel}`, 'enrolment_changed', detail);
   }
 
   #segment(index: number, leaf: SegmentLeaf): void {
