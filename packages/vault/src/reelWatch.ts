@@ -262,7 +262,11 @@ function follow(entry: Entry, record: ParsedRecord): WatchChange[] {
   const { sessions } = entry;
   if (record.kind === 'heartbeat') return heartbeat(entry, record);
   if (record.kind === 'statement') entry.statements++;
-  if (record.kind === 'reel_opened') entry.statements = 0;
+  if (record.kind === 'reel_opened') {
+    entry.statements = 0;
+    // The monotonic clock of lines starts with the reel, and so does the first heartbeat's time.
+    entry.heartbeatMono = 0;
+  }
   if (record.session === undefined) return [];
   if (record.kind === 'closed') sessions.delete(record.session);
   else sessions.set(record.session, record.n ?? 0);
