@@ -18,7 +18,7 @@ export interface HeldNotesOptions {
   readonly windowMs: number;
   /** Runs once after that long; the answer calls it off. */
   readonly after: (ms: number, run: () => void) => () => void;
-  /** A record was not stored; its objects are kept, and tried with the next ones. */
+  /** A record was not stored; it is tried again. */
   readonly failed: (error: Error) => void;
 }
 
@@ -40,8 +40,16 @@ export class HeldNotes {
     const waiting = this.#waiting.get(hold) ?? [];
     this.#waiting.set(hold, waiting);
     waiting.push(object);
-    this.#cancel ??= this.#options.after(this.#options.windowMs, () => {
-      this.flush().catch(this.#options.failed);
+    this.#flushLater();
+  }
+
+  #flushLater(): void {
+    const { after, windowMs, failed } = this.#options;
+    this.#cancel ??= after(windowMs, () => {
+      this.flush().catch((error: Error) => {
+        failed(error);
+        this.#flushLater();
+      });
     });
   }
 
