@@ -1,6 +1,6 @@
 /** Reads an archive as `sessions`, `search`, `play` and `verify` need it: reels in order, their objects one at a time. */
 import { decodeObject, type LogHead, parseSegmentKey, readLogHead } from '@pgtape/evidence';
-import type { ReadStore } from '@pgtape/store';
+import { type ReadStore, readingListed } from '@pgtape/store';
 import { ahead } from './ahead.ts';
 import { CommandError, Stopped } from './exitCode.ts';
 import type { Io } from './io.ts';
@@ -10,8 +10,20 @@ export interface ReelKeys {
   readonly recorder: string;
   readonly reel: string;
   readonly keys: readonly string[];
+  /** The store's name of each object's version, in the order of the keys. */
+  readonly versions: readonly string[];
   /** Compressed bytes of all its objects. */
   readonly bytes: number;
+}
+
+/** An object as listed: named with its version, it is read without another look at what there is. */
+export interface ListedObject {
+  readonly key: string;
+  readonly version: string;
+}
+
+export function objectsOf({ keys, versions }: ReelKeys): ListedObject[] {
+  return keys.map((key, at) => ({ key, version: versions[at] ?? '' }));
 }
 
 export interface Archive {
@@ -43,20 +55,22 @@ export async function listedArchive(
   source: StoreSource,
   withLog = false,
 ): Promise<Archive> {
-  const store = await openSource(source, io.stop);
+  const store = readingListed(await openSource(source, io.stop));
   // Before the objects: what is logged by now must be among them.
   const logHead = withLog ? await readLogHead(store) : null;
-  const reels = new Map<string, { recorder: string; reel: string; keys: string[]; bytes: number }>();
+  const reels = new Map<string, ReelKeys & { keys: string[]; versions: string[]; bytes: number }>();
   const strangers: string[] = [];
-  for await (const { key, bytes } of store.list('reel/')) {
+  for await (const { key, bytes, version } of store.list('reel/')) {
     const segment = parseSegmentKey(key);
     if (segment === null) {
       strangers.push(key);
       continue;
     }
     const id = `${segment.recorder}/${segment.reel}`;
-    const entry = reels.get(id) ?? { recorder: segment.recorder, reel: segment.reel, keys: [], bytes: 0 };
+    const { recorder, reel } = segment;
+    const entry = reels.get(id) ?? { recorder, reel, keys: [], versions: [], bytes: 0 };
     entry.keys.push(key);
+    entry.versions.push(version);
     entry.bytes += bytes;
     reels.set(id, entry);
   }

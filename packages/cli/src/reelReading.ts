@@ -8,7 +8,7 @@ import {
 } from '@pgtape/evidence';
 import type { ReadStore } from '@pgtape/store';
 import { ahead } from './ahead.ts';
-import { objectsAhead, type ReelKeys } from './archive.ts';
+import { type ListedObject, objectsAhead, objectsOf, type ReelKeys } from './archive.ts';
 import { absorb, judge, type SessionSummary } from './sessionList.ts';
 
 /** Plain data, so that it can be handed to a worker thread. */
@@ -47,8 +47,11 @@ export async function readReel(
   const sessions = new Map<string, SessionSummary>();
   const holding = new Set<string>();
   async function* segments(): AsyncGenerator<StoredSegment> {
-    const read = async (key: string): Promise<StoredSegment> => ({ key, object: await store.get(key) });
-    for await (const segment of ahead(reel.keys, objectsAhead, read)) {
+    const read = async ({ key, version }: ListedObject): Promise<StoredSegment> => ({
+      key,
+      object: await store.get(key, version),
+    });
+    for await (const segment of ahead(objectsOf(reel), objectsAhead, read)) {
       onSegment();
       yield segment;
     }
@@ -74,9 +77,10 @@ async function isUnchanged(
   onSegment: () => void,
 ): Promise<boolean> {
   if (known.objects.length !== reel.keys.length) return false;
-  const digest = async (key: string): Promise<string> => objectDigest(await store.get(key));
+  const digest = async ({ key, version }: ListedObject): Promise<string> =>
+    objectDigest(await store.get(key, version));
   let at = 0;
-  for await (const sha256 of ahead(reel.keys, objectsAhead, digest)) {
+  for await (const sha256 of ahead(objectsOf(reel), objectsAhead, digest)) {
     const before = known.objects[at];
     if (before?.key !== reel.keys[at] || before?.sha256 !== sha256) return false;
     at += 1;

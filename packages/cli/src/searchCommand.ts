@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { parsePattern } from '@pgtape/evidence';
 import { Command, InvalidArgumentError } from 'commander';
-import { type Archive, reelsByTime } from './archive.ts';
+import { type Archive, objectsOf, reelsByTime } from './archive.ts';
 import { CommandError, exitCode, throwIfStopped } from './exitCode.ts';
 import { parseDuration } from './format.ts';
 import { type Io, put } from './io.ts';
@@ -160,8 +160,8 @@ class SearchPrinter {
 
 async function search(io: Io, archive: Archive, task: SearchTask, printer: SearchPrinter): Promise<void> {
   const threads = Math.min(8, availableParallelism());
-  const keys = (await reelsByTime(archive)).flatMap((reel) => reel.keys);
-  for await (const answer of searchObjects(task, keys, threads, io.stop)) {
+  const objects = (await reelsByTime(archive)).flatMap(objectsOf);
+  for await (const answer of searchObjects(task, objects, threads, io.stop)) {
     await printer.print(answer);
     if (printer.isFull || io.stop.aborted) break;
   }

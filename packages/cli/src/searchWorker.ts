@@ -1,6 +1,7 @@
 /** A search's worker thread: reads objects of the archive by key and sends back what matched, in the order asked. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { decodeObject } from '@pgtape/evidence';
+import type { ListedObject } from './archive.ts';
 import { isSet, type StopFlag } from './cooperation.ts';
 import { CommandError } from './exitCode.ts';
 import { type ScanTask, type SegmentHits, searcher } from './searchScan.ts';
@@ -8,6 +9,12 @@ import { openSource, type StoreSource } from './storeSource.ts';
 
 export interface SearchTask extends ScanTask {
   readonly source: StoreSource;
+}
+
+/** What a worker is to search. */
+export interface SearchItem {
+  readonly index: number;
+  readonly object: ListedObject;
 }
 
 export interface SearchAnswer {
@@ -26,9 +33,9 @@ const opening = openSource(task.source);
 opening.catch(() => undefined);
 const search = searcher(task);
 
-async function answer(index: number, key: string): Promise<SearchAnswer> {
+async function answer({ index, object: { key, version } }: SearchItem): Promise<SearchAnswer> {
   try {
-    const object = await (await opening).get(key);
+    const object = await (await opening).get(key, version);
     if (isSet(flag)) return { index, key, found: null, trouble: 'stopped', ended: null };
     const text = decodeObject(object);
     const found = search(Buffer.from(text.buffer, text.byteOffset, text.byteLength));
@@ -40,10 +47,10 @@ async function answer(index: number, key: string): Promise<SearchAnswer> {
   }
 }
 
-parentPort?.on('message', (wanted: { index: number; key: string } | null) => {
+parentPort?.on('message', (wanted: SearchItem | null) => {
   if (wanted === null) parentPort?.close();
   if (wanted === null || isSet(flag)) return;
-  void answer(wanted.index, wanted.key).then((given) => {
+  void answer(wanted).then((given) => {
     const { found } = given;
     if (isSet(flag)) return;
     const moved = found === null ? [] : [found.text.buffer, found.ends.buffer, found.sessionOf.buffer];

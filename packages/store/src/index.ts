@@ -1,6 +1,7 @@
 export { makeDirectoryDurably } from './directories.ts';
 export { type Disk, type DiskEntry, type DiskFile, type DiskStat, nodeDisk } from './disk.ts';
 export { fileStore } from './fileStore.ts';
+export { readingListed } from './listedVersions.ts';
 export type { LockAttempts } from './lockAttempts.ts';
 export {
   type ProbeOutcome,

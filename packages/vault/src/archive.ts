@@ -33,6 +33,11 @@ export class ArchiveDamaged extends Error {
   }
 }
 
+/** A segment's name as listed, with the version its object has. */
+export interface ListedSegment extends SegmentName {
+  readonly version: string;
+}
+
 /** What became of a segment that was put. */
 export interface ArchivedSegment extends ProtectedPut {
   /** As stored. */
@@ -67,14 +72,18 @@ export class Archive {
     return (await this.#read(segmentKey(recorder, reel, segment))).segment.sealDigest;
   }
 
-  /** A segment as it lies there. The object is read and the whole segment checked. */
+  /**
+   * A segment as it lies there. The object is read and the whole segment checked. `listed`: its version, where a listing
+   * has just told it.
+   */
   async stored(
     recorder: string,
     reel: string,
     segment: number,
+    listed?: string,
   ): Promise<ArchivedSegment & { segment: SegmentSuccess }> {
     const key = segmentKey(recorder, reel, segment);
-    const read = await this.#read(key);
+    const read = await this.#read(key, listed);
     // Put again: whoever stored it may have died before it was durable.
     const { version, retainUntil } = await this.#put(read.segment, read.object);
     const sha256 = objectDigest(read.object);
@@ -87,20 +96,21 @@ export class Archive {
    * before it was. Segment 0 when nothing is archived.
    */
   async tailOf(recorder: string, reel: string): Promise<ReelTail> {
-    let last: { key: string; segment: number } | null = null;
+    let last: { key: string; version: string; segment: number } | null = null;
     // Not simply the last key: keys sort by number only while numbers have eight digits.
-    for await (const { key } of this.#store.list(`reel/${recorder}/${reel}/`)) {
+    for await (const { key, version } of this.#store.list(`reel/${recorder}/${reel}/`)) {
       const name = parseSegmentKey(key);
-      if (name !== null && name.segment > (last?.segment ?? 0)) last = { key, segment: name.segment };
+      if (name !== null && name.segment > (last?.segment ?? 0))
+        last = { key, version, segment: name.segment };
     }
     if (last === null) return emptyTail(recorder, reel);
-    const { segment, object } = await this.#read(last.key);
+    const { segment, object } = await this.#read(last.key, last.version);
     await this.#put(segment, object);
     return tailAfter(segment);
   }
 
   /** Every archived segment's name, in the order of their keys: a reel's segments in their order. */
-  segments(): AsyncIterable<SegmentName> {
+  segments(): AsyncIterable<ListedSegment> {
     return this.#segments('reel/');
   }
 
@@ -110,11 +120,9 @@ export class Archive {
   }
 
   /** The last segment of every reel by its name, as listed. */
-  async lastNames(): Promise<SegmentName[]> {
-    const last = new Map<string, SegmentName>();
-    for await (const { key } of this.#store.list('reel/')) {
-      const name = parseSegmentKey(key);
-      if (name === null) continue;
+  async lastNames(): Promise<ListedSegment[]> {
+    const last = new Map<string, ListedSegment>();
+    for await (const name of this.#segments('reel/')) {
       const before = last.get(name.reel);
       if (before === undefined || before.segment < name.segment) last.set(name.reel, name);
     }
@@ -122,9 +130,9 @@ export class Archive {
   }
 
   /** A segment as archived; null where it cannot be read. */
-  async segment({ recorder, reel, segment }: SegmentName): Promise<SegmentSuccess | null> {
+  async segment({ recorder, reel, segment, version }: ListedSegment): Promise<SegmentSuccess | null> {
     try {
-      return (await this.#read(segmentKey(recorder, reel, segment))).segment;
+      return (await this.#read(segmentKey(recorder, reel, segment), version)).segment;
     } catch (error) {
       if (error instanceof ArchiveDamaged) return null;
       throw error;
@@ -138,16 +146,13 @@ export class Archive {
 
   /** Every archived segment of a recorder in the order of its keys; null where one cannot be read. */
   async *segmentsOf(recorder: string): AsyncIterable<SegmentSuccess | null> {
-    for await (const { key } of this.#store.list(`reel/${recorder}/`)) {
-      const name = parseSegmentKey(key);
-      if (name !== null) yield await this.segment(name);
-    }
+    for await (const name of this.#segments(`reel/${recorder}/`)) yield await this.segment(name);
   }
 
-  async *#segments(prefix: string): AsyncIterable<SegmentName> {
-    for await (const { key } of this.#store.list(prefix)) {
+  async *#segments(prefix: string): AsyncIterable<ListedSegment> {
+    for await (const { key, version } of this.#store.list(prefix)) {
       const name = parseSegmentKey(key);
-      if (name !== null) yield name;
+      if (name !== null) yield { ...name, version };
     }
   }
 
@@ -158,8 +163,8 @@ export class Archive {
     return { ...(await this.#store.putOnce(key, object)), retainUntil: null };
   }
 
-  async #read(key: string): Promise<{ segment: SegmentSuccess; object: Uint8Array }> {
-    const object = await this.#get(key);
+  async #read(key: string, version?: string): Promise<{ segment: SegmentSuccess; object: Uint8Array }> {
+    const object = await this.#get(key, version);
     const segment = checkSegment(decoded(key, object));
     if (!segment.ok) throw new ArchiveDamaged(key, `${segment.reason} (${segment.detail})`);
     const { header, seal } = segment;
@@ -169,9 +174,10 @@ export class Archive {
     return { segment, object };
   }
 
-  async #get(key: string): Promise<Uint8Array> {
+  /** Without a version the store has to look for the first one, which over S3 is another request. */
+  async #get(key: string, version?: string): Promise<Uint8Array> {
     try {
-      return await this.#store.get(key);
+      return await this.#store.get(key, version);
     } catch (error) {
       const missing = error instanceof StoreError && error.code === 'STORE_NOT_FOUND';
       throw missing ? new ArchiveDamaged(key, 'is missing', error) : error;

@@ -2,15 +2,16 @@
  * Owns what a vault knows of open reels when it starts: their last segments from the archive, and the alerts
  * that an earlier vault raised about them. It refuses to judge them.
  */
-import type { AlertReason, SegmentName, SegmentSuccess } from '@pgtape/evidence';
+import type { AlertReason, SegmentSuccess } from '@pgtape/evidence';
 import type { Alerts } from './alerts.ts';
+import type { ListedSegment } from './archive.ts';
 import type { PastAlert } from './ownHistory.ts';
 import type { KnownBefore } from './reelWatch.ts';
 
 export interface RestoreSources {
-  readonly lastNames: () => Promise<readonly SegmentName[]>;
+  readonly lastNames: () => Promise<readonly ListedSegment[]>;
   /** null where it cannot be read. */
-  readonly segment: (name: SegmentName) => Promise<SegmentSuccess | null>;
+  readonly segment: (name: ListedSegment) => Promise<SegmentSuccess | null>;
   readonly pastAlerts: () => Promise<readonly PastAlert[]>;
   readonly alerts: Alerts;
   readonly watcher: {
@@ -56,7 +57,7 @@ export async function restoreReels(sources: RestoreSources): Promise<void> {
 }
 
 async function readAll(
-  names: readonly SegmentName[],
+  names: readonly ListedSegment[],
   read: RestoreSources['segment'],
 ): Promise<SegmentSuccess[]> {
   const found: SegmentSuccess[] = [];

@@ -85,10 +85,10 @@ export class SegmentLog {
   async #logStored(): Promise<void> {
     const { archive, sequencer, unreadable } = this.#options;
     await sequencer.open();
-    for await (const { recorder, reel, segment } of archive.segments()) {
+    for await (const { recorder, reel, segment, version } of archive.segments()) {
       if (await sequencer.has({ kind: 'segment', reel, segment })) continue;
       try {
-        const stored = await archive.stored(recorder, reel, segment);
+        const stored = await archive.stored(recorder, reel, segment, version);
         await this.#record(stored.segment, stored);
       } catch (error) {
         if (!(error instanceof ArchiveDamaged)) throw error;
