@@ -22,6 +22,7 @@ import {
   verifyConsistency,
 } from '@pgtape/tlog';
 import { VaultConfig } from './config.ts';
+import { lockingStore } from './lockingStore.testing.ts';
 import { entriesOf } from './logEntries.ts';
 import { makeLogKey, readLogKeys } from './logKey.ts';
 import { logStore } from './logStore.ts';
@@ -255,6 +256,45 @@ describe("a vault's log", () => {
     await expect(running(dir, { keyFile })).rejects.toMatchObject({ code: 'LOG_KEY' });
   });
 
+  it('keeps full tiles, bundles and checkpoints as long as evidence, partial ones for two days', async () => {
+    const store = lockingStore();
+    const from = Date.now();
+    const config = VaultConfig.parse({
+      otlp: { port: 0 },
+      http: { port: 0 },
+      archive: {
+        store: newDir(),
+        retention: { days: 30, classes: [{ name: 'long', user: 'anna', days: 90 }] },
+      },
+      tlog: { checkpointSeconds: 0.1 },
+    });
+    const vault = await startVault(config, { store, log: logger('vault', 'silent') });
+    endings.push(() => vault.close());
+    const isThere = (start: string): boolean =>
+      [...store.disk.objects.keys()].some((key) => key.startsWith(start));
+    await eventually('a tile and the key', () => isThere('log/tile/0/') && isThere('log/vkey'));
+    await vault.close();
+    const days = new Map<string, Set<number>>();
+    for (const key of store.disk.objects.keys()) {
+      const until = store.disk.kept.get(key)?.retainUntil ?? null;
+      const kind = key.startsWith('log/')
+        ? key.replace(/\d{3,}/g, 'N').replace(/\.p\/\d+/, '.p')
+        : 'segments';
+      const kept = until === null ? 0 : Math.round((until - from) / 86_400_000);
+      days.set(kind, (days.get(kind) ?? new Set()).add(kept));
+    }
+    expect(Object.fromEntries(days)).toEqual({
+      // The vault's own reel: what it says of sessions must outlast them all.
+      segments: new Set([90]),
+      'log/checkpoints/N': new Set([90]),
+      'log/tile/0/N.p': new Set([2]),
+      'log/tile/entries/N.p': new Set([2]),
+      // What is swapped is no object under retention.
+      'log/checkpoint': new Set([0]),
+      'log/vkey': new Set([0]),
+    });
+  });
+
   it('does not start under another name than its log has', async () => {
     const dir = newDir();
     const first = await running(dir);
@@ -302,7 +342,11 @@ describe("a vault's log", () => {
     const at = await running(dir);
     expect(await at.send(segments[0]!)).toEqual(['ok']);
     const file = join(dir, 'log/checkpoint');
-    await eventually('a checkpoint', () => readdirSync(join(dir, 'log/checkpoints')).length > 1);
+    // The reel's start and segment; the vault's own reel's start, opening and probe. Then nothing is on its way.
+    await eventually('quiet', async () => {
+      const { log } = await at.status();
+      return Number(log.size) >= 5 && log.pending === 0;
+    });
     const first = readFileSync(join(dir, 'log/checkpoints/000000000000'));
     rmSync(file);
     writeFileSync(file, first);
