@@ -92,7 +92,9 @@ export async function verifyArchive(
   const reels = judged.slice(0, wanted.length);
   const read = isWhole ? null : new Set(judged.map(({ reel }) => reel));
   const enrolments = new Set(
-    judged.flatMap(({ vault }) => vault?.enrolments.map(({ digest }) => digest) ?? []),
+    judged.flatMap(({ vault }) =>
+      vault === null ? [] : [vault.digest, ...vault.enrolments.map(({ digest }) => digest)],
+    ),
   );
   const log = await heldAgainstLog(io, archive, objects, enrolments, plan, read, paint);
   const holds = isWhole ? await verifyHolds(io, archive, reels) : null;

@@ -14,7 +14,7 @@ import { parseSegmentKey, type SegmentName, segmentKey } from './segmentKey.ts';
 import type { HeaderLine, SealLine } from './segmentLines.ts';
 import { decodeObject } from './segmentObject.ts';
 import { type ReelEnd, SessionLedger } from './sessionLedger.ts';
-import { VaultLedger } from './vaultLedger.ts';
+import { isVouching, VaultLedger } from './vaultLedger.ts';
 import { type ReelVerdict, worse } from './verdict.ts';
 
 export interface StoredSegment {
@@ -266,7 +266,7 @@ class ReelCheck {
       const line = i + 2;
       this.#records++;
       const { start, end } = lines[i]!;
-      const digest = record.kind === 'enrolment' ? objectDigest(text.subarray(start, end)) : '';
+      const digest = isVouching(record.kind) ? objectDigest(text.subarray(start, end)) : '';
       this.#follow(record, key, line, header.recorder, digest);
       if (record.session !== undefined) this.#sessions.record(record, key, line, header.recovered);
       onLine?.({ key, line, bytes: text.subarray(start, end), record });

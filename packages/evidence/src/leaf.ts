@@ -46,7 +46,8 @@ export const ReelStartLeaf = z
     key: hex(32).describe("Public key that signs the reel's first segment."),
     recovery_key: hex(32),
     enrolment: Digest.nullable().describe(
-      "SHA-256 of the `enrolment` record's line in the vault's reel; null of a vault's own reel, and where the vault kept no such record.",
+      "SHA-256 of the `enrolment` record's line in the vault's reel, of a vault's own reel that of its `vault_opened`; " +
+        'null where the vault kept no such record.',
     ),
     at: nanoseconds,
   })

@@ -31,9 +31,16 @@ export interface EnrolledReel {
 export interface VaultWords {
   /** `key#line` of `vault_opened`. */
   readonly artefact: string;
+  /** SHA-256 of that line: what the log's `reel_start` of the vault's own reel names. */
+  readonly digest: string;
   readonly name: string;
   readonly previous: PreviousReel | null;
   readonly enrolments: readonly EnrolledReel[];
+}
+
+/** Whether lines of the kind say who vouches for a reel's keys: the log names them by their digests. */
+export function isVouching(kind: string): boolean {
+  return kind === 'enrolment' || kind === 'vault_opened';
 }
 
 /** Kinds that stand in a reel whoever writes it. */
@@ -44,7 +51,7 @@ export class VaultLedger {
   readonly #enrolments: EnrolledReel[] = [];
   /** null: no line was seen. */
   #by: 'recorder' | 'vault' | null = null;
-  #opened = { artefact: '', name: '', previous: null as PreviousReel | null };
+  #opened = { artefact: '', digest: '', name: '', previous: null as PreviousReel | null };
 
   constructor(findings: Findings) {
     this.#findings = findings;
@@ -52,7 +59,7 @@ export class VaultLedger {
 
   /**
    * The first line that is read says whose reel it is; a line that the other side writes is out of place. `digest`: SHA-256
-   * of an `enrolment`'s line.
+   * of the line, where `isVouching`.
    */
   record(record: ParsedRecord, artefact: string, digest: string): void {
     const by = vaultKinds.has(record.kind) ? 'vault' : 'recorder';
@@ -65,7 +72,7 @@ export class VaultLedger {
     }
     if (record.kind === 'vault_opened') {
       const previous = (record.previous as PreviousReel | undefined) ?? null;
-      this.#opened = { artefact, name: String(record.name), previous };
+      this.#opened = { artefact, digest, name: String(record.name), previous };
     }
     if (record.kind === 'enrolment') this.#enrolments.push(enrolled(record, artefact, digest));
   }

@@ -16,7 +16,7 @@ export interface CheckLogOptions extends AuditorTrust {
   readonly now: number;
   /** Only these reels were read; their leaves and objects alone are held against each other. null: all. */
   readonly reels?: ReadonlySet<string> | null;
-  /** SHA-256 of the vault's `enrolment` lines; absent: the vault's reels were not read. */
+  /** SHA-256 of the vault's `enrolment` and `vault_opened` lines; absent: the vault's reels were not read. */
   readonly enrolments?: ReadonlySet<string>;
   /** How long an object may take into the log before it counts as left out; ms. */
   readonly lagMs?: number;

@@ -25,7 +25,7 @@ export interface LeafOptions {
   readonly now: number;
   /** Only objects of these reels were read; null: all. */
   readonly reels: ReadonlySet<string> | null;
-  /** SHA-256 of the vault's `enrolment` lines; null: the vault's reels were not read. */
+  /** SHA-256 of the vault's `enrolment` and `vault_opened` lines; null: the vault's reels were not read. */
   readonly enrolments: ReadonlySet<string> | null;
 }
 
