@@ -1,7 +1,9 @@
+import { type DraftRecord, encodeText, segmentKey } from '@pgtape/evidence';
 import { memoryStore, type Store } from '@pgtape/store';
 import { type HoldIndexData, type HoldIndexFile, holdIndexText, parseHoldIndex } from './holdIndex.ts';
-import { ownId, TestTape, TestVault } from './holds.testing.ts';
+import { ownId, segmentOf, TestTape, TestVault } from './holds.testing.ts';
 import { readOwnBook } from './ownBook.ts';
+import { TestReel } from './segments.testing.ts';
 
 const data: HoldIndexData = { v: 1, archive: 'a', read: { 'x/y': 3 }, books: ['k'] };
 
@@ -116,6 +118,31 @@ describe('readOwnBook', () => {
     expect([await read(), await read(), told]).toEqual([2, 1, [broken, broken]]);
     objects.set(broken, whole);
     expect([await read(), await read()]).toEqual([1, 0]);
+  });
+
+  it('reads reels of former names too, in the order of time', async () => {
+    const store = memoryStore();
+    const [former, now] = ['ffffffffffffffff', '0000000000000000'];
+    const put = async (recorder: string, reel: string, fields: object): Promise<void> => {
+      const draft = { at: '1', mono: '1', hold: 'h', reason: 'r', who: 'w', ...fields } as DraftRecord;
+      const { segment, text } = segmentOf(new TestReel(recorder, reel).next([draft]));
+      await store.putOnce(segmentKey(recorder, reel, segment.seal.segment), encodeText(text));
+    };
+    await put(now, 'b'.repeat(32), { kind: 'release', asked: '1' });
+    await put(former, 'a'.repeat(32), { kind: 'hold', case: 'c', scope: {} });
+    await put('1111111111111111', 'c'.repeat(32), { kind: 'release', asked: '1' });
+    const kinds: string[] = [];
+    await readOwnBook(
+      {
+        store,
+        ownIds: [now, former],
+        archive: 'a',
+        index: counted(store).index,
+        unreadable: () => undefined,
+      },
+      ({ kind, reel }) => kinds.push(`${kind} ${reel[0]}`),
+    );
+    expect(kinds).toEqual(['hold a', 'release b']);
   });
 
   it('does without an index that fails', async () => {
