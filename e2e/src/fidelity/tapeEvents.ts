@@ -1,4 +1,5 @@
 /** What a tape says happened in each session, in the server's units: one event a Query, an Execute, a failure. */
+import { tapedSessions } from '../serverLog.ts';
 import type { ArchivedRecord } from '../stack.ts';
 import { Interned } from './interned.ts';
 
@@ -121,25 +122,11 @@ function eventsOf(records: readonly ArchivedRecord[]): TapeEvent[] {
 
 /** Sessions by their numbers in the reel, which is the order in which they connected; cancel requests are none. */
 export function tapeSessions(records: readonly ArchivedRecord[]): TapeSession[] {
-  const byId = new Map<string, ArchivedRecord[]>();
-  for (const record of records) {
-    if (record.session === undefined) continue;
-    const list = byId.get(record.session);
-    if (list === undefined) byId.set(record.session, [record]);
-    else list.push(record);
-  }
-  const sessions: TapeSession[] = [];
-  for (const [session, list] of byId) {
-    list.sort((a, b) => (a.n as number) - (b.n as number));
+  const sessions = tapedSessions(records).flatMap(({ session, pid, records: list }): TapeSession[] => {
     const opened = list.find(({ kind }) => kind === 'opened');
-    if (opened?.protocol === 'cancel') continue;
-    sessions.push({
-      session,
-      pid: Number(opened?.pid ?? 0),
-      application: String(opened?.application_name ?? ''),
-      events: eventsOf(list),
-    });
-  }
+    if (opened?.protocol === 'cancel') return [];
+    return [{ session, pid, application: String(opened?.application_name ?? ''), events: eventsOf(list) }];
+  });
   const number = ({ session }: TapeSession): number => Number(session.split('-')[1]);
   return sessions.sort((a, b) => number(a) - number(b));
 }
