@@ -242,6 +242,24 @@ describe('checkLog', () => {
       finds: ['complete'],
     },
     {
+      name: 'copies by a key that was rotated, and is known still',
+      store: edited((store) => {
+        const before = exampleLog(leaves, { keys: 'older key', sizes });
+        for (const size of sizes.slice(0, -1))
+          store.replace(checkpointKey(size), before.objects.get(checkpointKey(size))!);
+        store.replace('log/vkey', Buffer.from(`${formatVkey(before.key)}\n${formatVkey(log.key)}\n`));
+      }),
+      finds: ['complete'],
+    },
+    {
+      name: 'a copy by a key that nobody knows',
+      store: edited((store) => {
+        const before = exampleLog(leaves, { keys: 'older key', sizes });
+        store.replace(checkpointKey(4), before.objects.get(checkpointKey(4))!);
+      }),
+      finds: ['forged', `${checkpointKey(4)} checkpoint_signature`],
+    },
+    {
       name: 'no checkpoint at all',
       store: edited(({ objects }) => {
         for (const key of objects.keys()) if (key.startsWith('log/checkpoint')) objects.delete(key);
