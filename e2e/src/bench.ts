@@ -16,6 +16,7 @@ import { freePort } from '@pgtape/testkit';
 import { handshakes } from './handshakes.ts';
 import { type Cpu, cpuOf, median, noCpu } from './processCpu.ts';
 import { type Stack, startStack } from './stack.ts';
+import { verifyCost } from './verifyBench.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -25,6 +26,7 @@ const { values: flags } = parseArgs({
     mode: { type: 'string', default: 'prepared' },
     rate: { type: 'string', default: '12000' },
     handshakes: { type: 'boolean', default: false },
+    verify: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 });
@@ -227,8 +229,13 @@ async function main(): Promise<void> {
     process.stdout.write(
       'make bench ARGS="--rounds 5 --seconds 10 --clients 8 --mode simple|extended|prepared --rate 12000"\n' +
         '--handshakes: only what a connection costs, in plaintext and in TLS\n' +
+        '--verify ARCHIVE: only how fast its evidence is checked, in CPU time\n' +
         '--rate: transactions per second of the second part, the same for all; 0 leaves it out\n',
     );
+    return;
+  }
+  if (flags.verify !== undefined) {
+    process.stdout.write(await verifyCost(flags.verify));
     return;
   }
   if (flags.handshakes) {
@@ -260,6 +267,8 @@ async function main(): Promise<void> {
         `reading behind the writer, outbox, snapshots and sending included\n${pipelineCost(reelDir)}\n`,
     );
     process.stdout.write(await paced(stack, targets, rounds));
+    await stack.settle();
+    process.stdout.write(await verifyCost(stack.archiveDir));
     rmSync(dirname(reelDir), { recursive: true, force: true });
   } finally {
     bouncer?.process.kill('SIGTERM');
