@@ -10,7 +10,7 @@ import { type KillPlan, killAtRandom } from './killing.ts';
 import { LogWatcher } from './logCheck.ts';
 import { brokenPromises } from './marks.ts';
 import { benchMark, startPgbench } from './pgbenchLoad.ts';
-import { metricsAt, tell, until, verify } from './probes.ts';
+import { drained, tell, verify } from './probes.ts';
 import { actAs, environmentOf, type S3Server, startS3Server } from './s3Server.ts';
 import { readArchive, type Stack, type StackOptions, startStack } from './stack.ts';
 
@@ -27,13 +27,6 @@ function readTapes(dir: string): { counts: Map<string, number>; gaps: string[] }
     if (id !== null) counts.set(id, (counts.get(id) ?? 0) + 1);
   }
   return { counts, gaps: [...gaps].sort() };
-}
-
-async function drained(stack: Stack): Promise<void> {
-  await until('the outbox is empty', 120_000, async () => {
-    const { pgtape_recorder_outbox_segments: waiting } = await metricsAt(stack.ports.health);
-    return waiting === 0;
-  });
 }
 
 interface Archive {
@@ -55,7 +48,7 @@ async function killed(
     const load = await startPgbench(stack);
     const counts = await killAtRandom(stack, { ...plan, onRunning: () => log.look() });
     await load.stop();
-    await drained(stack);
+    await drained(stack, 120_000 + plan.kills * 1000);
     await stack.settle();
     const tapes = readTapes(dir);
     tell(
@@ -80,7 +73,7 @@ async function killed(
   }
 }
 
-const timeoutMs = kills * 10_000 + 240_000;
+const timeoutMs = kills * 10_000 + 400_000;
 /** As `pgtape up` has it, so that checkpoints come between kills. */
 const tlog = { checkpointSeconds: 1 };
 

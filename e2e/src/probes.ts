@@ -1,6 +1,7 @@
 /** What the end-to-end tests ask of running processes and of finished archives, from outside. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type ReelVerdict, type Verdict, worse } from '@pgtape/evidence';
@@ -69,6 +70,34 @@ export async function until(
   while (!(await isTrue())) {
     if (performance.now() > deadline) throw new Error(`not within ${ms} ms: ${what}`);
     await sleep(25);
+  }
+}
+
+/** The living reel alone has a journal, and nothing waits for the vault. What a recorder that has just started says of its outbox is nothing. */
+export async function drained(stack: Stack, ms = 60_000): Promise<void> {
+  let seen = {};
+  const isDrained = async (): Promise<boolean> => {
+    const metrics = await metricsAt(stack.ports.health);
+    const value = (name: string): number => metrics[`pgtape_recorder_${name}`] ?? 0;
+    const journals = readdirSync(stack.journalDir).flatMap((id) => readdirSync(join(stack.journalDir, id)));
+    const reels = journals.filter((name) => /^[0-9a-f]{32}$/.test(name)).length;
+    seen = {
+      reels,
+      waiting: value('outbox_segments'),
+      blocked: value('blocked_reels'),
+      errors: value('send_errors_total'),
+    };
+    return (
+      value('worker_running') === 1 &&
+      value('records_total') > 0 &&
+      value('outbox_segments') === 0 &&
+      reels === 1
+    );
+  };
+  try {
+    await until('nothing waits for the vault', ms, isDrained);
+  } catch (error) {
+    throw new Error(`what waits: ${JSON.stringify(seen)}`, { cause: error });
   }
 }
 

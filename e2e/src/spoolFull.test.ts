@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { account, brokenPromises, countMarks, type Load, startLoad } from './marks.ts';
-import { mebibyte, metricsAt, tell, until, verify } from './probes.ts';
+import { drained, mebibyte, metricsAt, tell, until, verify } from './probes.ts';
 import { type Stack, startStack } from './stack.ts';
 
 const writers = 4;
@@ -45,13 +45,6 @@ async function knock(stack: Stack): Promise<string | null> {
   } finally {
     await client.end().catch(() => {});
   }
-}
-
-async function drained(stack: Stack): Promise<void> {
-  await until('the outbox is empty', 60_000, async () => {
-    const { pgtape_recorder_outbox_segments: waiting } = await metricsAt(stack.ports.health);
-    return waiting === 0;
-  });
 }
 
 async function answersGrow(load: Load): Promise<void> {

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { brokenPromises, countMarks, startLoad } from './marks.ts';
-import { metricsAt, until, verify } from './probes.ts';
+import { drained, verify } from './probes.ts';
 import { startStack } from './stack.ts';
 
 const vaultKills = Number(process.env.PGTAPE_VAULT_KILLS ?? 15);
@@ -25,10 +25,7 @@ describe('R3: the vault acknowledges only what is durable', () => {
           stack.vault = await stack.startVault();
         }
         await load.stop();
-        await until('the outbox is empty', 30_000, async () => {
-          const { pgtape_recorder_outbox_segments: waiting } = await metricsAt(stack.ports.health);
-          return waiting === 0;
-        });
+        await drained(stack);
         await stack.settle();
         const records = stack.records();
         const marks = countMarks(records);
@@ -78,10 +75,7 @@ describe('R3: the vault acknowledges only what is durable', () => {
         }
         await sleep(300);
         await load.stop();
-        await until('the outbox is empty', 30_000, async () => {
-          const { pgtape_recorder_outbox_segments: waiting } = await metricsAt(stack.ports.health);
-          return waiting === 0;
-        });
+        await drained(stack);
         await stack.settle();
         const records = stack.records();
         expect(brokenPromises(load.answered, countMarks(records))).toEqual({ missing: [], twice: [] });
