@@ -4,12 +4,17 @@
  */
 import { hash } from 'node:crypto';
 import { FORMAT_VERSION, reelStartLeaf, type SegmentSuccess, segmentLeaf } from '@pgtape/evidence';
-import { type Archive, ArchiveDamaged, type ArchivedSegment } from './archive.ts';
+import { type Archive, ArchiveDamaged, type ArchivedSegment, type ListedSegment } from './archive.ts';
 import type { ReelStart } from './enrolments.ts';
 import type { Sequencer } from './sequencer.ts';
 
 /** Resolves when the stored segment has its place in the log. */
 export type Sequence = (segment: SegmentSuccess, put: ArchivedSegment) => Promise<void>;
+
+/** Of one object that the store does not give. */
+const readAttempts = 3;
+
+type StoredSegment = Awaited<ReturnType<Archive['stored']>>;
 
 export interface SegmentLogOptions {
   readonly archive: Archive;
@@ -19,7 +24,7 @@ export interface SegmentLogOptions {
   /** Wall clock, microseconds. */
   readonly wallUs: () => number;
   /** A stored segment cannot be read, so it gets no leaf. */
-  readonly unreadable: (error: ArchiveDamaged) => void;
+  readonly unreadable: (error: Error) => void;
 }
 
 export class SegmentLog {
@@ -73,26 +78,46 @@ export class SegmentLog {
     const { reel, recorder } = segment.header;
     const number = segment.seal.segment;
     if (await sequencer.has({ kind: 'segment', reel, segment: number })) return;
-    if (number === 1 && !(await sequencer.has({ kind: 'reel_start', reel })))
-      await sequencer.sequence(reelStartLeaf(segment, this.#options.enrolmentOf(segment), this.#now()));
     // What is there may be compressed otherwise, or kept otherwise, than what was just offered.
-    const stored = put.answer === 'stored' ? put : await archive.stored(recorder, reel, number);
+    await this.#log(segment, put.answer === 'stored' ? put : await archive.stored(recorder, reel, number));
+  }
+
+  async #log(segment: SegmentSuccess, stored: ArchivedSegment): Promise<void> {
+    const { sequencer } = this.#options;
+    const { reel } = segment.header;
+    if (segment.seal.segment === 1 && !(await sequencer.has({ kind: 'reel_start', reel })))
+      await sequencer.sequence(reelStartLeaf(segment, this.#options.enrolmentOf(segment), this.#now()));
     const { sha256, version, retainUntil } = stored;
     const until = retainUntil === null ? null : nanoseconds(retainUntil * 1000);
     await sequencer.sequence(segmentLeaf(segment, { sha256, version, retainUntil: until, at: this.#now() }));
   }
 
   async #logStored(): Promise<void> {
-    const { archive, sequencer, unreadable } = this.#options;
+    const { archive, sequencer } = this.#options;
     await sequencer.open();
-    for await (const { recorder, reel, segment, version } of archive.segments()) {
+    for await (const name of archive.segments()) {
+      const { reel, segment } = name;
       if (await sequencer.has({ kind: 'segment', reel, segment })) continue;
+      const stored = await this.#read(name);
+      if (stored !== null) await this.#log(stored.segment, stored);
+    }
+  }
+
+  /**
+   * Null: it cannot be read, and gets no leaf. One bad object must not keep all others from being acknowledged; a
+   * store that does not answer at all must, or what it holds would stay without leaves.
+   */
+  async #read({ recorder, reel, segment, version }: ListedSegment): Promise<StoredSegment | null> {
+    const { archive, unreadable } = this.#options;
+    for (let left = readAttempts; ; left -= 1) {
       try {
-        const stored = await archive.stored(recorder, reel, segment, version);
-        await this.#record(stored.segment, stored);
+        return await archive.stored(recorder, reel, segment, version);
       } catch (error) {
-        if (!(error instanceof ArchiveDamaged)) throw error;
-        unreadable(error);
+        const failure = error instanceof Error ? error : new Error(String(error));
+        if (left > 1 && !(failure instanceof ArchiveDamaged)) continue;
+        if (!(failure instanceof ArchiveDamaged)) await answering(archive);
+        unreadable(failure);
+        return null;
       }
     }
   }
@@ -100,6 +125,11 @@ export class SegmentLog {
   #now(): string {
     return nanoseconds(this.#options.wallUs());
   }
+}
+
+/** Rejects as the store where it does not answer. */
+async function answering(archive: Archive): Promise<void> {
+  for await (const _name of archive.segments()) return;
 }
 
 /** Of microseconds. */
