@@ -87,6 +87,8 @@ class Bundle:
                 "reel": session["reel"], "whole": session["whole"], "verdict": "complete", "lines": 0, "attested": 0,
                 "n": 0, "closed": False, "untied": False,
             }
+        if any(state["whole"] for state in self.sessions.values()):
+            self.limits.append("a gap of the whole recording belongs to no session: whoever exported could have left such a line out")
         for reel in self.manifest["reels"]:
             self.check_reel(reel)
         for name, state in self.sessions.items():
@@ -375,7 +377,7 @@ class Bundle:
             verdict = "crashed" if line["reason"] == "recorder_crashed" else "gap"
             self.found(verdict, artefact, str(line["reason"]))
             for state in self.sessions.values():
-                if state["reel"] == line["reel"] and state["whole"] and not state["closed"]:
+                if state["reel"] == line["reel"] and state["whole"] and state["n"] and not state["closed"]:
                     state["verdict"] = worse(state["verdict"], verdict)
             return
         state = self.sessions.get(name)

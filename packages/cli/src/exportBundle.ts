@@ -115,15 +115,37 @@ function unsound(session: string | undefined): CommandError {
   });
 }
 
-/** Whether a line is shown: of its session those that are wanted; of the reel its gaps, which are everybody's. */
-function showOf({ exported, redacted }: ExportPlan): (record: ParsedRecord) => Shown {
-  const isWholeExport = [...exported.sessions.values()].some(({ ordinals }) => ordinals === null);
-  return ({ session, n, kind }) => {
-    if (session === undefined) return kind === 'gap' && isWholeExport ? 'whole' : 'not';
+/** Whether a line is shown: of a session those that are wanted; of the reel the gaps that fell into a whole session. */
+class LineChoice {
+  readonly #plan: ExportPlan;
+  /** Whole sessions that have begun and not ended. */
+  readonly #open = new Set<string>();
+  readonly #gaps = new Set<number>();
+
+  constructor(plan: ExportPlan) {
+    this.#plan = plan;
+  }
+
+  /** Takes the records of a reel in their order; true when any of these is shown. */
+  observe(records: readonly ParsedRecord[]): boolean {
+    for (const { session, kind, seq } of records) {
+      if (session === undefined) {
+        if (kind === 'gap' && this.#open.size > 0) this.#gaps.add(seq);
+      } else if (this.#plan.exported.sessions.get(session)?.ordinals === null) {
+        if (kind === 'closed') this.#open.delete(session);
+        else this.#open.add(session);
+      }
+    }
+    return records.some((record) => this.show(record) !== 'not');
+  }
+
+  show({ session, n, kind, seq }: ParsedRecord): Shown {
+    if (session === undefined) return this.#gaps.has(seq) ? 'whole' : 'not';
+    const { exported, redacted } = this.#plan;
     const wanted = exported.sessions.get(session);
     if (wanted === undefined || wanted.ordinals?.has(n!) === false) return 'not';
     return redacted.has(n!) && isRedactable(kind) ? 'redacted' : 'whole';
-  };
+  }
 }
 
 async function gather(
@@ -132,7 +154,8 @@ async function gather(
   reel: ReelKeys,
   plan: ExportPlan,
 ): Promise<{ segments: Gathered[]; reel: BundleReel }> {
-  const show = showOf(plan);
+  const choice = new LineChoice(plan);
+  const show = (record: ParsedRecord): Shown => choice.show(record);
   const segments: Gathered[] = [];
   const seals = new Map<number, Uint8Array>();
   const shown: number[] = [];
@@ -146,7 +169,7 @@ async function gather(
     if (header.segment === 1) keys = { key: header.key, recoveryKey: header.recovery_key };
     else if (keys.recoveryKey === '') keys = { key: header.key, recoveryKey: header.recovery_key };
     seals.set(seal.segment, text.subarray(lines.at(-1)!.end + 1, text.length - 1));
-    if (records.every((record) => show(record) === 'not')) continue;
+    if (!choice.observe(records)) continue;
     shown.push(seal.segment);
     segments.push({ key, text, show });
   }

@@ -105,6 +105,8 @@ describe('pgtape export', () => {
     expect([verify.code, verify.out.text]).toEqual([
       exitCode.fine,
       `complete  session ${ids.ada}  4 lines\nlog example.org/log, 9 leaves, witnessed by w\n\n` +
+        'Not proven by these bytes alone:\n  - That no gap of the whole recording fell into a session: such lines ' +
+        'belong to no session, and\n    whoever exported could have left one out.\n\n' +
         'Verdict: complete, 4 lines proven, 0 attested\n',
     ]);
   });
@@ -138,6 +140,33 @@ describe('pgtape export', () => {
   ])('exports $name', async ({ args, says, lacks }) => {
     const io = await run(...args, '--to', 'out.tar');
     expect([io.code, verdicts().sort(), manifest().lacks]).toEqual([exitCode.fine, says().sort(), lacks]);
+  });
+
+  it('shows the gaps of the whole reel that fell into the session, and no others', async () => {
+    const reel = 'cc'.repeat(16);
+    const writer = new ReelWriter(archive, reel);
+    const id = `${reel.slice(0, 16)}-1`;
+    const gap = (ms: number, detail: string): DraftRecord => ({
+      at: wallAt(ms),
+      mono: '1',
+      kind: 'gap',
+      reason: 'journal_full',
+      detail,
+    });
+    writer.seal([reelOpened(), gap(10, 'before')]);
+    writer.seal([opened(id, 20), statement(id, 2, 30, 'select 1')]);
+    writer.seal([gap(40, 'within')]);
+    writer.seal([closed(id, 3, 50, 1)]);
+    writer.seal([gap(60, 'behind'), reelClosed(1, 1, 70)]);
+    await run(id, '--to', 'out.tar');
+    expect([verdicts(), manifest().segments.map(({ segment, lines }) => [segment, lines])]).toEqual([
+      ['gap', `${id} gap 3`, `lines/${reel}/00000003.jsonl#2 journal_full`],
+      [
+        [2, 2],
+        [3, 1],
+        [4, 1],
+      ],
+    ]);
   });
 
   it('hides what is redacted', async () => {

@@ -272,6 +272,7 @@ Verdict: open  tamper-evident only: its store locks nothing
         expect([io.code, io.out.text]).toEqual([
           exitCode.fine,
           'complete  session 0102030405060708-1  5 lines\nlog example.org/log, 6 leaves, witnessed by w\n\n' +
+            'Not proven by these bytes alone:\n  - That no gap of the whole recording fell into a session: such lines belong to no session, and\n    whoever exported could have left one out.\n\n' +
             'Verdict: complete, 5 lines proven, 0 attested\n',
         ]);
       }

@@ -62,7 +62,7 @@ export class BundleSessions {
     else this.#sessionLine(line, line.session);
   }
 
-  /** A gap of the whole reel is one of every session that was not over by then. */
+  /** A gap of the whole reel is one of every session that had begun and was not over by then. */
   #reelGap({ artefact, reel, kind, reason }: SessionLine): void {
     if (kind !== 'gap') {
       this.#findings.forged(artefact, 'line_unasked', `a ${kind} line of no session`);
@@ -71,7 +71,7 @@ export class BundleSessions {
     const verdict = verdictOfGap(reason);
     this.#findings.add(verdict, artefact, String(reason), 'of the whole reel');
     for (const entry of this.#entries.values())
-      if (entry.reel === reel && entry.whole && !entry.closed)
+      if (entry.reel === reel && entry.whole && entry.lastN > 0 && !entry.closed)
         entry.verdict = worseOf(entry.verdict, verdict);
   }
 

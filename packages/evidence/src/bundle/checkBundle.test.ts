@@ -1,6 +1,7 @@
 /** Changes small bundles in every way who hands them on could, and demands that the check finds it and names it. */
 import { hash } from 'node:crypto';
 import { parsePolicy } from '@pgtape/tlog';
+import { EvidenceError } from '../evidenceError.ts';
 import { exampleLeaves, exampleLog } from '../exampleLog.ts';
 import { exampleRecords, exampleReel, exampleSigner } from '../exampleReel.ts';
 import type { DraftRecord } from '../record.ts';
@@ -17,11 +18,14 @@ import {
   exampleBundleSession as session,
 } from './exampleBundle.ts';
 import { bundlePaths } from './manifest.ts';
+import { filesOf, tarOf } from './tar.ts';
 
 const { segments: archive, log, exporter } = exampleBundleParts();
 const sound = exampleBundle();
 const found = (files: ReadonlyMap<string, Uint8Array>, trust?: BundleTrust): string[] =>
   checkBundle(files, trust).findings.map(({ artefact, reason }) => `${artefact} ${reason}`);
+
+const gaps = 'That no gap of the whole recording fell into a session';
 
 describe('checkBundle', () => {
   it('proves one session, and says what the proof rests on', () => {
@@ -36,6 +40,7 @@ describe('checkBundle', () => {
       attested: 0,
       notProven: [
         "That the log is the archive's own: its key came with the bundle. Give the key, or a policy, that you got another way.",
+        expect.stringContaining(gaps),
       ],
     });
   });
@@ -54,26 +59,26 @@ describe('checkBundle', () => {
   const policy = parsePolicy(log.policy);
   const trusted = policy.ok ? { policy: policy.value } : {};
   it.each<{ name: string; bundle: ExampleBundle; trust?: BundleTrust; verdict: string; limits: string[] }>([
-    { name: 'with a policy', bundle: {}, trust: trusted, verdict: 'complete', limits: [] },
+    { name: 'with a policy', bundle: {}, trust: trusted, verdict: 'complete', limits: [gaps] },
     {
       name: 'with the log key',
       bundle: {},
       trust: { logKeys: [log.key] },
       verdict: 'complete',
-      limits: ['That others were shown the same log'],
+      limits: ['That others were shown the same log', gaps],
     },
     {
       name: 'without a log',
       bundle: { log: null },
       verdict: 'complete',
-      limits: ['When this was recorded', "That the first key is the recorder's own"],
+      limits: ['When this was recorded', "That the first key is the recorder's own", gaps],
     },
     {
       name: 'without a log, its first key trusted',
       bundle: { log: null },
       trust: { trustedKeys: new Set([exampleSigner('example key', 1).publicKey]) },
       verdict: 'complete',
-      limits: ['When this was recorded'],
+      limits: ['When this was recorded', gaps],
     },
     {
       name: 'without a log and without a chain',
@@ -83,6 +88,7 @@ describe('checkBundle', () => {
         'When this was recorded',
         "That the first key is the recorder's own",
         'That the segments are of one reel',
+        gaps,
       ],
     },
     {
@@ -90,14 +96,14 @@ describe('checkBundle', () => {
       bundle: { wanted: [session, other] },
       trust: trusted,
       verdict: 'complete',
-      limits: [],
+      limits: [gaps],
     },
     {
       name: 'with redacted lines',
       bundle: { redacted: [2, 4] },
       trust: trusted,
       verdict: 'attested',
-      limits: ['What 2 redacted lines say'],
+      limits: [gaps, 'What 2 redacted lines say'],
     },
     {
       name: 'of a search',
@@ -111,7 +117,7 @@ describe('checkBundle', () => {
       bundle: { log: exampleLog(exampleLeaves(archive).slice(0, 3)) },
       trust: trusted,
       verdict: 'complete',
-      limits: ['That 1 segments are in the log'],
+      limits: ['That 1 segments are in the log', gaps],
     },
   ])('$name says $verdict', ({ bundle, trust, verdict, limits }) => {
     const check = checkBundle(exampleBundle(bundle), trust);
@@ -221,6 +227,21 @@ describe('a bundle', () => {
       // Also by someone who makes the sums fit; an exporter's signature over them is then what finds it.
       if (isSums || isFree(name, at, bytes)) continue;
       if (checkBundle(resummed(files)).verdict !== 'forged') throw new Error(`byte ${at}, with new sums`);
+    }
+  });
+
+  it('with any byte of its tar changed is found', () => {
+    const tar = tarOf(sound, 1_795_300_000);
+    for (let at = 0; at < tar.length; at += 211) {
+      const changed = Buffer.from(tar);
+      changed[at]! ^= 0x01;
+      let verdict = 'refused';
+      try {
+        verdict = checkBundle(filesOf(changed)).verdict;
+      } catch (error) {
+        if (!(error instanceof EvidenceError)) throw error;
+      }
+      if (verdict !== 'refused' && verdict !== 'forged') throw new Error(`byte ${at}: ${verdict}`);
     }
   });
 

@@ -186,6 +186,11 @@ class BundleCheck {
       );
     if (!this.#isChain && log === null)
       sentences.push('That the segments are of one reel: seals between them are left out.');
+    if (sessions.some(({ whole }) => whole))
+      sentences.push(
+        'That no gap of the whole recording fell into a session: such lines belong to no session, and whoever exported could have left ' +
+          'one out.',
+      );
     if (selection.kind === 'search')
       sentences.push(
         'That these are all lines that fit the search: whoever exported could have left some out.',

@@ -17,6 +17,9 @@ const lackTexts: Readonly<Record<Lack, string>> = {
     'Seals between the first of the recording and those shown are left out. That the segments belong to one recording rests on the log.',
 };
 
+const gapText =
+  '- That no gap of the whole recording fell into a session: a record of such a gap belongs to no session, and whoever exported could ' +
+  'have left it out. Inside a session nothing can be left out unseen.\n';
 const searchText =
   '- That these are all records that fit the search: whoever exported could have left some out.\n';
 
@@ -34,7 +37,7 @@ export function readme(manifest: Manifest): string {
   const lines = segments.reduce((sum, segment) => sum + segment.lines, 0);
   const redacted = segments.reduce((sum, segment) => sum + segment.redacted, 0);
   const when = new Date(Number(at.slice(0, -6))).toISOString();
-  const limit = manifest.selection.kind === 'search' ? searchText : '';
+  const limit = manifest.selection.kind === 'search' ? searchText : gapText;
   const missing = lacks.map((lack) => `- ${lackTexts[lack]}\n`).join('');
   return `# Evidence: recorded database activity
 
