@@ -56,7 +56,9 @@ class TreeComputation {
   readonly #reads: LogReads;
   readonly #size: number;
   readonly #head: SignedCheckpoint;
-  readonly #waiting: SignedCheckpoint[];
+  /** Rising; those before `#met` were met. */
+  readonly #all: readonly SignedCheckpoint[];
+  #met = 0;
   readonly #findings: Findings;
   readonly #onEntry: OnEntry;
   /** Stored widths by `<level>/<index>`. */
@@ -67,7 +69,6 @@ class TreeComputation {
   #other: TileTree | null = null;
   readonly #contradictions: Contradiction[] = [];
   #tiles = 0;
-  #checkpoints = 0;
   #isSound = true;
 
   constructor(
@@ -80,7 +81,7 @@ class TreeComputation {
     this.#reads = reads;
     this.#head = head;
     this.#size = head.checkpoint.size;
-    this.#waiting = [...all];
+    this.#all = all;
     this.#findings = findings;
     this.#onEntry = onEntry;
   }
@@ -97,7 +98,7 @@ class TreeComputation {
   }
 
   #result(): TreeCheck {
-    return { tiles: this.#tiles, checkpoints: this.#checkpoints, isSound: this.#isSound };
+    return { tiles: this.#tiles, checkpoints: this.#met, isSound: this.#isSound };
   }
 
   #forged(artefact: string, reason: string, detail: string): void {
@@ -260,10 +261,9 @@ class TreeComputation {
   /** Checkpoints of the size the tree has now. */
   #meet(): void {
     for (;;) {
-      const next = this.#waiting[0];
+      const next = this.#all[this.#met];
       if (next === undefined || next.checkpoint.size > this.#tree.size) return;
-      this.#waiting.shift();
-      this.#checkpoints += 1;
+      this.#met += 1;
       const root = next.checkpoint.root;
       const isOurs =
         isSame(root, this.#roots.root()) || (this.#other !== null && isSame(root, this.#other.root()));
