@@ -1,32 +1,35 @@
 /** Asks a vault about legal holds and retention, and waits for what it does behind its answers. */
-import type { HoldScope } from '@pgtape/evidence';
+import { HoldId, HoldScope } from '@pgtape/evidence';
+import { z } from 'zod';
 import { CommandError, exitCode, throwIfStopped } from './exitCode.ts';
 import type { Io } from './io.ts';
 import { type Paint, printable } from './paint.ts';
 import { VaultClient, VaultRefusal } from './vaultClient.ts';
 import { noVault, vaultWay, type WayFlags } from './vaultWay.ts';
 
+const nanoseconds = z.string().regex(/^\d{1,20}$/);
+const count = z.int().nonnegative();
+
 /** As the vault shows a hold; docs/formats/hold.md says what its words mean. */
-export interface ShownHold {
-  readonly hold: string;
-  readonly case: string;
-  readonly reason: string;
-  readonly who: string;
-  /** Wall ns. */
-  readonly at: string;
-  readonly scope: HoldScope;
-  readonly dual_control: boolean;
-  readonly state: 'applying' | 'active' | 'releasing' | 'released';
-  readonly notes: readonly string[];
-  readonly objects: number;
-  readonly objects_seen: number;
-  readonly release: {
-    readonly reason: string;
-    readonly who: string;
-    readonly at: string;
-    readonly second: string | null;
-  } | null;
-}
+export const ShownHold = z.looseObject({
+  hold: HoldId,
+  case: z.string(),
+  reason: z.string(),
+  who: z.string(),
+  at: nanoseconds.describe('Wall ns.'),
+  scope: HoldScope,
+  dual_control: z.boolean(),
+  state: z.enum(['applying', 'active', 'releasing', 'released']),
+  notes: z.array(z.string()).readonly(),
+  objects: count,
+  objects_seen: count,
+  release: z
+    .looseObject({ reason: z.string(), who: z.string(), at: nanoseconds, second: z.string().nullable() })
+    .nullable(),
+});
+export type ShownHold = z.infer<typeof ShownHold>;
+
+const ShownHolds = z.looseObject({ holds: z.array(ShownHold) });
 
 /** What a refusal of the vault means here: the person asked for something it does not do, or must do more first. */
 export class HoldClient {
@@ -39,13 +42,14 @@ export class HoldClient {
     this.#client = new VaultClient(access, io.stop);
   }
 
-  async get<T>(path: string): Promise<T> {
-    return await this.#client.json<T>({ path });
+  /** The answer, held against its shape. @throws as VaultClient */
+  async get<T>(path: string, shape: z.ZodType<T>): Promise<T> {
+    return await this.#client.json({ path }, shape);
   }
 
-  async post<T>(path: string, body: object): Promise<T> {
+  async post<T>(path: string, body: object, shape: z.ZodType<T>): Promise<T> {
     try {
-      return await this.#client.json<T>({ method: 'POST', path, body });
+      return await this.#client.json({ method: 'POST', path, body }, shape);
     } catch (error) {
       // A hold or a retention that is refused for itself is for the person who asked, not for who runs the vault.
       if (!(error instanceof VaultRefusal) || !refusedForItself.has(error.reason)) throw error;
@@ -55,7 +59,7 @@ export class HoldClient {
   }
 
   async holds(): Promise<readonly ShownHold[]> {
-    return (await this.get<{ holds: ShownHold[] }>('/v1/holds')).holds;
+    return (await this.get('/v1/holds', ShownHolds)).holds;
   }
 
   /** The hold a person means by its id or the start of it. @throws CommandError `NO_HOLD`, `AMBIGUOUS_HOLD` */
@@ -80,7 +84,7 @@ export class HoldClient {
     for (let wait = firstWaitMs; isGoingOn(shown); wait = Math.min(wait * 2, longestWaitMs)) {
       throwIfStopped(io);
       await new Promise((resolve) => setTimeout(resolve, wait));
-      shown = await this.get<ShownHold>(`/v1/holds/${hold.hold}`);
+      shown = await this.get(`/v1/holds/${hold.hold}`, ShownHold);
       if (io.err.isTTY)
         io.err.write(`\r${paint.dim(`${shown.state}: ${shown.objects_seen} objects seen`)}\u001b[K`);
     }

@@ -3,7 +3,7 @@ import type { HoldScope } from '@pgtape/evidence';
 import { Command } from 'commander';
 import { CommandError, exitCode } from './exitCode.ts';
 import { plural } from './format.ts';
-import { HoldClient, type ShownHold } from './holdClient.ts';
+import { HoldClient, ShownHold } from './holdClient.ts';
 import { outputOption, printHolds } from './holdPrinting.ts';
 import { releaseCommand } from './holdRelease.ts';
 import { keyCommand, signCommand } from './holdSigning.ts';
@@ -83,7 +83,7 @@ async function create(io: Io, flags: CreateFlags, command: Command): Promise<voi
   const client = new HoldClient(io, flags);
   const { case: name, reason, output, wait } = flags;
   const scope = scopeOf(io, flags);
-  const placed = await client.post<ShownHold>('/v1/holds', { case: name, reason, scope });
+  const placed = await client.post('/v1/holds', { case: name, reason, scope }, ShownHold);
   const errPaint = paintFor(io, io.err, command.optsWithGlobals().color !== false);
   const shown = wait ? await client.settled(io, placed, errPaint) : placed;
   await printHolds(io, [shown], { output, isList: false }, paintOf(io, command));

@@ -3,8 +3,9 @@ import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseSignedRelease, type SignedRelease } from '@pgtape/evidence';
 import { Command } from 'commander';
+import { z } from 'zod';
 import { CommandError, exitCode } from './exitCode.ts';
-import { HoldClient, type ShownHold } from './holdClient.ts';
+import { HoldClient, ShownHold } from './holdClient.ts';
 import { outputOption, printHolds } from './holdPrinting.ts';
 import { readText } from './holdSigning.ts';
 import { type Io, put } from './io.ts';
@@ -34,10 +35,8 @@ interface Flags extends WayFlags {
 }
 
 /** What the vault would want signed. */
-interface ReleaseDraft {
-  readonly text: string;
-  readonly second_needed: boolean;
-}
+const ReleaseDraft = z.looseObject({ text: z.string(), second_needed: z.boolean() });
+type ReleaseDraft = z.infer<typeof ReleaseDraft>;
 
 function usage(code: string, message: string, advice: string): CommandError {
   return new CommandError(code, message, { exit: exitCode.usage, advice });
@@ -86,11 +85,11 @@ async function run(io: Io, wanted: string, flags: Flags, command: Command): Prom
     body = { reason: request.reason, asked: request.at, second };
   } else {
     if (reason === undefined) throw usage('REASON', 'why is it released?', "Say so: --reason 'case closed'.");
-    const draft = await client.post<ReleaseDraft>(`${path}-text`, { reason });
+    const draft = await client.post(`${path}-text`, { reason }, ReleaseDraft);
     if (draft.second_needed) return await handOut(io, draft, flags);
     body = { reason };
   }
-  const released = await client.post<ShownHold>(path, body);
+  const released = await client.post(path, body, ShownHold);
   const errPaint = paintFor(io, io.err, command.optsWithGlobals().color !== false);
   const shown = flags.wait ? await client.settled(io, released, errPaint) : released;
   await printHolds(io, [shown], { output: flags.output, isList: false }, paintOf(io, command));

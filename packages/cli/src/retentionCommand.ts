@@ -1,5 +1,6 @@
 /** `pgtape retention`: keeping evidence longer than was decided when it was stored. */
 import { Command } from 'commander';
+import { z } from 'zod';
 import { CommandError, exitCode } from './exitCode.ts';
 import { plural, wallText } from './format.ts';
 import { HoldClient } from './holdClient.ts';
@@ -29,12 +30,12 @@ interface Flags extends WayFlags {
   readonly output: OutputFormat;
 }
 
-interface Extended {
-  readonly objects: number;
-  readonly extended: number;
-  readonly unchanged: number;
-  readonly until: string;
-}
+const count = z.int().nonnegative();
+/** What was extended; `until` in wall ns. */
+const Extended = z.looseObject({
+  ...{ objects: count, extended: count, unchanged: count },
+  until: z.string().regex(/^\d{1,20}$/),
+});
 
 const dayMs = 86_400_000;
 const ns = (ms: number): string => `${Math.round(ms)}000000`;
@@ -61,7 +62,7 @@ function scopeOf(io: Io, session: string | undefined, { reel, olderThan }: Flags
 async function extend(io: Io, session: string | undefined, flags: Flags): Promise<void> {
   const { reason, output } = flags;
   const body = { reason, until: untilOf(io, flags), scope: scopeOf(io, session, flags) };
-  const answer = await new HoldClient(io, flags).post<Extended>('/v1/retention', body);
+  const answer = await new HoldClient(io, flags).post('/v1/retention', body, Extended);
   if (output === 'table') {
     const { objects, extended, unchanged, until } = answer;
     const rest = unchanged === 0 ? '' : `, ${unchanged} were kept longer before`;

@@ -8,6 +8,7 @@ import { printable } from './paint.ts';
 import { paintOf, withCallerOptions } from './readOptions.ts';
 import { statusText } from './statusText.ts';
 import { VaultClient } from './vaultClient.ts';
+import { VaultStatusShape } from './vaultStatusShape.ts';
 import { noVault, vaultWay, type WayFlags } from './vaultWay.ts';
 
 const help = `
@@ -67,7 +68,7 @@ async function run(io: Io, flags: Flags, command: Command): Promise<void> {
   const access = vaultWay(io, flags);
   if (access === null) throw noVault();
   const client = new VaultClient(access, io.stop);
-  const ask = (): Promise<VaultStatus> => client.json<VaultStatus>({ path: '/v1/status' });
+  const ask = (): Promise<VaultStatus> => client.json({ path: '/v1/status' }, VaultStatusShape);
   const status = await ask();
   await show(io, status, flags, command);
   let isWellNow = isWell(status);

@@ -101,8 +101,8 @@ export class VaultClient {
     }
   }
 
-  /** The answer, held against the shape where there is one. @throws as `bytes` */
-  async json<T>(asked: Asked, shape?: z.ZodType<T>): Promise<T> {
+  /** The answer, held against its shape. @throws as `bytes` */
+  async json<T>(asked: Asked, shape: z.ZodType<T>): Promise<T> {
     const bytes = await this.bytes(asked);
     let answer: unknown;
     try {
@@ -110,7 +110,6 @@ export class VaultClient {
     } catch {
       throw this.#strange('not JSON');
     }
-    if (shape === undefined) return answer as T;
     const parsed = shape.safeParse(answer);
     if (!parsed.success) throw this.#strange('an answer of another shape');
     return parsed.data;
