@@ -6,7 +6,7 @@ import { type Paint, paintFor } from './paint.ts';
 import { withVaultOptions } from './readOptions.ts';
 import { isWholeId } from './sessionFinder.ts';
 import { type TailRecord, tailRow } from './tailRow.ts';
-import { VaultClient } from './vaultClient.ts';
+import { VaultClient, VaultRefusal } from './vaultClient.ts';
 import { grantFor } from './vaultStore.ts';
 import { noVault, vaultWay, type WayFlags } from './vaultWay.ts';
 
@@ -66,7 +66,7 @@ async function run(io: Io, flags: Flags, command: Command): Promise<void> {
   try {
     const body = await opened(client, flags);
     await show(io, body, flags, paint).catch((cause: unknown) => {
-      throw gone(client.origin, cause);
+      throw cause instanceof VaultRefusal ? cause : gone(client.origin, cause);
     });
   } catch (error) {
     if (io.stop.aborted) return;
@@ -76,8 +76,18 @@ async function run(io: Io, flags: Flags, command: Command): Promise<void> {
   if (!io.stop.aborted) throw gone(client.origin, null);
 }
 
+/** No record line begins so. */
+const endedMark = '{"ended":';
+
+/** The vault says that it would not let the watcher in any more. */
+function barred(line: string): VaultRefusal {
+  const reason = /"ended":"([a-z_]{1,40})"/.exec(line)?.[1] ?? 'not_allowed';
+  return new VaultRefusal(reason, 'it ended the view: it would not let you in any more', 'caller', null);
+}
+
 async function show(io: Io, body: AsyncIterable<Uint8Array>, flags: Flags, paint: Paint): Promise<void> {
   for await (const line of lines(body)) {
+    if (line.startsWith(endedMark)) throw barred(line);
     const columns = io.out.isTTY ? io.out.columns : null;
     const text =
       flags.output === 'jsonl' ? `${line}\n` : tailRow(JSON.parse(line) as TailRecord, columns, paint);

@@ -85,6 +85,15 @@ export class GrpcServer {
     this.#server.on('session', (session) => this.#onSession(session));
   }
 
+  /**
+   * Other certificates from the next connection on; PEM. `isOtherCa`: connections that another authority let in end as
+   * soon as their calls have. Only where the server speaks TLS.
+   */
+  secure(tls: NonNullable<GrpcServerOptions['tls']>, isOtherCa: boolean): void {
+    (this.#server as http2.Http2SecureServer).setSecureContext({ ...tls });
+    if (isOtherCa) for (const session of this.#sessions) session.close();
+  }
+
   /** Resolves with the bound address; port 0 takes a free one. Rejects when it can't be bound. */
   async listen(host: string, port: number): Promise<{ host: string; port: number }> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();

@@ -13,7 +13,10 @@ const port = z.int().min(0).max(65_535);
 
 const Tls = z
   .strictObject({
-    certFile: z.string().min(1).describe('PEM file with the certificate chain.'),
+    certFile: z
+      .string()
+      .min(1)
+      .describe('PEM file with the certificate chain. Read again when it changes, as are the others here.'),
     keyFile: z.string().min(1).describe('PEM file with the private key.'),
     clientCaFile: z
       .string()

@@ -6,7 +6,8 @@
  * reaches nothing.
  */
 import { createServer as createHttpServer, type Server } from 'node:http';
-import { createServer as createHttpsServer } from 'node:https';
+import { createServer as createHttpsServer, type Server as SecureServer } from 'node:https';
+import type { SecureContextOptions } from 'node:tls';
 import { type FastifyInstance, type FastifyReply, fastify } from 'fastify';
 import { type HttpReason, HttpRefusal } from './httpRefusal.ts';
 import type { ServerTls } from './tlsFiles.ts';
@@ -26,6 +27,8 @@ export interface HttpEvents {
 export interface HttpServer {
   readonly host: string;
   readonly port: number;
+  /** Other certificates from the next connection on. `isOtherCa`: who was believed by another authority connects anew. */
+  secure(tls: ServerTls, isOtherCa: boolean): void;
   close(): Promise<void>;
 }
 
@@ -81,14 +84,25 @@ export async function startHttp(
   }
   const bound = app.server.address();
   const { address, port } = typeof bound === 'object' && bound !== null ? bound : { address: host, port: 0 };
-  return { host: address, port, close: () => app.close() };
+  return {
+    host: address,
+    port,
+    secure: (next, isOtherCa) => {
+      (app.server as unknown as SecureServer).setSecureContext(contextOf(next));
+      if (isOtherCa) app.server.closeAllConnections();
+    },
+    close: () => app.close(),
+  };
+}
+
+function contextOf({ cert, key, ca }: ServerTls): SecureContextOptions {
+  return ca === undefined ? { cert, key } : { cert, key, ca };
 }
 
 /** Who shows no certificate is let in all the same: health asks nobody, and tokens name callers, too. */
 function secure(tls: ServerTls, handler: Parameters<typeof createHttpServer>[1]): Server {
-  const { ca } = tls;
-  const client = ca === undefined ? {} : { ca, requestCert: true, rejectUnauthorized: false };
-  return createHttpsServer({ cert: tls.cert, key: tls.key, ...client }, handler) as unknown as Server;
+  const client = tls.ca === undefined ? {} : { requestCert: true, rejectUnauthorized: false };
+  return createHttpsServer({ ...contextOf(tls), ...client }, handler) as unknown as Server;
 }
 
 function refusalOf(error: unknown, events: HttpEvents): HttpRefusal {

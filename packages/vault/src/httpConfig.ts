@@ -46,7 +46,10 @@ const Caller = z
 
 const HttpTls = z
   .strictObject({
-    certFile: z.string().min(1).describe('PEM file with the certificate chain.'),
+    certFile: z
+      .string()
+      .min(1)
+      .describe('PEM file with the certificate chain. Read again when it changes, as are the others here.'),
     keyFile: z.string().min(1).describe('PEM file with the private key.'),
     clientCaFile: z
       .string()

@@ -1,8 +1,9 @@
 /** Owns `GET /v1/tail`: the live view, for who has a grant to it. It refuses to wait for a slow client. */
 import type { ServerResponse } from 'node:http';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { HttpRefusal } from './httpRefusal.ts';
+import type { Grant } from './grants.ts';
+import { type HttpReason, HttpRefusal } from './httpRefusal.ts';
 import type { LiveTail, TailFilter } from './liveTail.ts';
 import { grantOf, type Reading } from './objectRoutes.ts';
 
@@ -11,7 +12,13 @@ const TailQuery = z.strictObject({
   kinds: z.string().max(400).optional(),
 });
 
-/** A view that is open when its grant ends stays open: the record says when it began. */
+/** What changes about a caller counts within this. */
+const LOOK_MS = 1000;
+
+/**
+ * A view that is open when its grant ends stays open: the record says when it began. It ends when its caller would not be
+ * let in any more: his token was taken back, or his certificate names him no longer.
+ */
 export function addTailRoute(
   app: FastifyInstance,
   reading: Reading,
@@ -38,12 +45,29 @@ export function addTailRoute(
       ...(kinds === undefined ? {} : { kinds: new Set(kinds.split(',')) }),
     };
     reply.hijack();
-    follow(reply.raw, filter, tail);
+    follow(reply.raw, filter, tail, () => barred(request, grant, reading));
     return reply;
   });
 }
 
-function follow(raw: ServerResponse, filter: TailFilter, tail: LiveTail): void {
+/** Why the view's caller would not be let in now; null: he would. */
+function barred({ raw }: FastifyRequest, { who }: Grant, { authenticator }: Reading): HttpReason | null {
+  try {
+    const { name } = authenticator.allowed(raw, 'read');
+    // A token that was given to somebody else is no longer his.
+    return name === who ? null : 'unauthenticated';
+  } catch (error) {
+    if (error instanceof HttpRefusal) return error.reason;
+    throw error;
+  }
+}
+
+function follow(
+  raw: ServerResponse,
+  filter: TailFilter,
+  tail: LiveTail,
+  barredNow: () => HttpReason | null,
+): void {
   raw.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
   raw.flushHeaders();
   const client = tail.join(
@@ -57,7 +81,19 @@ function follow(raw: ServerResponse, filter: TailFilter, tail: LiveTail): void {
     },
     filter,
   );
+  const leave = (): void => {
+    clearInterval(timer);
+    client.leave();
+  };
+  const timer = setInterval(() => {
+    const reason = barredNow();
+    if (reason === null) return;
+    leave();
+    // Whoever takes nothing is not waited for.
+    raw.end(`{"ended":"${reason}"}\n`, () => raw.destroy());
+    raw.setTimeout(LOOK_MS, () => raw.destroy());
+  }, LOOK_MS);
   raw.on('drain', () => client.drained());
-  raw.on('error', () => client.leave());
-  raw.on('close', () => client.leave());
+  raw.on('error', leave);
+  raw.on('close', leave);
 }

@@ -5,6 +5,7 @@
 import { exportTracePath, GrpcServer } from '@pgtape/otlp';
 import { logger } from '@pgtape/process';
 import { errnoOf } from '@pgtape/store';
+import type { Logger } from 'pino';
 import { openArchive, stateDirOf } from './archivePlace.ts';
 import type { VaultConfig } from './config.ts';
 import { addHoldRoutes } from './holdRoutes.ts';
@@ -14,7 +15,7 @@ import { addObjectRoutes } from './objectRoutes.ts';
 import { addProbeRoute, type ProbeSources } from './probeRoute.ts';
 import { addStatusRoutes } from './statusRoutes.ts';
 import { addTailRoute } from './tailRoute.ts';
-import { type ServerTls, serverTls } from './tlsFiles.ts';
+import { type ServerTls, serverTls, TlsFiles } from './tlsFiles.ts';
 import { exportTraces } from './traceService.ts';
 import { VaultError } from './vaultError.ts';
 import { openVaultLog } from './vaultLog.ts';
@@ -111,6 +112,14 @@ async function compose(config: VaultConfig, deps: VaultDeps, endings: Endings): 
   endings.add(() => server.close());
   const http = await listening('http', config.http, () => listenHttp(config, otlp, httpTls, parts));
   endings.add(() => http.close());
+  watchTls(
+    [
+      { key: 'otlp', config: config.otlp, first: tls, server },
+      { key: 'http', config: config.http, first: httpTls, server: http },
+    ],
+    log,
+    endings,
+  );
   endings.add(async () => health.closing());
   vaultLog.start();
   reel.start();
@@ -128,6 +137,34 @@ async function compose(config: VaultConfig, deps: VaultDeps, endings: Endings): 
   const at = { host: http.host, port: http.port };
   log.info({ otlp, http: at, archive: config.archive.store }, 'vault is ready');
   return { otlp, http: at, close: () => endings.run() };
+}
+
+interface SecuredListener {
+  readonly key: 'otlp' | 'http';
+  readonly config: VaultConfig['otlp' | 'http'];
+  /** Undefined where it speaks plainly. */
+  readonly first: ServerTls | undefined;
+  readonly server: { secure(tls: ServerTls, isOtherCa: boolean): void };
+}
+
+/** Changed certificates count within this. */
+const TLS_LOOK_MS = 1000;
+
+function watchTls(listeners: readonly SecuredListener[], log: Logger, endings: Endings): void {
+  const watched = listeners.flatMap(({ key, config, first, server }) => {
+    if (first === undefined) return [];
+    const files = new TlsFiles(key, config, first, {
+      changed: (tls, isOtherCa) => {
+        server.secure(tls, isOtherCa);
+        log.info({ listener: key, other_ca: isOtherCa }, 'certificates were read anew');
+      },
+      unusable: (problem) => log.error({ problem }, 'certificates cannot be used'),
+    });
+    return [files];
+  });
+  if (watched.length === 0) return;
+  const timer = setInterval(() => watched.forEach((files) => void files.poll()), TLS_LOOK_MS);
+  endings.add(async () => clearInterval(timer));
 }
 
 /** The lock's probe is a record; the vault does not wait for it. */
