@@ -31,6 +31,8 @@ import { tokenKind } from './tokenQueue.ts';
 import { headNumber, heads, repliesCount, replyOfTag, type Step, steps, stepTable } from './transitions.ts';
 import { WalStream } from './walStream.ts';
 
+const protocolViolation = '08P01';
+
 /** One backend message on its way through the table; one object serves all, for nothing keeps it. */
 interface Arrived {
   tag: number;
@@ -171,14 +173,16 @@ function parameterTypes(state: SessionState, message: Arrived): void {
 
 /** A reply that only a message behind the Syncs at the head can have: those were swallowed in copy mode. */
 function behind(state: SessionState, message: Arrived): void {
-  const run = settledRun(state);
+  let isViolation = false;
   if (message.tag === backendTag.ErrorResponse) {
     const fields = errorFields(inUtf8(state.settings.charset, message.body), message.bodyBytes);
     if (isFatal(fields)) {
       die(state, fields, message.at);
       return;
     }
+    isViolation = fields.sqlstate === protocolViolation;
   }
+  const run = settledRun(state, isViolation);
   if (run < 0) {
     lost(state, message);
     return;

@@ -79,6 +79,24 @@ const cases = [
     ],
   },
   {
+    name: 'a Sync that may be swallowed, then one with a body, which is answered with an error of its own',
+    script: `> Q copy t from stdin\n> S\n> d 1 5\n> c\n> !S 00\n> S\n> Q x\n< G\n< E 22P02\n< Z I\n< E 08P01\n< Z I\n< Z I\n< C X\n< Z I`,
+    records: [
+      '2 failed query [copy t from stdin] copy-in=1/5 22P02 exact II rolled_back',
+      '3 tx rolled_back implicit none 08P01',
+      '4 completed query [x] <X> exact II committed',
+    ],
+  },
+  {
+    name: 'the same, the Sync before CopyDone answered',
+    script: `> Q copy t from stdin\n> S\n> d 1 5\n> c\n> !S 00\n> S\n> Q x\n< G\n< E 22P02\n< Z I\n< Z I\n< E 08P01\n< Z I\n< Z I\n< C X\n< Z I`,
+    records: [
+      '2 failed query [copy t from stdin] copy-in=1/5 22P02 exact II rolled_back',
+      '3 tx rolled_back implicit none 08P01',
+      '4 completed query [x] <X> exact II committed',
+    ],
+  },
+  {
     name: 'late CopyData, CopyDone and CopyFail are dropped [12]',
     script: `> Q copy t from stdin\n< G\n> d 1 4\n< E 22P02\n< Z I\n> d 2 9\n> c\n> d 1
         > f x\n> Q copy t from stdin\n> d 1 3\n> c\n< G\n< C COPY 1\n< Z I`,

@@ -83,14 +83,24 @@ export function failExecuteCopyIn(state: SessionState, sqlstate: string): 'skip'
   return 'settle';
 }
 
-/** The Syncs at the head with their leading run's end, when something stands behind them; else -1. */
-export function settledRun(state: SessionState): number {
+/**
+ * The Syncs at the head with their leading run's end, when something stands behind them; else -1.
+ * @param isViolation the reply is an error 08P01, which a Sync with a body has when it is read, not when it is swallowed
+ */
+export function settledRun(state: SessionState, isViolation: boolean): number {
   const { queue } = state;
   let syncs = 0;
   for (let place = 0; place < queue.size; place += 1) {
-    const { kind } = queue.at(place);
+    const { kind, malformed } = queue.at(place);
+    if (malformed && isViolation) return isLastMalformed(state, place) && syncs <= state.slack ? place : -1;
     if (kind === tokenKind.sync) syncs += 1;
     else if (kind !== tokenKind.copyEnd) return syncs <= state.slack ? place : -1;
   }
   return -1;
+}
+
+/** With another one behind it nobody can say which of them the error is of. */
+function isLastMalformed({ queue }: SessionState, from: number): boolean {
+  for (let place = from + 1; place < queue.size; place += 1) if (queue.at(place).malformed) return false;
+  return true;
 }

@@ -55,7 +55,7 @@ export function frontendMessage(
       execute(state, body, at);
       break;
     case frontendTag.Sync:
-      sync(state, at);
+      sync(state, bodyBytes, at);
       return;
     case frontendTag.Query:
       query(state, { body, bodyBytes, sha256 }, at);
@@ -141,14 +141,16 @@ function execute(state: SessionState, body: Uint8Array, at: Instant): void {
   queued(state, token, at);
 }
 
-function sync(state: SessionState, at: Instant): void {
+function sync(state: SessionState, bodyBytes: number, at: Instant): void {
   const { queue } = state;
   askForReplies(state, at);
   if (state.skip !== skipping.no) {
     state.skip = skipping.no;
     state.meant = null;
   }
-  queued(state, queue.push(tokenKind.sync, 0, at.wallUs, at.monoNs), at);
+  const token = queue.push(tokenKind.sync, 0, at.wallUs, at.monoNs);
+  token.malformed = bodyBytes > 0;
+  queued(state, token, at);
 }
 
 /** Sync and Flush make the server send what it holds: an Execute right before them is timed exactly. */

@@ -3,6 +3,7 @@
  * `PGTAPE_TEST_POSTGRES` names (with `bin`, `lib`, `share`). What a server of an older major cannot be asked, a test leaves out by `major`.
  */
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import {
   type EmbeddedPostgres,
@@ -17,7 +18,9 @@ function runtimeIn(native: string): PostgresRuntime {
   const said = execFileSync(join(native, 'bin', 'postgres'), ['--version'], { encoding: 'utf8' });
   const version = /(\d+\.\d+)/.exec(said)?.[1];
   if (version === undefined) throw new Error(`${native} is no PostgreSQL: ${said}`);
-  return { native, version: `${version}-for-tests` };
+  // Where the directory cannot be reached by the server's user, a copy is made under this name: one a directory.
+  const place = createHash('sha256').update(native).digest('hex').slice(0, 8);
+  return { native, version: `${version}-for-tests-${place}` };
 }
 
 const named = process.env.PGTAPE_TEST_POSTGRES;
