@@ -652,7 +652,9 @@ def parse_proof(data):
 
 def read_bundle(path):
     if path.is_dir():
-        return {file.relative_to(path).as_posix(): file.read_bytes() for file in path.rglob("*") if file.is_file()}
+        # The tar itself, where it was unpacked on the spot, is no file of the bundle.
+        found = {file.relative_to(path).as_posix(): file for file in path.rglob("*") if file.is_file()}
+        return {name: file.read_bytes() for name, file in found.items() if "/" in name or not name.endswith(".tar")}
     with tarfile.open(fileobj=io.BytesIO(path.read_bytes())) as tar:
         return {member.name: tar.extractfile(member).read() for member in tar.getmembers() if member.isfile()}
 

@@ -28,13 +28,12 @@ function filesBelow(root: string): Map<string, Uint8Array> {
   for (const entry of readdirSync(root, { recursive: true, withFileTypes: true })) {
     if (entry.isDirectory()) continue;
     const path = join(entry.parentPath, entry.name);
-    files.set(
-      path
-        .slice(root.length + 1)
-        .split(sep)
-        .join('/'),
-      readFileSync(path),
-    );
+    const name = path
+      .slice(root.length + 1)
+      .split(sep)
+      .join('/');
+    // The tar itself, where it was unpacked on the spot, is no file of the bundle.
+    if (!/^[^/]*\.tar$/.test(name)) files.set(name, readFileSync(path));
   }
   return files;
 }

@@ -267,7 +267,8 @@ Verdict: open  tamper-evident only: its store locks nothing
       const tar = tarOf(files, 1_795_300_000);
       writeFileSync(join(cwd, 'case.tar'), tar);
       writeFileSync(join(cwd, 'theirs.txt'), exampleBundleParts().log.policy);
-      for (const path of ['case.tar', written('case', files)]) {
+      writeFileSync(join(cwd, written('case', files), 'case.tar'), tar);
+      for (const path of ['case.tar', 'case']) {
         const io = await run('--bundle', path, '--policy', 'theirs.txt');
         expect([io.code, io.out.text]).toEqual([
           exitCode.fine,
