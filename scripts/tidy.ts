@@ -27,7 +27,7 @@ const arrows: Readonly<
   session: { code: ['wire', 'sql', 'evidence'], tests: ['testkit'] },
   otlp: { code: ['evidence'], tests: [] },
   kube: { code: [], tests: [] },
-  operator: { code: ['kube'], tests: ['process', 'recorder'] },
+  operator: { code: ['kube', 'process'], tests: ['recorder'] },
   // tlog: the test witness checks and signs as a real one does.
   testkit: { code: ['wire', 'tlog'], tests: [] },
   vault: { code: ['tlog', 'evidence', 'otlp', 'store', 'process'], tests: ['testkit'] },
@@ -36,7 +36,19 @@ const arrows: Readonly<
     tests: ['testkit', 'vault', 'store'],
   },
   cli: {
-    code: ['wire', 'sql', 'evidence', 'tlog', 'store', 'recorder', 'vault', 'testkit', 'otlp', 'process'],
+    code: [
+      'wire',
+      'sql',
+      'evidence',
+      'tlog',
+      'store',
+      'recorder',
+      'vault',
+      'operator',
+      'testkit',
+      'otlp',
+      'process',
+    ],
     tests: [],
   },
 };

@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { OPERATOR_ENV_PREFIX, OperatorConfig } from '@pgtape/operator';
 import { configReference } from '@pgtape/process';
 import { RECORDER_ENV_PREFIX, RecorderConfig } from '@pgtape/recorder';
 import { VAULT_ENV_PREFIX, VaultConfig } from '@pgtape/vault';
@@ -19,7 +20,9 @@ describe('docs/configuration.md', () => {
       opening +
       configReference(RecorderConfig, 'Recorder', RECORDER_ENV_PREFIX).replace(/^# /, '## ') +
       '\n' +
-      configReference(VaultConfig, 'Vault', VAULT_ENV_PREFIX).replace(/^# /, '## ');
+      configReference(VaultConfig, 'Vault', VAULT_ENV_PREFIX).replace(/^# /, '## ') +
+      '\n' +
+      configReference(OperatorConfig, 'Operator', OPERATOR_ENV_PREFIX).replace(/^# /, '## ');
     if (process.env.PGTAPE_GOLDEN === 'write') writeFileSync(file, text);
     expect(readFileSync(file, 'utf8')).toBe(text);
   });

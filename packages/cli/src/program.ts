@@ -7,6 +7,7 @@ import { CommandError, exitCode, Stopped } from './exitCode.ts';
 import { exportCommand } from './exportCommand.ts';
 import { holdCommand } from './holdCommand.ts';
 import type { Io } from './io.ts';
+import { operatorCommand } from './operatorCommand.ts';
 import { paintFor, printable } from './paint.ts';
 import { playCommand } from './playCommand.ts';
 import { recorderCommand } from './recorderCommand.ts';
@@ -75,6 +76,7 @@ export function buildProgram(io: Io): Command {
     retentionCommand,
     recorderCommand,
     vaultCommand,
+    operatorCommand,
     doctorCommand,
     completionCommand,
   ];

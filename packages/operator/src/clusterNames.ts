@@ -11,6 +11,11 @@ export function clusterName(namespace: string, name: string): string {
   return `pgtape.${namespace}.${name}`;
 }
 
+/** Of the ConfigMap that a RecordedDatabase's recorders are configured by, in its namespace. */
+export function configMapName(database: string): string {
+  return `pgtape-${database}`;
+}
+
 /** A RecordedDatabase as guard and webhook need it. */
 export interface ProtectedDatabase {
   readonly namespace: string;

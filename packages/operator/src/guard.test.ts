@@ -45,7 +45,11 @@ describe('admissionGuard', () => {
       expect(binding?.spec).toEqual({
         policyName: 'pgtape.shop.orders',
         validationActions: actions,
-        matchResources: { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'shop' } } },
+        matchResources: {
+          matchPolicy: 'Equivalent',
+          namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'shop' } },
+          objectSelector: {},
+        },
       });
     },
   );

@@ -26,6 +26,9 @@ const isCovered = [
   `object.spec.initContainers.exists(c, c.name == ${celString(RECORDER_CONTAINER)} && has(c.restartPolicy) && c.restartPolicy == 'Always')`,
 ].join(' && ');
 
+/** What the API server fills in: written out, so that an object can be compared whole with what it should be. */
+const everything = { matchPolicy: 'Equivalent', namespaceSelector: {}, objectSelector: {} } as const;
+
 function policy(name: string, spec: Record<string, unknown>): KubeObject {
   return { apiVersion, kind: 'ValidatingAdmissionPolicy', metadata: { name, labels: managedBy }, spec };
 }
@@ -38,7 +41,10 @@ function binding(name: string, namespace: string, actions: readonly string[]): K
     spec: {
       policyName: name,
       validationActions: actions,
-      matchResources: { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } } },
+      matchResources: {
+        ...everything,
+        namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } },
+      },
     },
   };
 }
@@ -52,6 +58,7 @@ export function admissionGuard(database: ProtectedDatabase): KubeObject[] {
     policy(title, {
       failurePolicy: isRequired ? 'Fail' : 'Ignore',
       matchConstraints: {
+        ...everything,
         resourceRules: [
           {
             apiGroups: [''],
@@ -111,6 +118,7 @@ export function execGuard(
     policy(title, {
       failurePolicy: 'Fail',
       matchConstraints: {
+        ...everything,
         resourceRules: [
           rule(['CONNECT'], ['pods/exec', 'pods/attach']),
           rule(['UPDATE'], ['pods/ephemeralcontainers']),

@@ -24,6 +24,8 @@ export { admissionGuard, type ExecExemptions, execGuard } from './guardPolicies.
 export { configHash, type Injection, inject, type SkipReason } from './injection.ts';
 export { annotations, type InjectionPlan, RECORDER_CONTAINER } from './injectionPlan.ts';
 export type { JsonPatchOperation } from './jsonPatch.ts';
+export { OPERATOR_ENV_PREFIX, OperatorConfig } from './operatorConfig.ts';
+export { type Operator, OperatorError, startOperator } from './operatorProcess.ts';
 export { isOperatorOwned, type Platform, PodFacts, platformOf, type QosClass, qosOf } from './podFacts.ts';
 export { CaptureMode, RecordedDatabaseSpec, RecordedDatabaseStatus } from './recordedDatabase.ts';
 export { modeEnvironment, recorderSettings, type VaultPlace } from './recorderSettings.ts';

@@ -4,9 +4,11 @@
  * tests of what it saw; injecting twice is injecting once. Pure.
  */
 import { createHash } from 'node:crypto';
+import { splitKey } from '@pgtape/kube';
 import { bytesOf } from './apiFields.ts';
 import { captureChanges } from './captureChanges.ts';
 import { capturePlan, type Refused } from './capturePlan.ts';
+import { configMapName } from './clusterNames.ts';
 import { annotations, type InjectionPlan, RECORDER_CONTAINER } from './injectionPlan.ts';
 import { type JsonPatchOperation, pointer } from './jsonPatch.ts';
 import { isSelected, PodFacts, qosOf } from './podFacts.ts';
@@ -58,10 +60,11 @@ export function inject(raw: unknown, plan: InjectionPlan): Injection {
     ...(capture.mode === 'Redirect' ? [redirectContainer(plan.image, spec.capture.port)] : []),
     recorderContainer({ plan, mode: capture.mode, qos, journalBytes }),
   ];
+  const volumes = recorderVolumes(spec, configMapName(splitKey(plan.database).name));
   const patch = [
     ...annotationsAdded(pod, plan, capture.mode),
     ...listAdded('/spec/initContainers', pod.spec.initContainers, ours, positionOf(pod)),
-    ...listAdded('/spec/volumes', pod.spec.volumes, recorderVolumes(spec), pod.spec.volumes?.length ?? 0),
+    ...listAdded('/spec/volumes', pod.spec.volumes, volumes, pod.spec.volumes?.length ?? 0),
     ...captureChanges(pod, spec.capture.container, capture.mode, plan),
   ];
   return { outcome: 'patch', mode: capture.mode, patch, refused: capture.instead };

@@ -158,10 +158,18 @@ function outboxOf({ spool }: RecordedDatabaseSpec): object {
 /** Modes are octal 0440: the recorder's group reads, nobody writes. */
 const readMode = 0o440;
 
-export function recorderVolumes(spec: RecordedDatabaseSpec): object[] {
+/** @param configMap the database's own, with `recorder.yaml` and the vault's `ca.crt` */
+export function recorderVolumes(spec: RecordedDatabaseSpec, configMap: string): object[] {
   const { tlsSecretName, upstream, spool } = spec;
   return [
-    { name: 'pgtape-config', configMap: { name: 'pgtape-recorder-config', optional: true } },
+    {
+      name: 'pgtape-config',
+      configMap: {
+        name: configMap,
+        optional: true,
+        items: [{ key: 'recorder.yaml', path: 'recorder.yaml' }],
+      },
+    },
     {
       name: 'pgtape-pod',
       downwardAPI: {
@@ -175,7 +183,7 @@ export function recorderVolumes(spec: RecordedDatabaseSpec): object[] {
       projected: {
         sources: [
           { serviceAccountToken: { audience: 'pgtape-vault', expirationSeconds: 3600, path: 'token' } },
-          { configMap: { name: 'pgtape-vault-ca', optional: true } },
+          { configMap: { name: configMap, optional: true, items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
         ],
       },
     },

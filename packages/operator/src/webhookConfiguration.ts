@@ -65,7 +65,8 @@ function entry(plan: WebhookPlan, one: Entry): Record<string, unknown> {
     clientConfig: clientConfig(plan, path),
     failurePolicy,
     matchPolicy: 'Equivalent',
-    ...(namespaceSelector === undefined ? {} : { namespaceSelector }),
+    // The API server's default, written out, so that an object can be compared whole with what it should be.
+    namespaceSelector: namespaceSelector ?? {},
     objectSelector,
     // Another webhook may add what changes the injection, or remove it.
     reinvocationPolicy: 'IfNeeded',

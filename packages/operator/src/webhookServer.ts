@@ -34,6 +34,9 @@ export interface WebhookServer {
 /** An object of etcd's largest size, twice, and room for the review around it. */
 const reviewBytesMax = 4 * 1024 * 1024;
 
+/** Every request under way is answered by then. */
+const closeMsMax = 2000;
+
 class TooLong extends Error {}
 
 async function bodyOf(request: IncomingMessage): Promise<unknown> {
@@ -86,7 +89,10 @@ export async function startWebhookServer(options: WebhookServerOptions): Promise
     async close() {
       const closed = new Promise((done) => server.close(done));
       server.closeIdleConnections();
+      // One on which nothing was asked yet is not idle, and its caller keeps it for the next pod.
+      const late = setTimeout(() => server.closeAllConnections(), closeMsMax);
       await closed;
+      clearTimeout(late);
     },
   };
 }

@@ -1,0 +1,86 @@
+/**
+ * Owns which objects must be there for what was observed: the webhook's configuration, guards, the configuration of each
+ * database's recorders. Nothing for a database that is not understood or not managed. Pure.
+ */
+import type { KubeObject } from '@pgtape/kube';
+import { configMapName, managedBy } from './clusterNames.ts';
+import { type DatabaseFacts, protectedDatabase } from './databaseFacts.ts';
+import { admissionGuard, type ExecExemptions, execGuard } from './guardPolicies.ts';
+import { configHash } from './injection.ts';
+import { annotations } from './injectionPlan.ts';
+import { recorderSettings } from './recorderSettings.ts';
+import { type WebhookPlan, webhookConfiguration } from './webhookConfiguration.ts';
+
+/** What the operator was configured with and does not find in the cluster. */
+export interface RecordingSettings {
+  readonly vault: { readonly url: string /** PEM; '' without TLS. */; readonly ca: string };
+  readonly exempt: ExecExemptions;
+}
+
+export interface ObservedCluster {
+  readonly databases: readonly DatabaseFacts[];
+  /** Names of a database's pods, by its key. */
+  readonly podNames: (key: string) => readonly string[];
+  readonly settings: RecordingSettings;
+  readonly webhook: WebhookPlan;
+  /** Guards need 1.30. */
+  readonly minorVersion: number;
+}
+
+/** From which minor version on a cluster knows ValidatingAdmissionPolicy v1. */
+export const GUARD_MINOR = 30;
+
+/** The configuration of all recorders of a database, JSON; null where nothing is recorded for it. */
+export function recorderConfig(database: DatabaseFacts, settings: RecordingSettings): string | null {
+  if (database.spec === null) return null;
+  return recorderSettings(database.key, database.spec, settings.vault);
+}
+
+function configMap(database: DatabaseFacts, settings: RecordingSettings): KubeObject[] {
+  const config = recorderConfig(database, settings);
+  if (config === null) return [];
+  const { apiVersion, kind, metadata } = database.object;
+  return [
+    {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: {
+        name: configMapName(database.name),
+        namespace: database.namespace,
+        labels: managedBy,
+        annotations: { [annotations.configHash]: configHash(config), [annotations.by]: database.key },
+        // Deleted with its database even while no operator runs.
+        ownerReferences: [{ apiVersion, kind, name: metadata.name, uid: metadata.uid ?? '' }],
+      },
+      data: { 'recorder.yaml': config, ...(settings.vault.ca === '' ? {} : { 'ca.crt': settings.vault.ca }) },
+    },
+  ];
+}
+
+function owned(object: KubeObject, { owner }: WebhookPlan): KubeObject {
+  if (owner === undefined) return object;
+  const ownerReferences = [{ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', ...owner }];
+  return { ...object, metadata: { ...object.metadata, ownerReferences } };
+}
+
+/** Guards last: what they ask for must be possible before they ask. */
+export function desiredObjects(observed: ObservedCluster): KubeObject[] {
+  const { databases, podNames, settings, webhook, minorVersion } = observed;
+  const acted = databases.flatMap((database) => {
+    const one = protectedDatabase(database);
+    return one === null ? [] : [{ database, protected: one }];
+  });
+  const configs = acted.flatMap(({ database }) => configMap(database, settings));
+  const guards =
+    minorVersion < GUARD_MINOR
+      ? []
+      : acted.flatMap(({ database, protected: one }) => [
+          ...admissionGuard(one),
+          ...execGuard(one, podNames(database.key), settings.exempt),
+        ]);
+  const configuration = webhookConfiguration(
+    acted.map(({ protected: one }) => one),
+    webhook,
+  );
+  return [...configs, configuration, ...guards.map((object) => owned(object, webhook))];
+}

@@ -1,0 +1,35 @@
+/** Owns which changes people are told of by Events. Pure. */
+import type { KubeObject, Told } from '@pgtape/kube';
+import type { Condition } from './apiFields.ts';
+import type { Written } from './applyObjects.ts';
+import { annotations } from './injectionPlan.ts';
+
+/** What became wrong, and what is well again; what is merely unknown is in status only. */
+export function conditionNotices(
+  regarding: KubeObject,
+  before: readonly Condition[],
+  after: readonly Condition[],
+): Told[] {
+  return after.flatMap(({ type, status, reason, message }): Told[] => {
+    const known = before.find((one) => one.type === type);
+    // Ready says what another condition says already.
+    if (type === 'Ready' || (known?.status === status && known.reason === reason)) return [];
+    if (status === 'False')
+      return [{ regarding, type: 'Warning', reason, action: type, note: message || `${type} is not so` }];
+    if (status === 'True' && known?.status === 'False')
+      return [{ regarding, type: 'Normal', reason, action: type, note: message || `${type} is so again` }];
+    return [];
+  });
+}
+
+/** About the object itself: it may belong to no database, or to all. */
+export function driftNotices(written: readonly Written[]): Told[] {
+  return written.flatMap((one): Told[] => {
+    if (one.how !== 'reverted') return [];
+    const { object, key } = one;
+    const of = object.metadata.annotations?.[annotations.by];
+    const says = of === undefined ? 'the RecordedDatabases say' : `RecordedDatabase ${of} says`;
+    const note = `${key} was changed by somebody else and is again what ${says}`;
+    return [{ regarding: object, type: 'Warning', reason: 'DriftReverted', action: 'Apply', note }];
+  });
+}

@@ -1,0 +1,61 @@
+/** Owns the names of the operator's metrics. */
+import type { Metrics } from '@pgtape/process';
+
+/** Asked for whenever metrics are read. */
+export interface OperatorGauges {
+  readonly queueDepth: () => number;
+  readonly isLeading: () => boolean;
+  readonly watchAges: () => Iterable<[string, number]>;
+  /** Seconds; NaN without a certificate. */
+  readonly certificateSeconds: () => number;
+  readonly injectedPods: () => Iterable<[string, number]>;
+  readonly uncoveredPods: () => Iterable<[string, number]>;
+}
+
+export function operatorMetrics(metrics: Metrics, gauges: OperatorGauges) {
+  metrics.gauge('operator_queue_depth', 'Keys waiting to be reconciled.', [], gauges.queueDepth);
+  metrics.gauge('operator_leading', 'Whether this replica leads.', [], () => (gauges.isLeading() ? 1 : 0));
+  metrics.gaugeBy(
+    'operator_watch_age_seconds',
+    'Time since a watch last heard of the API server.',
+    'resource',
+    gauges.watchAges,
+  );
+  metrics.gauge(
+    'operator_webhook_certificate_expiry_seconds',
+    "Time until the webhook's certificate ends.",
+    [],
+    gauges.certificateSeconds,
+  );
+  metrics.gaugeBy('operator_injected_pods', 'Pods with a recorder.', 'database', gauges.injectedPods);
+  metrics.gaugeBy('operator_uncovered_pods', 'Pods without one.', 'database', gauges.uncoveredPods);
+  return {
+    reconciles: metrics.counter('operator_reconciles_total', 'Reconciles, by how they ended.', ['outcome']),
+    reconcileSeconds: metrics.histogram(
+      'operator_reconcile_duration_seconds',
+      'How long a reconcile took.',
+      [0.01, 0.05, 0.1, 0.5, 1, 5, 30],
+    ),
+    writes: metrics.counter('operator_writes_total', 'Objects written or removed, by kind and why.', [
+      'kind',
+      'how',
+    ]),
+    watchTroubles: metrics.counter('operator_watch_reconnects_total', 'Lists and watches that failed.', [
+      'resource',
+    ]),
+    missed: metrics.counter('operator_missed_events_total', 'Changes that a watch did not tell.', [
+      'resource',
+    ]),
+    eventsDropped: metrics.counter('operator_events_dropped_total', 'Events that nobody was told.', [
+      'reason',
+    ]),
+    webhookSeconds: metrics.histogram(
+      'operator_webhook_duration_seconds',
+      'How long an answer of the webhook took.',
+      [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5],
+      ['outcome'],
+    ),
+  };
+}
+
+export type OperatorMetrics = ReturnType<typeof operatorMetrics>;
