@@ -50,6 +50,8 @@ server directly and through the recorder; then the server's own log (jsonlog, ev
   by a preloaded library (\`e2e/libpqTrace\`) in psql, pgbench, pg_regress and isolation; libpq_pipeline traces itself.
 - Pieces: a hop before and one behind the recorder (\`e2e/pieceHop\`) write every byte in pieces of that size, both ways, each when
   the kernel says that nothing lies unread in the reader's socket: what the recorder, the client and the server read is one piece.
+  By strace, in pg_regress in pieces of 1 byte: 50,488 of the recorder's 50,600 reads from sockets were of one byte, 7,234 of 7,242 of the
+  server's, 2,549 of 2,555 of psql's; the rest had come while the byte before was being read.
 - TLS: every session on both legs, the recorder checking the server's certificate.
 
 | PostgreSQL | suite | transport | direct | recorded | identical | compared | named | unnamed | traced | counted | run |
@@ -78,7 +80,7 @@ ${named.join('\n')}
 | what GSS would encrypt; TLS without a certificate to serve; raw lanes | GSSENCRequest is answered \`N\`; gaps \`tls_no_certificate\`, \`raw_lane\` with bytes |
 
 A server that speaks a protocol newer than 3.2 does not exist yet: what the recorder does before one (clamping) is tested on a scripted
-server only.
+server only. PQtrace and pg_stat_statements are not asked of the drivers (\`docs/drivers.md\`): only some of them are libpq.
 
 The matchers are in \`e2e/src/fidelity/namedDifferences.ts\`, each with a test of its own.
 `;
