@@ -42,7 +42,12 @@ export async function startReplica({
     serviceAccounts: ['pgtape-operator'],
     kubernetes: { kubeconfig },
     vault: { url: 'https://vault.pgtape-system.svc:4317', caFile },
-    webhook: { host: '127.0.0.1', port: webhookPort, url: `https://127.0.0.1:${servicePort}` },
+    webhook: {
+      host: '127.0.0.1',
+      port: webhookPort,
+      url: `https://127.0.0.1:${servicePort}`,
+      drainSeconds: 2,
+    },
     lease: { durationSeconds: 4, renewSeconds: 3, retrySeconds: 1 },
     health: { host: '127.0.0.1', port: 0 },
   };

@@ -12,6 +12,7 @@ export {
   type PodSecurity,
   type WhyNot,
 } from './capturePlan.ts';
+export { OperatorError } from './clusterAccess.ts';
 export {
   CANARY_LABEL,
   clusterName,
@@ -25,7 +26,7 @@ export { configHash, type Injection, inject, type SkipReason } from './injection
 export { annotations, type InjectionPlan, RECORDER_CONTAINER } from './injectionPlan.ts';
 export type { JsonPatchOperation } from './jsonPatch.ts';
 export { OPERATOR_ENV_PREFIX, OperatorConfig } from './operatorConfig.ts';
-export { type Operator, OperatorError, startOperator } from './operatorProcess.ts';
+export { type Operator, startOperator } from './operatorProcess.ts';
 export { isOperatorOwned, type Platform, PodFacts, platformOf, type QosClass, qosOf } from './podFacts.ts';
 export { CaptureMode, RecordedDatabaseSpec, RecordedDatabaseStatus } from './recordedDatabase.ts';
 export { modeEnvironment, recorderSettings, type VaultPlace } from './recorderSettings.ts';

@@ -40,6 +40,12 @@ const Webhook = z.strictObject({
   url: httpsUrl
     .optional()
     .describe('How the API server reaches the webhook where no Service leads to it: outside the cluster.'),
+  drainSeconds: z
+    .number()
+    .min(0)
+    .max(60)
+    .default(5)
+    .describe('How long a replica that ends still answers: until its Service sends nobody to it any more.'),
   certificateSecret: name
     .default('pgtape-webhook')
     .describe('Secret in `namespace` with its certificates, which the leader makes and renews.'),

@@ -3,84 +3,31 @@
  * the RecordedDatabases say. Composes the other files and decides nothing itself.
  */
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import {
-  EventRecorder,
-  KubeConnection,
-  KubeError,
-  KubeObjects,
-  kubeConfigAccess,
-  type WorkOutcome,
-} from '@pgtape/kube';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { EventRecorder, KubeError } from '@pgtape/kube';
 import { type HealthServer, healthServer, logger, Metrics, systemClock } from '@pgtape/process';
 import { problemText } from './applyObjects.ts';
 import { keepCertificates } from './certificateKeeper.ts';
 import { materialOf } from './certificateSecret.ts';
-import { clusterRoles } from './clusterResources.ts';
+import { clusterAccess, vaultAuthority } from './clusterAccess.ts';
 import { ClusterWatch } from './clusterWatch.ts';
 import type { RecordingSettings } from './desiredObjects.ts';
 import { admissionAnswer } from './injector.ts';
 import { Leadership } from './leadership.ts';
+import { LeaderWork } from './leaderWork.ts';
 import type { OperatorConfig } from './operatorConfig.ts';
 import { operatorMetrics } from './operatorMetrics.ts';
 import { Reconciler } from './reconciler.ts';
-import { bundleOf, secondsLeft } from './webhookCertificates.ts';
-import { WEBHOOK_CONFIGURATION, type WebhookPlan } from './webhookConfiguration.ts';
+import { secondsLeft } from './webhookCertificates.ts';
+import { WEBHOOK_CONFIGURATION } from './webhookConfiguration.ts';
 import { WebhookEndpoint } from './webhookEndpoint.ts';
-
-/**
- * - `OPERATOR_FILE`: a file of the configuration cannot be read;
- * - `OPERATOR_CLUSTER`: the API server, or the ClusterRole that owns, cannot be had.
- */
-export class OperatorError extends Error {
-  override readonly name = 'OperatorError';
-  readonly code: 'OPERATOR_FILE' | 'OPERATOR_CLUSTER';
-
-  constructor(code: OperatorError['code'], message: string, cause: unknown) {
-    super(message, { cause });
-    this.code = code;
-  }
-}
+import { webhookNames, webhookPlan } from './webhookPlaces.ts';
 
 export interface Operator {
   readonly health: HealthServer;
-  /** Stops answering last, so that pods come out recorded until then. */
+  /** Gives leading away, is not ready from then on, and answers until nobody is sent here any more. */
   close(): Promise<void>;
-}
-
-/** Work that takes longer than any API server's answer is stuck. */
-const stuckMs = 5 * 60_000;
-
-function caOf({ vault }: OperatorConfig): string {
-  if (vault.caFile === undefined) return '';
-  try {
-    return readFileSync(vault.caFile, 'utf8');
-  } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code ?? 'unreadable';
-    throw new OperatorError('OPERATOR_FILE', `cannot read vault.caFile ${vault.caFile} (${code})`, cause);
-  }
-}
-
-interface ClusterAnswers {
-  readonly minorVersion: number;
-  readonly owner: { readonly name: string; readonly uid: string } | null;
-}
-
-async function askCluster(
-  connection: KubeConnection,
-  objects: KubeObjects,
-  name: string | undefined,
-): Promise<ClusterAnswers> {
-  try {
-    const { minor } = (await connection.request({ method: 'GET', path: '/version' })) as { minor?: unknown };
-    const minorVersion = Number.parseInt(String(minor), 10);
-    if (name === undefined) return { minorVersion, owner: null };
-    const { metadata } = await objects.get(clusterRoles, { name });
-    return { minorVersion, owner: { name, uid: metadata.uid ?? '' } };
-  } catch (cause) {
-    throw new OperatorError('OPERATOR_CLUSTER', problemText(cause as Error), cause);
-  }
 }
 
 /** Resolves when it watches and takes part in the election. @throws OperatorError */
@@ -89,19 +36,10 @@ export async function startOperator(config: OperatorConfig): Promise<Operator> {
   const clock = systemClock();
   const { namespace, webhook, lease } = config;
   const settings: RecordingSettings = {
-    vault: { url: config.vault.url, ca: caOf(config) },
+    vault: { url: config.vault.url, ca: vaultAuthority(config) },
     exempt: { users: config.execExemptUsers },
   };
-  const { kubeconfig, context } = config.kubernetes;
-  const access = await kubeConfigAccess({
-    ...(kubeconfig === undefined ? {} : { kubeconfig }),
-    ...(context === undefined ? {} : { context }),
-  }).catch((cause: unknown) => {
-    throw new OperatorError('OPERATOR_CLUSTER', (cause as Error).message, cause);
-  });
-  const connection = new KubeConnection(access);
-  const objects = new KubeObjects(connection);
-  const { minorVersion, owner } = await askCluster(connection, objects, config.ownerClusterRole);
+  const { connection, objects, minorVersion, owner } = await clusterAccess(config);
   const identity = `${config.identity ?? hostname()}_${randomBytes(4).toString('hex')}`;
   const place = { namespace, name: webhook.certificateSecret };
 
@@ -148,19 +86,6 @@ export async function startOperator(config: OperatorConfig): Promise<Operator> {
       missed: (plural, count) => measured.missed.inc({ resource: plural }, count),
     },
   });
-  const webhookPlan = (): WebhookPlan | null => {
-    const known = material();
-    if (known === null) return null;
-    return {
-      client:
-        webhook.url === undefined
-          ? { service: { namespace, name: webhook.service, port: webhook.servicePort } }
-          : { url: webhook.url.replace(/\/$/, '') },
-      caBundle: bundleOf(known),
-      ownServiceAccounts: config.serviceAccounts.map((name) => ({ namespace, name })),
-      ...(owner === null ? {} : { owner }),
-    };
-  };
   const events = new EventRecorder({
     connection,
     controller: 'pgtape.dev/operator',
@@ -178,7 +103,10 @@ export async function startOperator(config: OperatorConfig): Promise<Operator> {
     events,
     settings,
     namespace,
-    webhookPlan,
+    webhookPlan() {
+      const known = material();
+      return known === null ? null : webhookPlan(config, known, owner);
+    },
     minorVersion: () => minorVersion,
     now: clock.monoMs,
     wall: () => new Date(wallMs()),
@@ -190,40 +118,22 @@ export async function startOperator(config: OperatorConfig): Promise<Operator> {
       else log.info({ object: key, how }, 'written');
     },
   });
-  const names =
-    webhook.url === undefined
-      ? [`${webhook.service}.${namespace}.svc`, `${webhook.service}.${namespace}.svc.cluster.local`]
-      : [new URL(webhook.url).hostname.replace(/^\[(.*)\]$/, '$1')];
-  let workingSince: number | null = null;
-  const work = async (key: string, signal: AbortSignal): Promise<WorkOutcome> => {
-    workingSince = clock.monoMs();
-    const end = measured.reconcileSeconds.startTimer();
-    try {
-      const outcome =
-        key === 'cluster'
-          ? await reconciler.reconcile(signal)
-          : await keepCertificates(
-              {
-                objects,
-                place,
-                names,
-                found: () => watch.secret,
-                configuration: () =>
-                  watch.owned.find(({ metadata }) => metadata.name === WEBHOOK_CONFIGURATION),
-                wallMs,
-              },
-              signal,
-            );
-      measured.reconciles.inc({ outcome: 'done' });
-      return outcome;
-    } catch (error) {
-      measured.reconciles.inc({ outcome: 'failed' });
-      throw error;
-    } finally {
-      workingSince = null;
-      end();
-    }
+  const certificates = {
+    objects,
+    place,
+    names: webhookNames(config),
+    found: () => watch.secret,
+    configuration: () => watch.owned.find(({ metadata }) => metadata.name === WEBHOOK_CONFIGURATION),
+    wallMs,
   };
+  const work = new LeaderWork(
+    {
+      certificates: (signal) => keepCertificates(certificates, signal),
+      cluster: (signal) => reconciler.reconcile(signal),
+    },
+    measured,
+    clock.monoMs,
+  );
   const leadership: Leadership = new Leadership({
     connection,
     identity,
@@ -237,7 +147,7 @@ export async function startOperator(config: OperatorConfig): Promise<Operator> {
       },
     },
     keys: ['certificates', 'cluster'],
-    work,
+    work: (key, signal) => work.run(key, signal),
     failed: (key, error, waitMs) =>
       log.error({ work: key, waitMs, problem: problemText(error) }, 'reconcile failed'),
     told: (what, detail) => log.info({ detail }, what),
@@ -261,14 +171,13 @@ export async function startOperator(config: OperatorConfig): Promise<Operator> {
     failed: (error) => log.error({ problem: error.message }, 'webhook'),
     now: clock.monoMs,
   });
+  let isDraining = false;
   const health = await healthServer({
     ...config.health,
-    live: () => {
-      const isStuck = workingSince !== null && clock.monoMs() - workingSince > stuckMs;
-      return { ok: !isStuck, reasons: isStuck ? ['reconcile_stuck'] : [] };
-    },
+    live: () => ({ ok: !work.isStuck, reasons: work.isStuck ? ['reconcile_stuck'] : [] }),
     ready: () => {
       const reasons = [
+        ...(isDraining ? ['draining'] : []),
         ...watch.unknown.map((plural) => `${plural}_not_listed`),
         ...(material() === null ? ['no_certificate'] : []),
         ...(endpoint.isServing ? [] : ['webhook_not_serving']),
@@ -282,7 +191,9 @@ export async function startOperator(config: OperatorConfig): Promise<Operator> {
   return {
     health,
     async close() {
+      isDraining = true;
       await leadership.stop();
+      await sleep(webhook.drainSeconds * 1000);
       await endpoint.close();
       await watch.stop();
       await events.idle();

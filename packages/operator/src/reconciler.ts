@@ -16,7 +16,7 @@ import { canaryProblem } from './canary.ts';
 import { clusterName, configMapName, FIELD_MANAGER } from './clusterNames.ts';
 import { recordedDatabases } from './clusterResources.ts';
 import type { ClusterWatch } from './clusterWatch.ts';
-import { conditionsOf, type DatabaseFacts } from './databaseFacts.ts';
+import { conditionsOf, type DatabaseFacts, protectedDatabase } from './databaseFacts.ts';
 import { databaseVerdicts, statusFields, type WriteProblems } from './databaseStatus.ts';
 import { desiredObjects, type RecordingSettings, recorderConfig } from './desiredObjects.ts';
 import { configHash } from './injection.ts';
@@ -76,7 +76,7 @@ export class Reconciler {
     const wanted = desiredObjects({ databases, podNames, settings, webhook, minorVersion: minorVersion() });
     const written = await applyObjects(objects, {
       wanted,
-      live: watch.owned,
+      live: watch.owned.filter((object) => !isKept(object, databases)),
       wasWritten: (key, text) => this.#texts.get(key) === text,
       remember: (key, text) => void (text === null ? this.#texts.delete(key) : this.#texts.set(key, text)),
       signal,
@@ -149,6 +149,22 @@ export class Reconciler {
     const known = this.#statuses.get(`${object.metadata.namespace}/${object.metadata.name}`);
     return known !== undefined && known.uid === object.metadata.uid ? known.conditions : conditionsOf(object);
   }
+}
+
+/**
+ * What recorders that run are configured by stays as it is while their database is not understood, or not to be acted on:
+ * the last good one.
+ */
+function isKept({ kind, metadata }: KubeObject, databases: readonly DatabaseFacts[]): boolean {
+  return (
+    kind === 'ConfigMap' &&
+    databases.some(
+      (database) =>
+        protectedDatabase(database) === null &&
+        metadata.namespace === database.namespace &&
+        metadata.name === configMapName(database.name),
+    )
+  );
 }
 
 /** Deleted, or made anew, since the watch told of it: the watch will tell that too. */
