@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { completionScript, shells } from './completionScript.ts';
 import { exitCode } from './exitCode.ts';
 import { FakeIo, runFake } from './fakeIo.testing.ts';
@@ -141,5 +142,26 @@ describe('completion', () => {
       ...options.map((option) => (shell === 'fish' ? `-l ${option.slice(2)}` : option)),
     ];
     expect(missing.filter((word) => !script.includes(word))).toEqual([]);
+  });
+});
+
+describe('what a command loads', () => {
+  const guard = `import { registerHooks } from 'node:module';
+    registerHooks({ resolve(name, context, next) {
+      if (/^@(kubernetes|pgtape\\/(kube|operator)$)/.test(name)) throw new Error('loads ' + name);
+      return next(name, context);
+    } });`;
+  const run = (command: string) => {
+    const main = fileURLToPath(new URL('./main.js', import.meta.url));
+    const hook = `data:text/javascript,${encodeURIComponent(guard)}`;
+    return spawnSync(process.execPath, ['--import', hook, main, command, '--config-reference'], {
+      encoding: 'utf8',
+    });
+  };
+  it.each(['recorder', 'vault'])('%s: no Kubernetes client', (command) => {
+    expect(run(command)).toMatchObject({ status: 0, stdout: expect.stringContaining('| Key |') });
+  });
+  it('operator: the one that needs it', () => {
+    expect(run('operator').stderr).toContain('loads @pgtape/operator');
   });
 });
