@@ -14,6 +14,7 @@ import { decodeObject } from '@pgtape/evidence';
 import { openStore, type Store } from '@pgtape/store';
 import { freePort } from '@pgtape/testkit';
 import pg from 'pg';
+import { LogWatcher } from './logCheck.ts';
 import { brokenPromises, countMarks, startLoad } from './marks.ts';
 import { metricsAt, until } from './probes.ts';
 import { startS3Hop } from './s3Hop.ts';
@@ -79,11 +80,18 @@ interface Verified {
   readonly code: number | null;
   readonly verdict: string;
   readonly reels: readonly { readonly verdict: string; readonly by: string }[];
+  readonly log: {
+    readonly verdict: string;
+    readonly keyFrom: string;
+    readonly findings: readonly object[];
+    readonly unlogged: number;
+    readonly isSound: boolean;
+  };
 }
 
-function verifyStore(address: string): Verified {
+function verifyStore(address: string, ...more: string[]): Verified {
   const env = { ...process.env, ...environmentOf(server.root) };
-  const run = spawnSync(pgtape, ['verify', '--archive', address, '-o', 'json', '--strict'], {
+  const run = spawnSync(pgtape, ['verify', '--archive', address, '-o', 'json', '--strict', ...more], {
     encoding: 'utf8',
     env,
   });
@@ -219,9 +227,15 @@ describe('R3 over S3', () => {
       const since = Date.now();
       const stack = await startStack({
         segmentSeconds: 0.2,
-        vault: { archive: { store: address, retention }, stateDir: stateDir() },
+        // Checkpoints are to come between the kills.
+        vault: {
+          archive: { store: address, retention },
+          stateDir: stateDir(),
+          tlog: { checkpointSeconds: 1 },
+        },
         vaultEnv: environmentOf(server.root),
       });
+      const log = new LogWatcher(await openStore(server.address(bucket)));
       try {
         const load = await startLoad(stack, 3);
         for (let kill = 0; kill < kills; kill += 1) {
@@ -237,6 +251,7 @@ describe('R3 over S3', () => {
             hop.arm(() => 'none');
             stack.vault = await stack.startVault();
           }
+          await log.look();
         }
         await load.stop();
         hop.arm(() => 'none');
@@ -255,8 +270,19 @@ describe('R3 over S3', () => {
         const quarantined = [];
         for await (const { key } of store.list('quarantine/')) quarantined.push(key);
         expect(quarantined).toEqual([]);
-        const recorders = verifyStore(server.address(bucket)).reels.filter(({ by }) => by === 'recorder');
+        const key = Buffer.from((await store.getLatest('log/vkey')) ?? [])
+          .toString()
+          .trim();
+        const verified = verifyStore(server.address(bucket), '--log-key', key);
+        const recorders = verified.reels.filter(({ by }) => by === 'recorder');
         expect(recorders.map(({ verdict }) => verdict)).toEqual(['complete']);
+        // Every checkpoint somebody saw is a beginning of the log there is, and each segment has one leaf.
+        const { wrong, checkpoints } = await log.check();
+        expect(wrong).toEqual([]);
+        expect(checkpoints).toBeGreaterThan(kills / 2);
+        expect(verified.log).toMatchObject({
+          ...{ verdict: 'complete', keyFrom: 'auditor', findings: [], unlogged: 0, isSound: true },
+        });
       } finally {
         await stack.stop();
         await hop.stop();
