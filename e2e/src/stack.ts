@@ -89,7 +89,7 @@ export function* readArchive(root: string, by: 'recorder' | 'vault' = 'recorder'
 /** All of them at once. */
 export const archivedRecords = (root: string): ArchivedRecord[] => [...readArchive(root)];
 
-function section(options: StackOptions, name: 'listen' | 'upstream'): object {
+function section(options: StackOptions, name: 'listen' | 'upstream' | 'vault'): object {
   return (options.recorder?.[name] as object | undefined) ?? {};
 }
 
@@ -111,7 +111,7 @@ function writeConfigs(dir: string, ports: Ports, upstreamPort: number, options: 
     spool: { ...options.spool, dir: join(dir, 'spool') },
     journal: { dir: join('/dev/shm', dir.replaceAll('/', '_')) },
     segment: { maxSeconds: options.segmentSeconds ?? 0.5 },
-    vault: { url: `http://127.0.0.1:${ports.otlp}` },
+    vault: { url: `http://127.0.0.1:${ports.otlp}`, ...section(options, 'vault') },
     ...(options.stopGraceSeconds === undefined ? {} : { stopGraceSeconds: options.stopGraceSeconds }),
     health: { host: '127.0.0.1', port: ports.health },
   };
