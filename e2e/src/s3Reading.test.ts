@@ -90,7 +90,8 @@ function asked(): { gets: Map<string, number>; looks: string[] } {
     const prefix = url.searchParams.get('prefix') ?? '';
     // What protects an object is asked for under its key, too.
     const isObject = !url.searchParams.has('retention') && !url.searchParams.has('legal-hold');
-    if (line.startsWith('GET') && key.startsWith('reel/') && isObject) gets.set(key, (gets.get(key) ?? 0) + 1);
+    if (line.startsWith('GET') && key.startsWith('reel/') && isObject)
+      gets.set(key, (gets.get(key) ?? 0) + 1);
     if (key === '' && prefix.endsWith('.jsonl.zst')) looks.push(prefix);
   }
   return { gets, looks };
