@@ -34,6 +34,30 @@ export async function configured<T>(load: () => T): Promise<T> {
   }
 }
 
+/**
+ * Runs `load` on the first of the files that can be read and holds a configuration; each that does not is told on stderr.
+ * In a pod the mounted file may be missing, empty or wrong, and the database must be reachable all the same.
+ * @throws CommandError of the last one
+ */
+export async function firstConfigured<T>(
+  io: Io,
+  paths: readonly (string | undefined)[],
+  load: (file: { path: string; text: string } | undefined) => T,
+): Promise<T> {
+  const named = paths.filter((path) => path !== undefined);
+  for (const path of named.slice(0, -1)) {
+    try {
+      const file = readConfigFile(io, path);
+      return await configured(() => load(file));
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error;
+      io.err.write(`pgtape: ${path} is not used: ${error.message}\n`);
+    }
+  }
+  const last = readConfigFile(io, named.at(-1));
+  return await configured(() => load(last));
+}
+
 /** `HOST:PORT`, `[::1]:5432`, `/directory:5432` as host and port. */
 export function parseEndpoint(text: string): { host: string; port: number } {
   const at = text.lastIndexOf(':');

@@ -1,7 +1,7 @@
 /** `pgtape recorder`: one recorder process in front of one PostgreSQL, until SIGTERM; SIGHUP reads its certificates again. */
 import { Command } from 'commander';
 import { announceReady } from './childProcess.ts';
-import { configured, parseEndpoint, readConfigFile } from './configFile.ts';
+import { firstConfigured, parseEndpoint } from './configFile.ts';
 import { CommandError, exitCode } from './exitCode.ts';
 import type { Io } from './io.ts';
 import { version } from './version.ts';
@@ -21,6 +21,7 @@ An upstream that lets clients in without a password is refused; --trust-upstream
 
 interface Flags {
   readonly config?: string;
+  readonly fallbackConfig?: string;
   readonly listen?: string;
   readonly upstream?: string;
   readonly vault?: string;
@@ -49,8 +50,7 @@ async function run(io: Io, flags: Flags): Promise<void> {
     io.out.write(configReference(RecorderConfig, 'Recorder', RECORDER_ENV_PREFIX));
     return;
   }
-  const file = readConfigFile(io, flags.config);
-  const config = await configured(() =>
+  const config = await firstConfigured(io, [flags.config, flags.fallbackConfig], (file) =>
     loadConfig({
       schema: RecorderConfig,
       ...(file === undefined ? {} : { file }),
@@ -80,6 +80,7 @@ export function recorderCommand(io: Io): Command {
   return new Command('recorder')
     .description('relay clients to a PostgreSQL and put every statement on tape')
     .option('-c, --config <file>', 'YAML configuration file')
+    .option('--fallback-config <file>', 'used when --config cannot be read or holds no configuration')
     .option('--listen <host:port>', 'where clients connect')
     .option('--upstream <host:port>', 'the server; a directory for a unix socket')
     .option('--vault <url>', "the vault's OTLP/gRPC endpoint")
