@@ -12,7 +12,10 @@ const maxBytes = mebibyte;
 
 async function start(onSpoolFull: 'pass' | 'pause' | 'refuse'): Promise<Stack> {
   const spool = { maxBytes, highWater: 0.8, lowWater: 0.3 };
-  return startStack({ segmentSeconds: 0.2, recorder: { failure: { onSpoolFull } }, spool });
+  const stack = await startStack({ segmentSeconds: 0.2, recorder: { failure: { onSpoolFull } }, spool });
+  // Clients are served before the evidence thread runs, and so small a spool is full before it does.
+  await until('the evidence thread runs', 30_000, async () => (await readiness(stack)).status === 200);
+  return stack;
 }
 
 const full = 'pgtape_recorder_full{reason="spool_full"}';
