@@ -173,6 +173,10 @@ export class TransactionFate {
   /** The tag ROLLBACK ends the block, whatever was asked for, unless the text is ROLLBACK TO. */
   #rollback(verb: TransactionVerb | null, n: number, after: TxStatus | null): Decision | null {
     if (verb?.verb === 'rollback_to') return this.#rollbackTo(verb.name ?? '', n);
+    // PREPARE TRANSACTION where no block is open is answered ROLLBACK too, with a warning: nothing is prepared, and the
+    // statements before it in the same pipeline are committed (seen on 15, behind a CALL).
+    if (verb?.verb === 'prepare_transaction' && !this.#explicit && !this.#failed)
+      return this.#end(this.#unsure ? 'unknown' : 'committed', false);
     if (verb !== null || after === 'I') return this.#end('rolled_back', verb?.chain === true);
     this.#unsure = true;
     return null;

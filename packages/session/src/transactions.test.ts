@@ -237,10 +237,19 @@ const cases = [
   },
   {
     name: 'outside of a block',
-    script: [q('commit', 'COMMIT', 'I'), q('rollback', 'ROLLBACK', 'I')],
+    script: [
+      q('commit', 'COMMIT', 'I'),
+      q('rollback', 'ROLLBACK', 'I'),
+      q("prepare transaction 'g'", 'ROLLBACK', 'I'),
+      q("call p(); prepare transaction 'g'", 'CALL,ROLLBACK', 'I'),
+    ],
     records: [
       '2 completed query [commit] <COMMIT> exact II committed',
       '3 completed query [rollback] <ROLLBACK> exact II rolled_back',
+      "4 completed query [prepare transaction 'g'] <ROLLBACK> exact II rolled_back",
+      '5 completed query 1/2 [call p()] <CALL> I-',
+      "6 completed query 2/2 [prepare transaction 'g'] <ROLLBACK> exact -I",
+      '7 tx committed implicit 5-6',
     ],
   },
   {
