@@ -35,12 +35,10 @@ SEAL = {
     "root": HEX[64], "prev": HEX[64], "open_sessions": None, "policy": HEX[64], "key_id": HEX[16], "next_key": HEX[64],
     "at": TIME, "sig": HEX[128],
 }
-OF_SESSION = {"opened", "statement", "running", "transaction", "stretch", "closed"}
 OF_VAULT = {
     "vault_opened", "access", "hold", "held", "release", "freed", "retention", "probe", "enrolment", "quarantine",
     "skew", "alert",
 }
-OF_REEL = {"reel_opened", "reel_closed", "heartbeat"} | OF_VAULT
 OPENS = {"reel_opened", "vault_opened"}
 
 
@@ -56,6 +54,8 @@ def schemas_by_kind():
 
 
 SCHEMAS = schemas_by_kind()
+RECORDS = SCHEMAS.keys() - {"header", "seal"}
+OF_SESSION = {kind for kind in RECORDS if "session" in SCHEMAS[kind]["required"]}
 
 
 class Unsound(Exception):
@@ -220,7 +220,7 @@ def matches_pattern(text, pattern):
 def check_record(line, number, header, seq):
     record = parse(line, number)
     kind = record.get("kind") if isinstance(record, dict) else None
-    if type(kind) is not str or kind not in OF_SESSION | OF_REEL | {"gap"} or not fits(record, SCHEMAS[kind]):
+    if type(kind) is not str or kind not in RECORDS or not fits(record, SCHEMAS[kind]):
         raise Unsound("line_invalid", number)
     reel, session = record["reel"], record.get("session")
     if kind in OF_SESSION or (kind == "gap" and session is not None):

@@ -81,6 +81,22 @@ function* cases() {
     'a hole in a session',
     made([[...start, statement(session, 3, ''), gap('journal_full'), closed(session, 5, 1)]]),
   ];
+  const mono = { at: '1795212000000000000', mono: '1000', session };
+  const notified = {
+    ...mono,
+    kind: 'notification',
+    n: 2,
+    channel: 'shop',
+    pid: 4711,
+    payload: 'é',
+    payload_len: 2,
+  };
+  const notice = { severity: 'NOTICE', sqlstate: '00000', message: 'hello' };
+  const noticed = { ...mono, kind: 'notices', n: 3, notices: [notice], notices_more: 0 };
+  yield [
+    'what came while no statement ran',
+    made([[...start, notified, noticed, closed(session, 4, 0), reelClosed(1, 0)]]),
+  ];
   yield ['lines after the end', made([[reelOpened(recorder), reelClosed(0, 0), gap('spool_full')]])];
   yield* recoveries();
   yield* reelsAboutOthers();
