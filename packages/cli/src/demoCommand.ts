@@ -6,7 +6,8 @@ import type pg from 'pg';
 import { type DemoStep, demoRoles, demoStory, preparation } from './demoScript.ts';
 import { CommandError, exitCode } from './exitCode.ts';
 import type { Io } from './io.ts';
-import { type Paint, paintFor } from './paint.ts';
+import type { Paint } from './paint.ts';
+import { paintOf } from './readOptions.ts';
 import { fit, wrapped } from './table.ts';
 import { upLayout } from './upLayout.ts';
 import { upHolder } from './upLock.ts';
@@ -142,7 +143,7 @@ export function demoCommand(io: Io): Command {
     .option('--url <url>', "a superuser's connection through some other recorder")
     .addHelpText('after', help)
     .action(async (flags: { dir: string; url?: string }, command: Command) => {
-      const paint = paintFor(io, io.out, command.optsWithGlobals().color !== false);
+      const paint = paintOf(io, command);
       await demo(io, flags.url ?? connectionOfUp(io, flags.dir), paint);
     });
 }

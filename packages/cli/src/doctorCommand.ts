@@ -19,9 +19,9 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { z } from 'zod';
 import { CommandError, exitCode, throwIfStopped } from './exitCode.ts';
 import { type Io, put } from './io.ts';
-import { type Paint, paintFor } from './paint.ts';
+import type { Paint } from './paint.ts';
 import { Progress } from './progress.ts';
-import { paintOf, withCallerOptions } from './readOptions.ts';
+import { outputOption, paintOf, withCallerOptions } from './readOptions.ts';
 import { type Column, tableText } from './table.ts';
 import { VaultClient } from './vaultClient.ts';
 import { vaultWay, type WayFlags } from './vaultWay.ts';
@@ -179,10 +179,9 @@ function bounded({ test, outcome, detail }: ProbeResult): ProbeResult {
 const detailCharactersMax = 1000;
 
 async function run(io: Io, flags: Flags, command: Command): Promise<void> {
-  const colour = command.optsWithGlobals().color !== false;
   // Credentials that cannot be read are told before minutes have passed.
   const vault = recorderOf(io, flags);
-  const report = await probe(io, flags, paintFor(io, io.err, colour)).catch((error: unknown) => {
+  const report = await probe(io, flags, paintOf(io, command, io.err)).catch((error: unknown) => {
     if (!(error instanceof StoreError)) throw error;
     throw new CommandError(error.code, error.message, { exit: exitCode.environment, cause: error });
   });
@@ -220,9 +219,7 @@ export function doctorCommand(io: Io): Command {
         .default('strict'),
     )
     .option('--retain <seconds>', 'how long what it puts is kept; it waits for that', seconds, 20)
-    .addOption(
-      new Option('-o, --output <format>', 'how to print').choices(['table', 'json']).default('table'),
-    )
+    .addOption(outputOption(['table', 'json']))
     .addHelpText('after', help)
     .action((flags: Flags, command: Command) => run(io, flags, command));
   return new Command('doctor')

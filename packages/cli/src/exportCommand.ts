@@ -11,9 +11,8 @@ import { exportBundle } from './exportBundle.ts';
 import { type ExportFlags, exportSelection } from './exportSelection.ts';
 import { bytesText, plural } from './format.ts';
 import type { Io } from './io.ts';
-import { paintFor } from './paint.ts';
 import { openReading } from './reading.ts';
-import { type ReadFlags, spoken, withReadOptions } from './readOptions.ts';
+import { paintOf, type ReadFlags, spoken, withReadOptions } from './readOptions.ts';
 import { type TrustFlags, trustOf } from './verifyTrust.ts';
 
 const help = `
@@ -92,7 +91,7 @@ async function run(io: Io, wanted: readonly string[], flags: Flags, command: Com
   ]);
   const archive = await openReading(io, flags, { action: 'export', what });
   const exported = await exportSelection(io, archive, wanted, flags);
-  const paint = paintFor(io, io.err, command.optsWithGlobals().color !== false);
+  const paint = paintOf(io, command, io.err);
   const files = await exportBundle(
     io,
     archive,

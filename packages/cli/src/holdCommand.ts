@@ -4,12 +4,11 @@ import { Command } from 'commander';
 import { CommandError, exitCode } from './exitCode.ts';
 import { plural } from './format.ts';
 import { HoldClient, ShownHold } from './holdClient.ts';
-import { outputOption, printHolds } from './holdPrinting.ts';
+import { printHolds } from './holdPrinting.ts';
 import { releaseCommand } from './holdRelease.ts';
 import { keyCommand, signCommand } from './holdSigning.ts';
 import type { Io } from './io.ts';
-import { paintFor } from './paint.ts';
-import { momentOf, paintOf, withCallerOptions } from './readOptions.ts';
+import { momentOf, outputOption, paintOf, withCallerOptions } from './readOptions.ts';
 import type { OutputFormat } from './table.ts';
 import type { WayFlags } from './vaultWay.ts';
 
@@ -84,7 +83,7 @@ async function create(io: Io, flags: CreateFlags, command: Command): Promise<voi
   const { case: name, reason, output, wait } = flags;
   const scope = scopeOf(io, flags);
   const placed = await client.post('/v1/holds', { case: name, reason, scope }, ShownHold);
-  const errPaint = paintFor(io, io.err, command.optsWithGlobals().color !== false);
+  const errPaint = paintOf(io, command, io.err);
   const shown = wait ? await client.settled(io, placed, errPaint) : placed;
   await printHolds(io, [shown], { output, isList: false }, paintOf(io, command));
   if (shown.notes.includes('hold_not_enforced')) {

@@ -1,14 +1,13 @@
 /** Legal holds as people and programs read them. */
 import type { HoldScope } from '@pgtape/evidence';
-import { Option } from 'commander';
 import { wallText } from './format.ts';
 import type { ShownHold } from './holdClient.ts';
 import { type Io, put } from './io.ts';
 import type { Paint } from './paint.ts';
-import { type Column, fitting, type OutputFormat, outputFormats, tableText } from './table.ts';
+import { type Column, fitting, type OutputFormat, tableText } from './table.ts';
 
 /** A scope in one line, in the words of the options. */
-export function scopeText({ sessions, user, database, since, until, search }: HoldScope): string {
+function scopeText({ sessions, user, database, since, until, search }: HoldScope): string {
   const shown =
     sessions !== undefined && sessions.length > 2 ? `${sessions.length} sessions` : sessions?.join(',');
   const parts: readonly (readonly [string, string | undefined])[] = [
@@ -50,9 +49,4 @@ export async function printHolds(
   }
   const { columns: kept } = fitting(holds, columns, io.out);
   await put(io.out, tableText(holds, kept, io.out, paint));
-}
-
-/** -o for what is shown of holds. */
-export function outputOption(): Option {
-  return new Option('-o, --output <format>', 'how to print').choices(outputFormats).default('table');
 }

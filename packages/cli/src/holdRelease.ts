@@ -6,11 +6,10 @@ import { Command } from 'commander';
 import { z } from 'zod';
 import { CommandError, exitCode } from './exitCode.ts';
 import { HoldClient, ShownHold } from './holdClient.ts';
-import { outputOption, printHolds } from './holdPrinting.ts';
+import { printHolds } from './holdPrinting.ts';
 import { readText } from './holdSigning.ts';
 import { type Io, put } from './io.ts';
-import { paintFor } from './paint.ts';
-import { paintOf, withCallerOptions } from './readOptions.ts';
+import { outputOption, paintOf, withCallerOptions } from './readOptions.ts';
 import type { OutputFormat } from './table.ts';
 import type { WayFlags } from './vaultWay.ts';
 
@@ -90,7 +89,7 @@ async function run(io: Io, wanted: string, flags: Flags, command: Command): Prom
     body = { reason };
   }
   const released = await client.post(path, body, ShownHold);
-  const errPaint = paintFor(io, io.err, command.optsWithGlobals().color !== false);
+  const errPaint = paintOf(io, command, io.err);
   const shown = flags.wait ? await client.settled(io, released, errPaint) : released;
   await printHolds(io, [shown], { output: flags.output, isList: false }, paintOf(io, command));
 }

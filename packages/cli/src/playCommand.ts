@@ -6,7 +6,7 @@ import { ahead } from './ahead.ts';
 import { type Archive, objectsAhead, type ReelKeys } from './archive.ts';
 import { CommandError, exitCode, throwIfStopped } from './exitCode.ts';
 import { type Io, put } from './io.ts';
-import { type Paint, paintFor } from './paint.ts';
+import type { Paint } from './paint.ts';
 import { PlayPace } from './playPace.ts';
 import { type Frame, PlayScript } from './playScript.ts';
 import { openReading } from './reading.ts';
@@ -107,7 +107,7 @@ async function openSession(
 }
 
 async function run(io: Io, wanted: string, flags: Flags, command: Command): Promise<void> {
-  const errPaint = paintFor(io, io.err, command.optsWithGlobals().color !== false);
+  const errPaint = paintOf(io, command, io.err);
   const { archive, reel, session } = await openSession(io, wanted, flags);
   const [reading] = await readReels(io, archive, [reel], { session }, errPaint);
   const summary = reading?.sessions.find((one) => one.session === session);

@@ -2,7 +2,7 @@
 import { type Command, Option } from 'commander';
 import { CommandError, exitCode } from './exitCode.ts';
 import { parseMoment } from './format.ts';
-import type { Io } from './io.ts';
+import type { Io, Output } from './io.ts';
 import { type Paint, paintFor } from './paint.ts';
 import { type OutputFormat, outputFormats } from './table.ts';
 import type { WayFlags } from './vaultWay.ts';
@@ -33,12 +33,17 @@ export function withReadOptions(command: Command): Command {
       '--archive <store>',
       'read an archive directly, unrecorded: a directory or s3://... (PGTAPE_ARCHIVE)',
     )
-    .addOption(new Option('-o, --output <format>', 'how to print').choices(outputFormats).default('table'));
+    .addOption(outputOption());
 }
 
-/** The colours of standard output for a command. */
-export function paintOf(io: Io, command: Command): Paint {
-  return paintFor(io, io.out, command.optsWithGlobals().color !== false);
+/** -o; the first format where it is not given. */
+export function outputOption(formats: readonly string[] = outputFormats): Option {
+  return new Option('-o, --output <format>', 'how to print').choices(formats).default(formats[0]);
+}
+
+/** The colours of what a command prints. */
+export function paintOf(io: Io, command: Command, output: Output = io.out): Paint {
+  return paintFor(io, output, command.optsWithGlobals().color !== false);
 }
 
 /**

@@ -4,9 +4,8 @@ import { z } from 'zod';
 import { CommandError, exitCode } from './exitCode.ts';
 import { plural, wallText } from './format.ts';
 import { HoldClient } from './holdClient.ts';
-import { outputOption } from './holdPrinting.ts';
 import { type Io, put } from './io.ts';
-import { momentOf, withCallerOptions } from './readOptions.ts';
+import { momentOf, outputOption, withCallerOptions } from './readOptions.ts';
 import type { OutputFormat } from './table.ts';
 import type { WayFlags } from './vaultWay.ts';
 

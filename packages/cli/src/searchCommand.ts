@@ -6,7 +6,7 @@ import { type Archive, objectsOf, reelsByTime } from './archive.ts';
 import { CommandError, exitCode, throwIfStopped } from './exitCode.ts';
 import { parseDuration } from './format.ts';
 import { type Io, put } from './io.ts';
-import { type Paint, paintFor, printable } from './paint.ts';
+import { type Paint, printable } from './paint.ts';
 import { openReading } from './reading.ts';
 import { momentOf, paintOf, type ReadFlags, spoken, withReadOptions } from './readOptions.ts';
 import {
@@ -184,8 +184,7 @@ async function run(io: Io, pattern: string | undefined, flags: Flags, command: C
   if (flags.output === 'json') await put(io.out, printer.found === 0 ? ']\n' : '\n]\n');
   throwIfStopped(io);
   if (printer.found === 0) {
-    const colour = command.optsWithGlobals().color !== false;
-    io.err.write(`${paintFor(io, io.err, colour).dim('nothing found')}\n`);
+    io.err.write(`${paintOf(io, command, io.err).dim('nothing found')}\n`);
     io.exit(exitCode.found);
   }
 }

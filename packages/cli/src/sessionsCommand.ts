@@ -3,7 +3,7 @@ import { judgeTogether } from '@pgtape/evidence';
 import { Command } from 'commander';
 import { durationText, wallMs, wallText } from './format.ts';
 import { type Io, put } from './io.ts';
-import { type Paint, paintFor } from './paint.ts';
+import type { Paint } from './paint.ts';
 import { openReading } from './reading.ts';
 import { momentOf, paintOf, type ReadFlags, spoken, withReadOptions } from './readOptions.ts';
 import { readReels } from './reelPool.ts';
@@ -89,7 +89,7 @@ async function printTable(
 async function run(io: Io, flags: Flags, command: Command): Promise<void> {
   const what = spoken(undefined, flags, ['output']);
   const archive = await openReading(io, flags, { action: 'sessions', what });
-  const paint = paintFor(io, io.err, command.optsWithGlobals().color !== false);
+  const paint = paintOf(io, command, io.err);
   const isWanted = chosen(io, flags);
   const readings = await readReels(io, archive, archive.reels, {}, paint);
   // What the vault's reels say of a reel is part of the verdict on its sessions.

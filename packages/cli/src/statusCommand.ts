@@ -1,11 +1,11 @@
 /** `pgtape status`: how a vault is, who sends to it, and what wants a person. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { VaultStatus } from '@pgtape/vault';
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { CommandError, exitCode } from './exitCode.ts';
 import { type Io, put } from './io.ts';
 import { printable } from './paint.ts';
-import { paintOf, withCallerOptions } from './readOptions.ts';
+import { outputOption, paintOf, withCallerOptions } from './readOptions.ts';
 import { statusText } from './statusText.ts';
 import { VaultClient } from './vaultClient.ts';
 import { VaultStatusShape } from './vaultStatusShape.ts';
@@ -90,9 +90,7 @@ export function statusCommand(io: Io): Command {
   return withCallerOptions(new Command('status'))
     .description('how the vault is, which recorders send, and what wants attention')
     .option('-w, --watch [seconds]', 'again and again, until stopped')
-    .addOption(
-      new Option('-o, --output <format>', 'how to print').choices(['table', 'json']).default('table'),
-    )
+    .addOption(outputOption(['table', 'json']))
     .addHelpText('after', help)
     .action((flags: Flags, command: Command) => run(io, flags, command));
 }

@@ -1,9 +1,9 @@
 /** `pgtape tail`: what is being recorded now, from a vault's live view. */
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { CommandError, exitCode } from './exitCode.ts';
 import { type Io, put } from './io.ts';
-import { type Paint, paintFor } from './paint.ts';
-import { withVaultOptions } from './readOptions.ts';
+import type { Paint } from './paint.ts';
+import { outputOption, paintOf, withVaultOptions } from './readOptions.ts';
 import { isWholeId } from './sessionFinder.ts';
 import { type TailRecord, tailRow } from './tailRow.ts';
 import { VaultClient, VaultRefusal } from './vaultClient.ts';
@@ -61,7 +61,7 @@ async function opened(client: VaultClient, flags: Flags): Promise<AsyncIterable<
 async function run(io: Io, flags: Flags, command: Command): Promise<void> {
   const access = vaultWay(io, flags);
   if (access === null) throw noVault();
-  const paint = paintFor(io, io.out, command.optsWithGlobals().color !== false);
+  const paint = paintOf(io, command);
   const client = new VaultClient(access, io.stop);
   try {
     const body = await opened(client, flags);
@@ -101,7 +101,7 @@ export function tailCommand(io: Io): Command {
     .description('what is being recorded now, from the vault')
     .option('--session <id>', 'only this session')
     .option('--kinds <list>', 'only these kinds of record: statement,closed')
-    .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'jsonl']).default('text'))
+    .addOption(outputOption(['text', 'jsonl']))
     .addHelpText('after', help)
     .action((flags: Flags, command: Command) => run(io, flags, command));
 }

@@ -6,7 +6,6 @@ import { Command, Option } from 'commander';
 import { readBundle } from './bundleReading.ts';
 import { CommandError, exitCode } from './exitCode.ts';
 import { type Io, put } from './io.ts';
-import { paintFor } from './paint.ts';
 import { openReading } from './reading.ts';
 import { paintOf, type ReadFlags, withReadOptions } from './readOptions.ts';
 import { isBad } from './verdictColour.ts';
@@ -78,7 +77,7 @@ async function ofArchive(io: Io, flags: Flags, trust: Trust, command: Command): 
           trustedKeys,
         });
   const plan = { reel: flags.reel ?? null, session: flags.session ?? null, strict, trust, resume };
-  const errPaint = paintFor(io, io.err, command.optsWithGlobals().color !== false);
+  const errPaint = paintOf(io, command, io.err);
   const report: VerifyReport = await verifyArchive(io, archive, plan, errPaint);
   return {
     verdict: report.verdict,
