@@ -23,8 +23,8 @@ import type { Paint } from './paint.ts';
 import { Progress } from './progress.ts';
 import { outputOption, paintOf, withCallerOptions } from './readOptions.ts';
 import { type Column, tableText } from './table.ts';
-import { VaultClient } from './vaultClient.ts';
-import { vaultWay, type WayFlags } from './vaultWay.ts';
+import type { VaultClient } from './vaultClient.ts';
+import { namedVault, type WayFlags } from './vaultWay.ts';
 
 const help = `
 Examples:
@@ -154,8 +154,7 @@ function summaryOf(report: ProbeReport, wanted: Lock, paint: Paint): string {
 /** Where the report is to be recorded; null: nowhere. A vault of `pgtape up` is not meant unless it is named. */
 function recorderOf(io: Io, flags: Flags): VaultClient | null {
   if (flags.vault === undefined && io.env.PGTAPE_VAULT === undefined) return null;
-  const access = vaultWay(io, flags);
-  return access === null ? null : new VaultClient(access, io.stop);
+  return namedVault(io, flags);
 }
 
 const Recorded = z.object({ seq: z.int().positive(), line: z.string().regex(/^[0-9a-f]{64}$/) });

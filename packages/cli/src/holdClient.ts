@@ -4,8 +4,8 @@ import { z } from 'zod';
 import { CommandError, exitCode, throwIfStopped } from './exitCode.ts';
 import type { Io } from './io.ts';
 import { type Paint, printable } from './paint.ts';
-import { VaultClient, VaultRefusal } from './vaultClient.ts';
-import { noVault, vaultWay, type WayFlags } from './vaultWay.ts';
+import { type VaultClient, VaultRefusal } from './vaultClient.ts';
+import { namedVault, type WayFlags } from './vaultWay.ts';
 
 const nanoseconds = z.string().regex(/^\d{1,20}$/);
 const count = z.int().nonnegative();
@@ -37,9 +37,7 @@ export class HoldClient {
 
   /** @throws CommandError `NO_VAULT`, `CREDENTIALS` */
   constructor(io: Io, flags: WayFlags) {
-    const access = vaultWay(io, flags);
-    if (access === null) throw noVault();
-    this.#client = new VaultClient(access, io.stop);
+    this.#client = namedVault(io, flags);
   }
 
   /** The answer, held against its shape. @throws as VaultClient */

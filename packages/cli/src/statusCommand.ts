@@ -7,9 +7,8 @@ import { type Io, put } from './io.ts';
 import { printable } from './paint.ts';
 import { outputOption, paintOf, withCallerOptions } from './readOptions.ts';
 import { statusText } from './statusText.ts';
-import { VaultClient } from './vaultClient.ts';
 import { VaultStatusShape } from './vaultStatusShape.ts';
-import { noVault, vaultWay, type WayFlags } from './vaultWay.ts';
+import { namedVault, type WayFlags } from './vaultWay.ts';
 
 const help = `
 Examples:
@@ -65,9 +64,7 @@ function gone(io: Io, error: unknown): null {
 
 async function run(io: Io, flags: Flags, command: Command): Promise<void> {
   const everyMs = watchMs(flags);
-  const access = vaultWay(io, flags);
-  if (access === null) throw noVault();
-  const client = new VaultClient(access, io.stop);
+  const client = namedVault(io, flags);
   const ask = (): Promise<VaultStatus> => client.json({ path: '/v1/status' }, VaultStatusShape);
   const status = await ask();
   await show(io, status, flags, command);

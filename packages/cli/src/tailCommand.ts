@@ -6,9 +6,9 @@ import type { Paint } from './paint.ts';
 import { outputOption, paintOf, withVaultOptions } from './readOptions.ts';
 import { isWholeId } from './sessionFinder.ts';
 import { type TailRecord, tailRow } from './tailRow.ts';
-import { VaultClient, VaultRefusal } from './vaultClient.ts';
+import { type VaultClient, VaultRefusal } from './vaultClient.ts';
 import { grantFor } from './vaultStore.ts';
-import { noVault, vaultWay, type WayFlags } from './vaultWay.ts';
+import { namedVault, type WayFlags } from './vaultWay.ts';
 
 const help = `
 Examples:
@@ -59,10 +59,8 @@ async function opened(client: VaultClient, flags: Flags): Promise<AsyncIterable<
 }
 
 async function run(io: Io, flags: Flags, command: Command): Promise<void> {
-  const access = vaultWay(io, flags);
-  if (access === null) throw noVault();
+  const client = namedVault(io, flags);
   const paint = paintOf(io, command);
-  const client = new VaultClient(access, io.stop);
   try {
     const body = await opened(client, flags);
     await show(io, body, flags, paint).catch((cause: unknown) => {

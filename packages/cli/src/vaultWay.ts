@@ -7,7 +7,7 @@ import type { Io } from './io.ts';
 import { type DirectSource, directoryOf } from './storeSource.ts';
 import { upLayout } from './upLayout.ts';
 import { type UpVault, upHolder } from './upLock.ts';
-import { type VaultAccess, waysOut } from './vaultClient.ts';
+import { type VaultAccess, VaultClient, waysOut } from './vaultClient.ts';
 
 /** The flags by which a person names a way. */
 export interface WayFlags {
@@ -48,7 +48,7 @@ function secretOf(io: Io, path: string, flag: string): string {
 }
 
 /** As whom we come to the vault at `url`. The token of `pgtape up` is shown to its own vault and to no other. */
-export function accessTo(io: Io, flags: WayFlags, url: string, up: UpVault | null): VaultAccess {
+function accessTo(io: Io, flags: WayFlags, url: string, up: UpVault | null): VaultAccess {
   const { env } = io;
   const read = (path: string | undefined, flag: string): string | null =>
     path === undefined || path === '' ? null : secretOf(io, path, flag);
@@ -64,13 +64,23 @@ export function accessTo(io: Io, flags: WayFlags, url: string, up: UpVault | nul
 }
 
 /** The vault that is named, else that of `pgtape up`; null where there is neither. */
-export function vaultWay(io: Io, flags: WayFlags): VaultAccess | null {
+function vaultWay(io: Io, flags: WayFlags): VaultAccess | null {
   const up = vaultOfUp(io);
   const url = flags.vault ?? io.env.PGTAPE_VAULT ?? up?.url;
   return url === undefined ? null : accessTo(io, flags, url, up);
 }
 
-export function noVault(): CommandError {
+/**
+ * Speaks with the vault that is named, else with that of `pgtape up`, until the command is stopped.
+ * @throws CommandError `NO_VAULT`, `CREDENTIALS`, `VAULT_URL`
+ */
+export function namedVault(io: Io, flags: WayFlags): VaultClient {
+  const access = vaultWay(io, flags);
+  if (access === null) throw noVault();
+  return new VaultClient(access, io.stop);
+}
+
+function noVault(): CommandError {
   return new CommandError('NO_VAULT', "no vault is named, and no 'pgtape up' runs in this directory", {
     exit: exitCode.environment,
     advice: waysOut,
