@@ -5,7 +5,7 @@ import { CommandError, exitCode } from './exitCode.ts';
 import type { Io } from './io.ts';
 
 /** The file's path and text; undefined where none was named. */
-export function readConfigFile(io: Io, path: string | undefined): { path: string; text: string } | undefined {
+function readConfigFile(io: Io, path: string | undefined): { path: string; text: string } | undefined {
   if (path === undefined) return undefined;
   try {
     return { path, text: readFileSync(resolve(io.cwd, path), 'utf8') };
@@ -22,7 +22,7 @@ export function readConfigFile(io: Io, path: string | undefined): { path: string
 }
 
 /** Runs `load` and gives its ConfigError the exit code for usage. */
-export async function configured<T>(load: () => T): Promise<T> {
+async function configured<T>(load: () => T): Promise<T> {
   const { ConfigError } = await import('@pgtape/process');
   try {
     return load();

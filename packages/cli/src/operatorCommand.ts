@@ -1,9 +1,7 @@
 /** `pgtape operator`: one replica of the Kubernetes operator, until SIGTERM. */
 import { Command } from 'commander';
-import { announceReady } from './childProcess.ts';
-import { configured, readConfigFile } from './configFile.ts';
-import { CommandError, exitCode } from './exitCode.ts';
 import type { Io } from './io.ts';
+import { runProcess } from './runProcess.ts';
 
 const help = `
 Examples:
@@ -34,35 +32,21 @@ function overlay({ kubeconfig, context }: Flags): object {
 
 async function run(io: Io, flags: Flags): Promise<void> {
   // Loaded only here: no other command needs a Kubernetes client.
-  const { configReference, loadConfig } = await import('@pgtape/process');
   const { OPERATOR_ENV_PREFIX, OperatorConfig, OperatorError, startOperator } = await import(
     '@pgtape/operator'
   );
-  if (flags.configReference === true) {
-    io.out.write(configReference(OperatorConfig, 'Operator', OPERATOR_ENV_PREFIX));
-    return;
-  }
-  const file = readConfigFile(io, flags.config);
-  const config = await configured(() =>
-    loadConfig({
-      schema: OperatorConfig,
-      ...(file === undefined ? {} : { file }),
-      env: io.env,
-      envPrefix: OPERATOR_ENV_PREFIX,
-      flags: overlay(flags),
-    }),
-  );
-  const operator = await startOperator(config).catch((cause: unknown) => {
-    if (!(cause instanceof OperatorError)) throw cause;
-    throw new CommandError(cause.code, cause.message, { exit: exitCode.environment, cause });
+  await runProcess(io, {
+    schema: OperatorConfig,
+    title: 'Operator',
+    envPrefix: OPERATOR_ENV_PREFIX,
+    configReference: flags.configReference,
+    files: [flags.config],
+    flags: overlay(flags),
+    telemetry: null,
+    start: (config) => startOperator(config),
+    isTold: (error) => error instanceof OperatorError,
+    ready: ({ health }) => ({ health: health.port }),
   });
-  const stopped = new Promise<void>((resolve) => {
-    if (io.stop.aborted) resolve();
-    io.stop.addEventListener('abort', () => resolve(), { once: true });
-    announceReady({ health: operator.health.port }, resolve);
-  });
-  await stopped;
-  await operator.close();
 }
 
 /** Builds the command. */

@@ -1,9 +1,8 @@
 /** `pgtape recorder`: one recorder process in front of one PostgreSQL, until SIGTERM; SIGHUP reads its certificates again. */
 import { Command } from 'commander';
-import { announceReady } from './childProcess.ts';
-import { firstConfigured, parseEndpoint } from './configFile.ts';
-import { CommandError, exitCode } from './exitCode.ts';
+import { parseEndpoint } from './configFile.ts';
 import type { Io } from './io.ts';
+import { runProcess } from './runProcess.ts';
 import { version } from './version.ts';
 
 const help = `
@@ -42,37 +41,26 @@ function overlay(flags: Flags): object {
 
 async function run(io: Io, flags: Flags): Promise<void> {
   // Loaded only here: the other commands start without it.
-  const { configReference, loadConfig, startTelemetry } = await import('@pgtape/process');
   const { RECORDER_ENV_PREFIX, RecorderConfig, RecorderError, startRecorder } = await import(
     '@pgtape/recorder'
   );
-  if (flags.configReference === true) {
-    io.out.write(configReference(RecorderConfig, 'Recorder', RECORDER_ENV_PREFIX));
-    return;
-  }
-  const config = await firstConfigured(io, [flags.config, flags.fallbackConfig], (file) =>
-    loadConfig({
-      schema: RecorderConfig,
-      ...(file === undefined ? {} : { file }),
-      env: io.env,
-      envPrefix: RECORDER_ENV_PREFIX,
-      flags: overlay(flags),
-    }),
-  );
-  const telemetry = await startTelemetry('pgtape-recorder', io.env);
-  const recorder = await startRecorder(config, { env: io.env, version }).catch((cause: unknown) => {
-    if (!(cause instanceof RecorderError) || cause.code === 'WORKER') throw cause;
-    throw new CommandError(cause.code, cause.message, { exit: exitCode.environment, cause });
+  await runProcess(io, {
+    schema: RecorderConfig,
+    title: 'Recorder',
+    envPrefix: RECORDER_ENV_PREFIX,
+    configReference: flags.configReference,
+    files: [flags.config, flags.fallbackConfig],
+    flags: overlay(flags),
+    telemetry: 'pgtape-recorder',
+    async start(config) {
+      const recorder = await startRecorder(config, { env: io.env, version });
+      io.onHangup(() => recorder.reloadCertificates());
+      return recorder;
+    },
+    isTold: (error): error is Error & { readonly code: string } =>
+      error instanceof RecorderError && error.code !== 'WORKER',
+    ready: ({ listen, reel }) => ({ host: listen.host, port: listen.port, reel }),
   });
-  io.onHangup(() => recorder.reloadCertificates());
-  const stopped = new Promise<void>((resolve) => {
-    if (io.stop.aborted) resolve();
-    io.stop.addEventListener('abort', () => resolve(), { once: true });
-    announceReady({ host: recorder.listen.host, port: recorder.listen.port, reel: recorder.reel }, resolve);
-  });
-  await stopped;
-  await recorder.close();
-  await telemetry.shutdown();
 }
 
 /** Builds the command. */

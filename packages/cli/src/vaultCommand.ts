@@ -1,9 +1,8 @@
 /** `pgtape vault`: one collector over one archive, until SIGTERM. */
 import { Command } from 'commander';
-import { announceReady } from './childProcess.ts';
-import { configured, parseEndpoint, readConfigFile } from './configFile.ts';
-import { CommandError, exitCode } from './exitCode.ts';
+import { parseEndpoint } from './configFile.ts';
 import type { Io } from './io.ts';
+import { runProcess } from './runProcess.ts';
 import { version } from './version.ts';
 
 const help = `
@@ -37,35 +36,19 @@ function overlay(flags: Flags): object {
 
 async function run(io: Io, flags: Flags): Promise<void> {
   // Loaded only here: the other commands start without it.
-  const { configReference, loadConfig, startTelemetry } = await import('@pgtape/process');
   const { startVault, VAULT_ENV_PREFIX, VaultConfig, VaultError } = await import('@pgtape/vault');
-  if (flags.configReference === true) {
-    io.out.write(configReference(VaultConfig, 'Vault', VAULT_ENV_PREFIX));
-    return;
-  }
-  const file = readConfigFile(io, flags.config);
-  const config = await configured(() =>
-    loadConfig({
-      schema: VaultConfig,
-      ...(file === undefined ? {} : { file }),
-      env: io.env,
-      envPrefix: VAULT_ENV_PREFIX,
-      flags: overlay(flags),
-    }),
-  );
-  const telemetry = await startTelemetry('pgtape-vault', io.env);
-  const vault = await startVault(config, { version }).catch((cause: unknown) => {
-    if (!(cause instanceof VaultError)) throw cause;
-    throw new CommandError(cause.code, cause.message, { exit: exitCode.environment, cause });
+  await runProcess(io, {
+    schema: VaultConfig,
+    title: 'Vault',
+    envPrefix: VAULT_ENV_PREFIX,
+    configReference: flags.configReference,
+    files: [flags.config],
+    flags: overlay(flags),
+    telemetry: 'pgtape-vault',
+    start: (config) => startVault(config, { version }),
+    isTold: (error) => error instanceof VaultError,
+    ready: ({ otlp, http }) => ({ otlp: otlp.port, http: http.port }),
   });
-  const stopped = new Promise<void>((resolve) => {
-    if (io.stop.aborted) resolve();
-    io.stop.addEventListener('abort', () => resolve(), { once: true });
-    announceReady({ otlp: vault.otlp.port, http: vault.http.port }, resolve);
-  });
-  await stopped;
-  await vault.close();
-  await telemetry.shutdown();
 }
 
 /** Builds the command. */
