@@ -24,6 +24,7 @@ import {
 import { checkSegment } from './checkSegment.ts';
 import { type ExampleSegment, exampleSigner } from './exampleReel.ts';
 import { type Leaf, leafText, objectDigest, reelStartLeaf, segmentLeaf } from './leaf.ts';
+import { checkpointKeyOf, logPaths } from './log/logReads.ts';
 import { joinLines } from './segmentObject.ts';
 
 export interface ExampleLog {
@@ -59,11 +60,6 @@ export function exampleLeaves(segments: readonly ExampleSegment[]): Leaf[] {
     const start = check.header.segment === 1 ? [reelStartLeaf(check, null, at)] : [];
     return [...start, segmentLeaf(check, stored)];
   });
-}
-
-/** A key of the log where `12` digits name a size. */
-export function checkpointKey(size: number): string {
-  return `log/checkpoints/${String(size).padStart(12, '0')}`;
 }
 
 /** The log's files after the last of `plan.sizes`, with what earlier sizes left behind. */
@@ -108,10 +104,10 @@ export function exampleLog(leaves: readonly (Leaf | Uint8Array)[], plan: Example
     }
     const body = { origin, size, root: tree.root(), extensions: [] };
     checkpoint = signed(body, true);
-    objects.set(checkpointKey(size), signed(body, false));
+    objects.set(checkpointKeyOf(size), signed(body, false));
   }
-  objects.set('log/checkpoint', checkpoint);
-  objects.set('log/vkey', Buffer.from(`${formatVkey(key)}\n`));
+  objects.set(logPaths.checkpoint, checkpoint);
+  objects.set(logPaths.vkey, Buffer.from(`${formatVkey(key)}\n`));
   const policy = Buffer.from(`log ${formatVkey(key)}\nwitness w ${formatVkey(witness)}\nquorum w\n`);
   const hashes = entries.map(leafHash);
   return {

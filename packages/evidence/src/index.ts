@@ -49,13 +49,7 @@ export {
   enrolmentProof,
 } from './enrolment.ts';
 export { EvidenceError, type EvidenceErrorCode } from './evidenceError.ts';
-export {
-  checkpointKey,
-  type ExampleLog,
-  type ExampleLogPlan,
-  exampleLeaves,
-  exampleLog,
-} from './exampleLog.ts';
+export { type ExampleLog, type ExampleLogPlan, exampleLeaves, exampleLog } from './exampleLog.ts';
 export {
   type ExamplePlan,
   type ExampleSegment,
@@ -85,7 +79,6 @@ export { archiveLimits } from './log/archiveLimits.ts';
 export { type CheckLogOptions, checkLog } from './log/checkLog.ts';
 export { provenEntries } from './log/logEntries.ts';
 export {
-  checkpointKeyOf,
   type LogHead,
   type LogReads,
   logPaths,

@@ -1,11 +1,11 @@
 /** Changes a small archive and its log in every way a keeper of them could, and demands that the check finds it and names it. */
 import { formatVkey, parsePolicy } from '@pgtape/tlog';
-import { checkpointKey, exampleLeaves, exampleLog } from '../exampleLog.ts';
+import { exampleLeaves, exampleLog } from '../exampleLog.ts';
 import { exampleArchive, exampleRecords, exampleReel, exampleSigner } from '../exampleReel.ts';
 import { type Leaf, leafText, type SegmentLeaf } from '../leaf.ts';
 import { type CheckLogOptions, checkLog } from './checkLog.ts';
 import { ExampleStore, storedAt } from './exampleReads.testing.ts';
-import { readLogHead } from './logReads.ts';
+import { checkpointKeyOf, readLogHead } from './logReads.ts';
 import type { LogVerdict } from './logVerdict.ts';
 
 const archive = exampleArchive();
@@ -94,7 +94,7 @@ describe('checkLog', () => {
       [exampleRecords.reelClosed(0, 0)],
     ],
   });
-  const remembered = (size: number, of = log) => of.objects.get(checkpointKey(size))!;
+  const remembered = (size: number, of = log) => of.objects.get(checkpointKeyOf(size))!;
   const forked = exampleLog(
     [leaves[0]!, leaves[1]!, { ...leaves[0]!, reel: 'ee'.repeat(16) } as Leaf, leaves[3]!],
     {
@@ -192,7 +192,7 @@ describe('checkLog', () => {
       name: 'the checkpoint rolled back with its copies',
       store: edited((store) => {
         store.replace(head, remembered(2));
-        for (const size of [4, 6]) store.objects.delete(checkpointKey(size));
+        for (const size of [4, 6]) store.objects.delete(checkpointKeyOf(size));
       }),
       finds: [
         'gap',
@@ -215,8 +215,8 @@ describe('checkLog', () => {
     },
     {
       name: 'a fork, of which a copy was left',
-      store: edited((store) => store.replace(checkpointKey(4), remembered(4, forked))),
-      finds: ['forged', `${checkpointKey(4)} checkpoint_forked`],
+      store: edited((store) => store.replace(checkpointKeyOf(4), remembered(4, forked))),
+      finds: ['forged', `${checkpointKeyOf(4)} checkpoint_forked`],
     },
     {
       name: 'a checkpoint that is remembered by a stranger',
@@ -246,7 +246,7 @@ describe('checkLog', () => {
       store: edited((store) => {
         const before = exampleLog(leaves, { keys: 'older key', sizes });
         for (const size of sizes.slice(0, -1))
-          store.replace(checkpointKey(size), before.objects.get(checkpointKey(size))!);
+          store.replace(checkpointKeyOf(size), before.objects.get(checkpointKeyOf(size))!);
         store.replace('log/vkey', Buffer.from(`${formatVkey(before.key)}\n${formatVkey(log.key)}\n`));
       }),
       finds: ['complete'],
@@ -255,9 +255,9 @@ describe('checkLog', () => {
       name: 'a copy by a key that nobody knows',
       store: edited((store) => {
         const before = exampleLog(leaves, { keys: 'older key', sizes });
-        store.replace(checkpointKey(4), before.objects.get(checkpointKey(4))!);
+        store.replace(checkpointKeyOf(4), before.objects.get(checkpointKeyOf(4))!);
       }),
-      finds: ['forged', `${checkpointKey(4)} checkpoint_signature`],
+      finds: ['forged', `${checkpointKeyOf(4)} checkpoint_signature`],
     },
     {
       name: 'no checkpoint at all',
@@ -273,8 +273,8 @@ describe('checkLog', () => {
     },
     {
       name: 'a copy of the checkpoint gone',
-      store: edited(({ objects }) => objects.delete(checkpointKey(6))),
-      finds: ['forged', `${checkpointKey(6)} checkpoint_missing`],
+      store: edited(({ objects }) => objects.delete(checkpointKeyOf(6))),
+      finds: ['forged', `${checkpointKeyOf(6)} checkpoint_missing`],
     },
     {
       name: 'no log',
@@ -302,8 +302,8 @@ describe('checkLog', () => {
     },
     {
       name: 'a delete marker on the checkpoint',
-      store: edited((store) => store.mark(checkpointKey(4)), true),
-      finds: ['forged', `${checkpointKey(4)} delete_marker`],
+      store: edited((store) => store.mark(checkpointKeyOf(4)), true),
+      finds: ['forged', `${checkpointKeyOf(4)} delete_marker`],
     },
     {
       name: 'a shadowed version',

@@ -1,4 +1,5 @@
 /** What a check of the log reads, and how it takes what it read before: shapes only. A store of the archive fits. */
+import { checkpointPath, parseCheckpointPath } from '@pgtape/tlog';
 
 export interface LogObject {
   readonly key: string;
@@ -45,9 +46,14 @@ export const logPaths = {
   prefix: 'log/',
 } as const;
 
-/** `log/checkpoints/<size, 12 digits>`. */
+/** Key of the copy of a checkpoint. */
 export function checkpointKeyOf(size: number): string {
-  return `${logPaths.checkpoints}${String(size).padStart(12, '0')}`;
+  return `${logPaths.prefix}${checkpointPath(size)}`;
+}
+
+/** Of a key below `log/`: null where it is not one that `checkpointKeyOf` writes. */
+export function checkpointSizeOf(key: string): number | null {
+  return parseCheckpointPath(key.slice(logPaths.prefix.length));
 }
 
 /** Reads where the log stands; to be called before the archive's objects are listed. */
@@ -56,8 +62,8 @@ export async function readLogHead(reads: Pick<LogReads, 'list' | 'getLatest'>): 
   // The copies first: each was there before it was published, so none of them is newer than what is published by the
   // time that is read, but for one in the making.
   for await (const { key } of reads.list(logPaths.checkpoints)) {
-    const size = Number(key.slice(logPaths.checkpoints.length));
-    if (Number.isSafeInteger(size) && checkpointKeyOf(size) === key) sizes.push(size);
+    const size = checkpointSizeOf(key);
+    if (size !== null) sizes.push(size);
   }
   sizes.sort((a, b) => a - b);
   return { current: await reads.getLatest(logPaths.checkpoint), sizes };

@@ -17,7 +17,7 @@ import {
 } from '@pgtape/tlog';
 import type { Findings } from '../findings.ts';
 import type { SignedCheckpoint } from './logCheckpoints.ts';
-import { checkpointKeyOf, type LogReads, logPaths } from './logReads.ts';
+import { checkpointSizeOf, type LogReads, logPaths } from './logReads.ts';
 
 /** A log's entry, with its index; null: it could not be read, or not be told from another. */
 export type OnEntry = (index: number, entry: Uint8Array | null) => void;
@@ -111,7 +111,7 @@ class TreeComputation {
     let ahead: string | null = null;
     for await (const { key } of this.#reads.list(logPaths.prefix)) {
       if (key === logPaths.checkpoint || key === logPaths.vkey) continue;
-      if (key === checkpointKeyOf(Number(key.slice(logPaths.checkpoints.length)))) continue;
+      if (checkpointSizeOf(key) !== null) continue;
       const tile = parseTilePath(key.slice(logPaths.prefix.length));
       if (tile === null) {
         this.#forged(key, 'key_invalid', 'no log has such an object');
