@@ -4,6 +4,7 @@
  * files.
  */
 import { checkEnrolment, type EnrolmentSecret, enrolmentNameOf, type SegmentSuccess } from '@pgtape/evidence';
+import { once } from './once.ts';
 import type { AppendedRecord } from './ownSealer.ts';
 import type { VaultEntry } from './vaultReel.ts';
 
@@ -55,20 +56,13 @@ export class Enrolments {
   readonly #known = new Map<string, Enrolment>();
   /** By reel: what was recorded for it by this vault. */
   readonly #begun = new Map<string, string>();
-  #loaded: Promise<void> | null = null;
 
   constructor(sources: EnrolmentSources) {
     this.#sources = sources;
   }
 
   /** Reads what earlier vaults recorded, once. Rejects as the archive; then the next call tries again. */
-  load(): Promise<void> {
-    this.#loaded ??= this.#read().catch((error: unknown) => {
-      this.#loaded = null;
-      throw error;
-    });
-    return this.#loaded;
-  }
+  readonly load = once(() => this.#read());
 
   /** As far as it is known now. */
   of(reel: string): Enrolment {

@@ -18,6 +18,7 @@ import { HoldJobs } from './holdJobs.ts';
 import { HoldRefusal, type HoldRequest, scopeOf } from './holdRequest.ts';
 import { HoldSet, type SegmentCoverage } from './holdSet.ts';
 import { type HoldView, holdView } from './holdView.ts';
+import { once } from './once.ts';
 import { readOwnBook } from './ownBook.ts';
 import { type ReleaseRules, releaseProblem, secondProblem } from './releaseControl.ts';
 import type { SessionMemory } from './sessionFacts.ts';
@@ -78,7 +79,6 @@ export class Holds {
   readonly #notes: HeldNotes;
   readonly #jobs: HoldJobs;
   readonly #putting = new Set<Promise<void>>();
-  #loaded: Promise<void> | null = null;
 
   constructor(options: HoldsOptions) {
     const { store, append, memory, rules, events, sleep, after, ownIds } = options;
@@ -96,13 +96,7 @@ export class Holds {
   }
 
   /** Reads what the vault's own reels say of holds, once; again by the next call when it rejects. */
-  load(): Promise<void> {
-    this.#loaded ??= this.#read().catch((error: unknown) => {
-      this.#loaded = null;
-      throw error;
-    });
-    return this.#loaded;
-  }
+  readonly load = once(() => this.#read());
 
   /** Goes on with what the process before this one left undone. To be called once, with the vault's own reel begun. */
   start(): void {

@@ -5,6 +5,7 @@
 import { AlertReason, type ParsedRecord } from '@pgtape/evidence';
 import type { Archive } from './archive.ts';
 import type { Enrolment } from './enrolments.ts';
+import { once } from './once.ts';
 
 export interface PastAlert {
   readonly reason: AlertReason;
@@ -20,20 +21,13 @@ export interface Past {
 
 export class OwnHistory {
   readonly #records: () => AsyncIterable<ParsedRecord>;
-  #past: Promise<Past> | null = null;
 
   constructor(records: () => AsyncIterable<ParsedRecord>) {
     this.#records = records;
   }
 
   /** Rejects as the archive does; then the next call tries again. */
-  load(): Promise<Past> {
-    this.#past ??= this.#read().catch((error: unknown) => {
-      this.#past = null;
-      throw error;
-    });
-    return this.#past;
-  }
+  readonly load = once(() => this.#read());
 
   async #read(): Promise<Past> {
     const enrolments = new Map<string, Enrolment & { readonly reel: string }>();

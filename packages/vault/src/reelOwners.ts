@@ -2,6 +2,7 @@
  * Owns which recorder each archived reel is of, for the whole archive: a reel has one recorder for ever. It
  * refuses to know what is in the segments.
  */
+import { once } from './once.ts';
 
 export interface OwnedReel {
   /** 32 hex digits. */
@@ -15,7 +16,6 @@ export class ReelOwners {
   readonly #owners = new Map<string, string>();
   /** One string for all reels of a recorder. */
   readonly #recorders = new Map<string, string>();
-  #loaded: Promise<void> | null = null;
 
   /** `list`: the reels of the archive; the first of a reel counts. */
   constructor(list: () => AsyncIterable<OwnedReel>) {
@@ -23,13 +23,7 @@ export class ReelOwners {
   }
 
   /** Reads the archive once. Rejects as `list` does; then the next call tries again. */
-  load(): Promise<void> {
-    this.#loaded ??= this.#read().catch((error: unknown) => {
-      this.#loaded = null;
-      throw error;
-    });
-    return this.#loaded;
-  }
+  readonly load = once(() => this.#read());
 
   /** The reel's recorder; null when the archive has nothing of the reel. Rejects as `load`. */
   async ownerOf(reel: string): Promise<string | null> {

@@ -6,6 +6,7 @@ import { hash } from 'node:crypto';
 import { FORMAT_VERSION, reelStartLeaf, type SegmentSuccess, segmentLeaf } from '@pgtape/evidence';
 import { type Archive, ArchiveDamaged, type ArchivedSegment, type ListedSegment } from './archive.ts';
 import type { ReelStart } from './enrolments.ts';
+import { once } from './once.ts';
 import type { Sequencer } from './sequencer.ts';
 
 /** Resolves when the stored segment has its place in the log. */
@@ -29,7 +30,6 @@ export interface SegmentLogOptions {
 
 export class SegmentLog {
   readonly #options: SegmentLogOptions;
-  #prepared: Promise<void> | null = null;
 
   constructor(options: SegmentLogOptions) {
     this.#options = options;
@@ -39,13 +39,7 @@ export class SegmentLog {
    * Logs what is stored and has no leaf: a vault died in between, or an earlier version kept no log. Tried again by
    * the next call when it rejects, as `Sequencer.open` and `Archive` do.
    */
-  prepare(): Promise<void> {
-    this.#prepared ??= this.#logStored().catch((error: unknown) => {
-      this.#prepared = null;
-      throw error;
-    });
-    return this.#prepared;
-  }
+  readonly prepare = once(() => this.#logStored());
 
   /**
    * Resolves when the stored segment's leaf is durable, and before it that of its reel's start. Rejects as

@@ -8,6 +8,7 @@ import { type Leaf, leafText, parseLeaf } from '@pgtape/evidence';
 import { type LogHead, type LogStorage, type LogWriter, TlogError } from '@pgtape/tlog';
 import { entriesOf } from './logEntries.ts';
 import { LoggedReels } from './loggedReels.ts';
+import { once } from './once.ts';
 import type { SequencerJournal } from './sequencerJournal.ts';
 
 /**
@@ -53,7 +54,6 @@ export class Sequencer {
   readonly #options: SequencerOptions;
   readonly #inFlight = new Map<string, Promise<number>>();
   #opened: Opened | null = null;
-  #opening: Promise<Opened> | null = null;
   #publishing: Promise<void> = Promise.resolve();
   #publishedSize = 0;
   #fenced: SequencerError | null = null;
@@ -154,19 +154,10 @@ export class Sequencer {
     }
   }
 
-  #open(): Promise<Opened> {
-    this.#opening ??= this.#recover().then(
-      (opened) => {
-        this.#opened = opened;
-        return opened;
-      },
-      (error: unknown) => {
-        this.#opening = null;
-        throw error;
-      },
-    );
-    return this.#opening;
-  }
+  readonly #open = once(async () => {
+    this.#opened = await this.#recover();
+    return this.#opened;
+  });
 
   async #recover(): Promise<Opened> {
     const { journal, storage, writer } = this.#options;
