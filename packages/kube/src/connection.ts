@@ -13,6 +13,7 @@ import {
   type RequestOptions,
 } from 'node:http';
 import { Agent as TlsAgent, request as tlsRequest } from 'node:https';
+import { asError } from './asError.ts';
 import { KubeError, statusError } from './kubeError.ts';
 
 /** What a request is allowed in with; asked for before each, so that rotated files and tokens are seen. */
@@ -249,8 +250,7 @@ export class KubeConnection implements KubeTransport {
     const reason: unknown = signal.reason;
     if (signal.aborted && reason instanceof KubeError) return reason;
     if (request.signal?.aborted === true) {
-      const given: unknown = request.signal.reason;
-      return given instanceof Error ? given : new Error(String(given));
+      return asError(request.signal.reason);
     }
     if (signal.aborted) return timeout(request, this.#limits.requestMs);
     const detail = error instanceof Error ? error.message : String(error);

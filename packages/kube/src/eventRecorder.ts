@@ -2,6 +2,7 @@
  * Owns telling people through Events (events.k8s.io/v1). Events are views: one that cannot be written is counted and
  * forgotten, and nobody waits for it.
  */
+import { asError } from './asError.ts';
 import type { KubeTransport } from './connection.ts';
 import { EventSeries, type Happening, type SeriesLimits } from './eventSeries.ts';
 import { KubeError } from './kubeError.ts';
@@ -88,7 +89,7 @@ export class EventRecorder {
       else if (decision.decision === 'new') await this.#create(told.regarding, happening);
       else await this.#again(told.regarding, happening, decision.name, decision.count);
     } catch (error) {
-      this.#options.dropped?.('failed', error instanceof Error ? error : new Error(String(error)));
+      this.#options.dropped?.('failed', asError(error));
     }
   }
 

@@ -1,3 +1,4 @@
+export { asError } from './asError.ts';
 export { type BackoffLimits, backoffMs } from './backoff.ts';
 export {
   type ConnectionLimits,

@@ -2,6 +2,7 @@
  * Owns one process's part in an election: takes the Lease, renews it, says when it leads and when it no longer does.
  * It refuses to lead on hope: unrenewed past the deadline, it says so before anyone else can take over.
  */
+import { asError } from './asError.ts';
 import type { KubeTransport } from './connection.ts';
 import { KubeError } from './kubeError.ts';
 import type { KubeObject } from './kubeObject.ts';
@@ -92,8 +93,7 @@ export class LeaderElection {
     try {
       await this.#step(from);
     } catch (error) {
-      if (!this.#stop.signal.aborted)
-        this.#options.events.trouble?.(error instanceof Error ? error : new Error(String(error)));
+      if (!this.#stop.signal.aborted) this.#options.events.trouble?.(asError(error));
     }
     // Counted from before the request was sent: the server may have taken it that early.
     if (this.#isLeading && this.#pacing.now() - this.#renewedMs >= this.#timing.renewDeadlineMs)

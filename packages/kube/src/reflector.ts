@@ -5,6 +5,7 @@
  * Lists are paginated and consistent; watches ask for bookmarks and end by themselves after some minutes; a silent
  * one is given up. From time to time a whole list is compared with what events told, and what they missed is counted.
  */
+import { asError } from './asError.ts';
 import type { KubeTransport } from './connection.ts';
 import { KubeError } from './kubeError.ts';
 import { type KubeObject, keyOf, withoutManagedFields } from './kubeObject.ts';
@@ -266,8 +267,4 @@ export class Reflector {
       // Who is told of trouble and throws has nobody left to tell.
     }
   }
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }

@@ -2,6 +2,7 @@
  * Owns which key is worked on when: each at most once at a time, none forgotten, failed ones again after a growing
  * wait. It refuses to know what the work is.
  */
+import { asError } from './asError.ts';
 import { type BackoffLimits, backoffMs } from './backoff.ts';
 import { type Pacing, realPacing } from './pacing.ts';
 
@@ -108,12 +109,7 @@ export class WorkQueue {
       this.#failures.set(key, failures);
       const waitMs = backoffMs(this.#backoff, failures, this.#pacing.random());
       this.addAfter(key, waitMs);
-      this.#options.failed?.(
-        key,
-        error instanceof Error ? error : new Error(String(error)),
-        failures,
-        waitMs,
-      );
+      this.#options.failed?.(key, asError(error), failures, waitMs);
     }
   }
 }

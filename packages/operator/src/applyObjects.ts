@@ -2,7 +2,7 @@
  * Owns making the cluster's objects what they should be: written where they are missing or differ, removed where nothing
  * asks for them any more. One that fails stops no other. It refuses to know what they are for.
  */
-import { KubeError, type KubeObject, type KubeObjects, keyOf } from '@pgtape/kube';
+import { asError, KubeError, type KubeObject, type KubeObjects, keyOf } from '@pgtape/kube';
 import { FIELD_MANAGER } from './clusterNames.ts';
 import { ownedKinds, resourceOf } from './clusterResources.ts';
 import { isAsWanted } from './drift.ts';
@@ -127,5 +127,5 @@ async function removedOne(
 /** @throws what the signal was aborted with: then nothing failed, somebody else leads */
 function failure(key: string, object: KubeObject, error: unknown, signal: AbortSignal): Written {
   signal.throwIfAborted();
-  return { how: 'failed', key, object, error: error instanceof Error ? error : new Error(String(error)) };
+  return { how: 'failed', key, object, error: asError(error) };
 }

@@ -2,7 +2,7 @@
  * Owns the proof that the API server reaches the webhook: a pod made as a dry run, in the operator's own namespace, comes
  * back with a recorder. It is never stored.
  */
-import { type KubeObject, type KubeObjects, pods } from '@pgtape/kube';
+import { asError, type KubeObject, type KubeObjects, pods } from '@pgtape/kube';
 import { problemText } from './applyObjects.ts';
 import { CANARY_LABEL } from './clusterNames.ts';
 import { RECORDER_CONTAINER } from './injectionPlan.ts';
@@ -40,6 +40,6 @@ export async function canaryProblem(
     return 'a pod made as a dry run came back without a recorder: the API server does not reach the webhook, or not yet';
   } catch (error) {
     signal.throwIfAborted();
-    return problemText(error instanceof Error ? error : new Error(String(error)));
+    return problemText(asError(error));
   }
 }

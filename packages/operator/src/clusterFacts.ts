@@ -2,6 +2,7 @@
 import type { KubeObject } from '@pgtape/kube';
 import { z } from 'zod';
 import type { PodSecurity } from './capturePlan.ts';
+import { hasLabels, type Labels } from './labels.ts';
 
 const enforceLabel = 'pod-security.kubernetes.io/enforce';
 
@@ -35,7 +36,7 @@ const NetworkService = z.looseObject({
 export function namedPortOf(
   services: Iterable<KubeObject>,
   namespace: string,
-  labels: Readonly<Record<string, string>>,
+  labels: Labels,
   port: number,
 ): string | null {
   const names = new Set<string>();
@@ -44,8 +45,8 @@ export function namedPortOf(
     const parsed = NetworkService.safeParse(service);
     if (!parsed.success) continue;
     const { selector = {}, ports = [] } = parsed.data.spec;
-    const wanted = Object.entries(selector);
-    if (wanted.length === 0 || !wanted.every(([name, value]) => labels[name] === value)) continue;
+    // A Service without a selector leads to no pod by itself.
+    if (Object.keys(selector).length === 0 || !hasLabels(labels, selector)) continue;
     for (const { port: own, targetPort } of ports) {
       if (typeof targetPort === 'string' && (own === port || ports.length === 1)) names.add(targetPort);
       else if (targetPort === port || (targetPort === undefined && own === port)) return null;

@@ -9,7 +9,7 @@ import { admissionGuard, type ExecExemptions, execGuard } from './guardPolicies.
 import { configHash } from './injection.ts';
 import { annotations } from './injectionPlan.ts';
 import { recorderSettings } from './recorderSettings.ts';
-import { type WebhookPlan, webhookConfiguration } from './webhookConfiguration.ts';
+import { type WebhookPlan, webhookConfiguration, withOwner } from './webhookConfiguration.ts';
 
 /** What the operator was configured with and does not find in the cluster. */
 export interface RecordingSettings {
@@ -57,12 +57,6 @@ function configMap(database: DatabaseFacts, settings: RecordingSettings): KubeOb
   ];
 }
 
-function owned(object: KubeObject, { owner }: WebhookPlan): KubeObject {
-  if (owner === undefined) return object;
-  const ownerReferences = [{ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', ...owner }];
-  return { ...object, metadata: { ...object.metadata, ownerReferences } };
-}
-
 /** Guards last: what they ask for must be possible before they ask. */
 export function desiredObjects(observed: ObservedCluster): KubeObject[] {
   const { databases, podNames, settings, webhook, minorVersion } = observed;
@@ -82,5 +76,5 @@ export function desiredObjects(observed: ObservedCluster): KubeObject[] {
     acted.map(({ protected: one }) => one),
     webhook,
   );
-  return [...configs, configuration, ...guards.map((object) => owned(object, webhook))];
+  return [...configs, configuration, ...guards.map((object) => withOwner(object, webhook))];
 }

@@ -11,7 +11,8 @@ import { capturePlan, type Refused } from './capturePlan.ts';
 import { configMapName } from './clusterNames.ts';
 import { annotations, type InjectionPlan, RECORDER_CONTAINER } from './injectionPlan.ts';
 import { type JsonPatchOperation, pointer } from './jsonPatch.ts';
-import { isSelected, PodFacts, qosOf } from './podFacts.ts';
+import { hasLabels } from './labels.ts';
+import { PodFacts, qosOf } from './podFacts.ts';
 import { recorderContainer, recorderVolumes, redirectContainer } from './recorderContainer.ts';
 
 /**
@@ -49,7 +50,7 @@ export function inject(raw: unknown, plan: InjectionPlan): Injection {
   const pod = PodFacts.parse(raw);
   const { spec } = plan;
   if (spec.managementState === 'Unmanaged') return skip('unmanaged');
-  if (!isSelected(pod, spec.selector.matchLabels)) return skip('not_selected');
+  if (!hasLabels(pod.metadata.labels ?? {}, spec.selector.matchLabels)) return skip('not_selected');
   const taken = takenBy(pod, plan);
   if (taken !== null) return skip(taken);
   const capture = capturePlan(pod, spec.capture, plan);

@@ -2,14 +2,14 @@
  * Owns the webhook's answers: which database a request is for, what is known of its namespace, and what goes into the pod.
  * A pod is always let in; why it comes out without a recorder is told to who makes it.
  */
-import { type KubeObject, splitKey } from '@pgtape/kube';
+import type { KubeObject } from '@pgtape/kube';
 import type { AdmissionAnswer, AdmissionRequest } from './admissionReview.ts';
 import { namedPortOf, podSecurityOf } from './clusterFacts.ts';
 import { CANARY_LABEL } from './clusterNames.ts';
 import type { DatabaseFacts } from './databaseFacts.ts';
 import { type RecordingSettings, recorderConfig } from './desiredObjects.ts';
 import { type Injection, inject } from './injection.ts';
-import { PodFacts, platformOf } from './podFacts.ts';
+import { PodFacts, platformFor } from './podFacts.ts';
 import { RecordedDatabaseSpec } from './recordedDatabase.ts';
 import { olderSelecting } from './selectorConflicts.ts';
 
@@ -81,21 +81,19 @@ function canaryOf(namespace: string): DatabaseFacts {
 }
 
 function injectedBy(view: InjectorView, database: DatabaseFacts, request: AdmissionRequest): AdmissionAnswer {
-  const { spec, key } = database;
+  const { spec, key, namespace } = database;
   const config = recorderConfig(database, view.settings);
   if (spec === null || config === null) return untouched('invalid');
   const pod = PodFacts.parse(request.object);
-  const { namespace = '' } = splitKey(key);
-  const { container, port } = spec.capture;
   return answerOf(
     inject(request.object, {
       database: key,
       spec,
       image: view.image,
       config,
-      platform: spec.platform === 'Auto' ? platformOf(pod, container) : spec.platform,
+      platform: platformFor(pod, spec),
       podSecurity: podSecurityOf(view.namespace(namespace)),
-      namedPort: namedPortOf(view.networkServices(), namespace, pod.metadata.labels ?? {}, port),
+      namedPort: namedPortOf(view.networkServices(), namespace, pod.metadata.labels ?? {}, spec.capture.port),
       minorVersion: view.minorVersion(),
     }),
   );

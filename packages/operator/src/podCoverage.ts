@@ -1,7 +1,7 @@
 /** Owns what a running pod says about its recorder, and how its owner has it made anew. Pure. */
 import type { KubeObject } from '@pgtape/kube';
 import { annotations, RECORDER_CONTAINER } from './injectionPlan.ts';
-import { PodFacts, platformOf } from './podFacts.ts';
+import { PodFacts, platformFor } from './podFacts.ts';
 import type { RecordedDatabaseSpec } from './recordedDatabase.ts';
 
 export interface PodCoverage {
@@ -46,8 +46,7 @@ export function podCoverage(
 export function restartCommand(pod: PodFacts, namespace: string, spec: RecordedDatabaseSpec): string {
   const labels = pod.metadata.labels ?? {};
   const name = pod.metadata.name ?? '';
-  const platform = spec.platform === 'Auto' ? platformOf(pod, spec.capture.container) : spec.platform;
-  switch (platform) {
+  switch (platformFor(pod, spec)) {
     case 'CloudNativePG':
       return `kubectl cnpg restart -n ${namespace} ${labels['cnpg.io/cluster'] ?? 'CLUSTER'}`;
     case 'Zalando':

@@ -3,6 +3,7 @@
  * these types. Pure.
  */
 import { z } from 'zod';
+import type { RecordedDatabaseSpec } from './recordedDatabase.ts';
 
 const quantities = z.record(z.string(), z.union([z.string(), z.number()])).optional();
 
@@ -38,13 +39,15 @@ export const PodFacts = z.looseObject({
 });
 export type PodFacts = z.infer<typeof PodFacts>;
 
-/** Whether every label of the selector is on the pod. */
-export function isSelected(pod: PodFacts, matchLabels: Readonly<Record<string, string>>): boolean {
-  const labels = pod.metadata.labels ?? {};
-  return Object.entries(matchLabels).every(([name, value]) => labels[name] === value);
-}
-
 export type Platform = 'Plain' | 'Bitnami' | 'CloudNativePG' | 'Zalando' | 'Crunchy';
+
+/** Who owns the pod as the RecordedDatabase says, or, where it leaves that open, as the pod tells. */
+export function platformFor(
+  pod: PodFacts,
+  { platform, capture }: Pick<RecordedDatabaseSpec, 'platform' | 'capture'>,
+): Platform {
+  return platform === 'Auto' ? platformOf(pod, capture.container) : platform;
+}
 
 /** Who owns the pod, by the labels its owner sets; Bitnami by its image, which is all that tells it from a plain one. */
 export function platformOf(pod: PodFacts, container: string): Platform {

@@ -3,13 +3,11 @@
  * that, or a pod with labels of both would be a way to lift one. Pure.
  */
 import { type DatabaseFacts, isOlder } from './databaseFacts.ts';
-
-type Labels = Readonly<Record<string, string>>;
+import { hasLabels, type Labels } from './labels.ts';
 
 export function selects(database: DatabaseFacts, labels: Labels): boolean {
   const { spec } = database;
-  if (spec === null) return false;
-  return Object.entries(spec.selector.matchLabels).every(([name, value]) => labels[name] === value);
+  return spec !== null && hasLabels(labels, spec.selector.matchLabels);
 }
 
 /** Whether whatever one of them selects, the other does too. */

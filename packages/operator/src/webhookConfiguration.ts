@@ -103,28 +103,20 @@ export function webhookConfiguration(databases: readonly ProtectedDatabase[], pl
     failurePolicy: 'Ignore',
     objectSelector: { matchLabels: { [CANARY_LABEL]: 'true' } },
   });
-  const { owner } = plan;
-  return {
+  const configuration = {
     apiVersion: 'admissionregistration.k8s.io/v1',
     kind: 'MutatingWebhookConfiguration',
-    metadata: {
-      name: WEBHOOK_CONFIGURATION,
-      labels: managedBy,
-      ...(owner === undefined
-        ? {}
-        : {
-            ownerReferences: [
-              {
-                apiVersion: 'rbac.authorization.k8s.io/v1',
-                kind: 'ClusterRole',
-                name: owner.name,
-                uid: owner.uid,
-              },
-            ],
-          }),
-    },
+    metadata: { name: WEBHOOK_CONFIGURATION, labels: managedBy },
     webhooks: [...entries, canary],
   };
+  return withOwner(configuration, plan);
+}
+
+/** What is cluster-wide goes with the release's ClusterRole, where there is one. */
+export function withOwner(object: KubeObject, { owner }: Pick<WebhookPlan, 'owner'>): KubeObject {
+  if (owner === undefined) return object;
+  const ownerReferences = [{ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', ...owner }];
+  return { ...object, metadata: { ...object.metadata, ownerReferences } };
 }
 
 const keyOf = ({ namespace, name }: ProtectedDatabase): string => `${namespace}/${name}`;

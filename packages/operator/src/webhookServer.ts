@@ -6,6 +6,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { asError } from '@pgtape/kube';
 import { type AdmissionAnswer, type AdmissionRequest, requestOf, responseOf } from './admissionReview.ts';
 
 /** PEM. */
@@ -64,7 +65,7 @@ export async function startWebhookServer(options: WebhookServerOptions): Promise
       const path = new URL(request.url ?? '/', 'https://webhook').pathname;
       end(response, 200, responseOf(asked.uid, await options.decide(path, asked)));
     } catch (error) {
-      const failure = error instanceof Error ? error : new Error(String(error));
+      const failure = asError(error);
       options.failed(failure);
       if (!response.headersSent)
         end(response, failure instanceof TooLong ? 413 : 400, { error: 'not decided' });
