@@ -27,7 +27,7 @@ export interface ControlPlane {
 }
 
 /** The folder with kube-apiserver and kubectl that scripts/e2e-cluster built. */
-function binary(name: string): string {
+export function kubernetesBinary(name: string): string {
   const dir = process.env.PGTAPE_E2E_KUBERNETES;
   if (dir === undefined) throw new Error('PGTAPE_E2E_KUBERNETES names no folder: run scripts/e2e-cluster');
   return join(dir, name);
@@ -152,7 +152,7 @@ export async function startControlPlane(flags: readonly string[] = []): Promise<
   const connection = new KubeConnection(access);
   const kubeconfig = join(dir, 'kubeconfig');
   writeFileSync(kubeconfig, kubeconfigOf(server, authority.ca, cert, key), { mode: 0o600 });
-  let apiServer = start(dir, 'kube-apiserver', binary('kube-apiserver'), args);
+  let apiServer = start(dir, 'kube-apiserver', kubernetesBinary('kube-apiserver'), args);
   const stop = async (): Promise<void> => {
     connection.close();
     await end(apiServer, 'SIGKILL');
@@ -173,7 +173,7 @@ export async function startControlPlane(flags: readonly string[] = []): Promise<
     etcdUrl,
     async restartApiServer() {
       await end(apiServer, 'SIGKILL');
-      apiServer = start(dir, 'kube-apiserver', binary('kube-apiserver'), args);
+      apiServer = start(dir, 'kube-apiserver', kubernetesBinary('kube-apiserver'), args);
       await ready(connection, apiServer);
     },
     stop,

@@ -1,24 +1,15 @@
-/** A real API server takes crds/, each valid example and no invalid one, and says why in the words of the rule. */
-import { execFileSync, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ControlPlane, startControlPlane } from './controlPlane.ts';
+import { kubectlAt } from './kubectl.ts';
 
 const root = join(import.meta.dirname, '../../..');
 let plane: ControlPlane;
 
-interface Ran {
-  readonly status: number | null;
-  readonly out: string;
-}
-
-function kubectl(args: readonly string[], input?: string): Ran {
-  const command = join(process.env.PGTAPE_E2E_KUBERNETES as string, 'kubectl');
-  const ran = spawnSync(command, ['--kubeconfig', plane.kubeconfig, ...args], {
-    encoding: 'utf8',
-    ...(input === undefined ? {} : { input }),
-  });
-  return { status: ran.status, out: ran.stdout + ran.stderr };
+/** What it said, wherever. */
+function kubectl(args: readonly string[], input?: string): { status: number | null; out: string } {
+  const { status, out, err } = kubectlAt(plane, args, input);
+  return { status, out: out + err };
 }
 
 beforeAll(async () => {
@@ -27,14 +18,9 @@ beforeAll(async () => {
   const applied = kubectl(['apply', '--server-side', '-f', join(root, 'crds')]);
   if (applied.status !== 0) throw new Error(applied.out);
   const names = ['crd/recordeddatabases.pgtape.dev', 'crd/recordingarchives.pgtape.dev'];
-  execFileSync(join(process.env.PGTAPE_E2E_KUBERNETES as string, 'kubectl'), [
-    '--kubeconfig',
-    plane.kubeconfig,
-    'wait',
-    '--for=condition=Established',
-    '--timeout=30s',
-    ...names,
-  ]);
+  expect(kubectl(['wait', '--for=condition=Established', '--timeout=30s', ...names])).toMatchObject({
+    status: 0,
+  });
 }, 120_000);
 
 afterAll(async () => {

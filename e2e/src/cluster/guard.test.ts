@@ -2,56 +2,43 @@
  * Webhook and guard on a real API server: covered pods come out recorded or are refused as the RecordedDatabase says, and
  * nobody else's pod is ever stopped, whatever of ours is missing.
  */
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { request } from 'node:https';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { KubeError, type KubeObject, KubeObjects, type KubeResource, namespaces, pods } from '@pgtape/kube';
+import { KubeError, type KubeObject, KubeObjects, pods } from '@pgtape/kube';
 import {
   type AdmissionAnswer,
   admissionGuard,
+  admissionPolicies,
   customResourceDefinitions,
   execGuard,
   inject,
   PodFacts,
   type ProtectedDatabase,
   platformOf,
+  policyBindings,
   RecordedDatabaseSpec,
+  resourceOf,
   startWebhookServer,
   type WebhookServer,
   webhookConfiguration,
+  webhookConfigurations,
 } from '@pgtape/operator';
 import { Authority } from './certificates.ts';
+import { customResourceDefinitions as customResourceDefinitionKind, makeNamespace } from './clusterKinds.ts';
 import { type ControlPlane, startControlPlane } from './controlPlane.ts';
 
 const plain = JSON.parse(
   readFileSync(join(import.meta.dirname, '../../../testdata/pods/plain.json'), 'utf8'),
 ) as KubeObject;
 
-function admissionResource(plural: string, kind: string): KubeResource {
-  return { group: 'admissionregistration.k8s.io', version: 'v1', plural, kind, namespaced: false };
-}
-const policies = admissionResource('validatingadmissionpolicies', 'ValidatingAdmissionPolicy');
-const bindings = admissionResource('validatingadmissionpolicybindings', 'ValidatingAdmissionPolicyBinding');
-const webhooks = admissionResource('mutatingwebhookconfigurations', 'MutatingWebhookConfiguration');
-const crds: KubeResource = {
-  group: 'apiextensions.k8s.io',
-  version: 'v1',
-  plural: 'customresourcedefinitions',
-  kind: 'CustomResourceDefinition',
-  namespaced: false,
-};
-const serviceAccounts: KubeResource = {
-  group: '',
-  version: 'v1',
-  plural: 'serviceaccounts',
-  kind: 'ServiceAccount',
-  namespaced: true,
-};
-
 let plane: ControlPlane;
 let objects: KubeObjects;
 let webhook: WebhookServer;
 let authority: Authority;
+let pki: string;
 const asked: string[] = [];
 const failures: string[] = [];
 
@@ -74,14 +61,9 @@ function answerTo(path: string, pod: unknown): AdmissionAnswer {
 beforeAll(async () => {
   plane = await startControlPlane();
   objects = new KubeObjects(plane.connection);
-  for (const name of ['shop', 'soft', 'other']) {
-    await objects.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
-    const metadata = { name: 'default', namespace: name };
-    await objects.create(serviceAccounts, { apiVersion: 'v1', kind: 'ServiceAccount', metadata });
-  }
-  const { mkdtempSync } = await import('node:fs');
-  const { tmpdir } = await import('node:os');
-  authority = new Authority(mkdtempSync(join(tmpdir(), 'pgtape-webhook-')));
+  for (const name of ['shop', 'soft', 'other']) await makeNamespace(objects, name);
+  pki = mkdtempSync(join(tmpdir(), 'pgtape-webhook-'));
+  authority = new Authority(pki);
   webhook = await startWebhookServer({
     host: '127.0.0.1',
     port: 0,
@@ -97,6 +79,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await webhook?.close();
   await plane?.stop();
+  if (pki !== undefined) rmSync(pki, { recursive: true, force: true });
 }, 30_000);
 
 function pairOf(name: string): { cert: string; key: string } {
@@ -126,8 +109,7 @@ async function applyGuards(): Promise<void> {
     ...admissionGuard(preferred),
     ...execGuard(required, ['orders-0'], { users: [] }),
   ];
-  for (const object of all)
-    await objects.apply(object.kind === 'ValidatingAdmissionPolicy' ? policies : bindings, object, options);
+  for (const object of all) await objects.apply(resourceOf(object), object, options);
 }
 
 async function applyWebhook(): Promise<void> {
@@ -136,7 +118,7 @@ async function applyWebhook(): Promise<void> {
     caBundle: authority.ca,
     ownServiceAccounts: [{ namespace: 'shop', name: 'pgtape-vault' }],
   };
-  await objects.apply(webhooks, webhookConfiguration([required, preferred], plan), options);
+  await objects.apply(webhookConfigurations, webhookConfiguration([required, preferred], plan), options);
 }
 
 const podIn = (
@@ -227,9 +209,9 @@ describe('guard and webhook', () => {
 
   it('stop nobody after the CRDs are gone and the API server was restarted', async () => {
     for (const definition of customResourceDefinitions().values())
-      await objects.apply(crds, definition as unknown as KubeObject, options);
+      await objects.apply(customResourceDefinitionKind, definition as unknown as KubeObject, options);
     for (const { metadata } of customResourceDefinitions().values() as unknown as Iterable<KubeObject>)
-      await objects.delete(crds, { name: metadata.name });
+      await objects.delete(customResourceDefinitionKind, { name: metadata.name });
     await plane.restartApiServer();
     expect(await made(podIn('other'))).toBe('bare');
     expect(await made(podIn('shop', { app: 'web' }))).toBe('bare');
@@ -238,10 +220,10 @@ describe('guard and webhook', () => {
   }, 120_000);
 
   it('leave nothing that blocks pods when what the operator owns is removed', async () => {
-    await objects.delete(webhooks, { name: 'pgtape-injector' });
+    await objects.delete(webhookConfigurations, { name: 'pgtape-injector' });
     for (const title of ['pgtape.shop.orders', 'pgtape.soft.orders', 'pgtape.shop.orders.exec']) {
-      await objects.delete(bindings, { name: title });
-      await objects.delete(policies, { name: title });
+      await objects.delete(policyBindings, { name: title });
+      await objects.delete(admissionPolicies, { name: title });
     }
     await becomes(podIn('shop'), 'bare');
   }, 60_000);
@@ -251,7 +233,7 @@ describe('exec guard', () => {
   const exec = async (user: string, groups: readonly string[], pod: string): Promise<string> => {
     const query = new URLSearchParams({ command: 'true', stdout: 'true' });
     const { ca, cert, key } = await plane.admin.credentials(false);
-    const { request } = await import('node:https');
+
     return await new Promise((resolve, reject) => {
       const headers = {
         'impersonate-user': user,
@@ -288,7 +270,7 @@ describe('exec guard', () => {
 
   it('refuses everybody but break-glass groups and kube-system, in covered pods only', async () => {
     for (const object of execGuard(required, ['orders-0'], { users: ['system:serviceaccount:cnpg:op'] }))
-      await objects.apply(object.kind === 'ValidatingAdmissionPolicy' ? policies : bindings, object, options);
+      await objects.apply(resourceOf(object), object, options);
     for (const name of ['orders-0', 'web-0'])
       await objects.create(pods, { ...podIn('shop'), metadata: { name, namespace: 'shop' } });
     const admin = ['system:masters'];

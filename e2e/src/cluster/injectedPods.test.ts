@@ -4,39 +4,24 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type KubeObject, KubeObjects, type KubeResource, namespaces, pods } from '@pgtape/kube';
+import { type KubeObject, KubeObjects, pods } from '@pgtape/kube';
 import { inject, PodFacts, platformOf, RecordedDatabaseSpec } from '@pgtape/operator';
 import { applyPatch } from '@pgtape/operator/testing';
+import { makeNamespace } from './clusterKinds.ts';
 import { type ControlPlane, startControlPlane } from './controlPlane.ts';
 
 const dir = join(import.meta.dirname, '../../../testdata/pods');
 const shapes = readdirSync(dir)
   .filter((file) => /^[a-z-]+\.json$/.test(file) && file !== 'host-network.json')
   .sort();
-const serviceAccounts: KubeResource = {
-  group: '',
-  version: 'v1',
-  plural: 'serviceaccounts',
-  kind: 'ServiceAccount',
-  namespaced: true,
-};
-
 let plane: ControlPlane;
 let objects: KubeObjects;
 
 beforeAll(async () => {
   plane = await startControlPlane();
   objects = new KubeObjects(plane.connection);
-  for (const [name, level] of [
-    ['shop', 'restricted'],
-    ['net', 'privileged'],
-  ] as const) {
-    const labels = { 'pod-security.kubernetes.io/enforce': level };
-    await objects.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } });
-    // Without controllers nobody makes it, and without it no pod is admitted.
-    const metadata = { name: 'default', namespace: name };
-    await objects.create(serviceAccounts, { apiVersion: 'v1', kind: 'ServiceAccount', metadata });
-  }
+  await makeNamespace(objects, 'shop', { 'pod-security.kubernetes.io/enforce': 'restricted' });
+  await makeNamespace(objects, 'net', { 'pod-security.kubernetes.io/enforce': 'privileged' });
 }, 120_000);
 
 afterAll(async () => {

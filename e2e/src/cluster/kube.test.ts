@@ -1,5 +1,3 @@
-/** packages/kube against a real kube-apiserver, through a hop that drops, freezes and answers in its place. */
-import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,8 +19,10 @@ import {
   namespaces,
   Reflector,
 } from '@pgtape/kube';
+import { customResourceDefinitions, serviceAccounts } from './clusterKinds.ts';
 import { type ControlPlane, startControlPlane } from './controlPlane.ts';
 import { type FaultyHop, startFaultyHop } from './faultyHop.ts';
+import { kubectlAt } from './kubectl.ts';
 
 let plane: ControlPlane;
 let hop: FaultyHop;
@@ -234,17 +234,10 @@ describe('KubeObjects on a real API server', () => {
 
   it('applies: owns what it names, conflicts over what others own, takes it by force, keeps fields nobody here knows', async () => {
     const group = 'test.pgtape.dev';
-    const crds: KubeResource = {
-      group: 'apiextensions.k8s.io',
-      version: 'v1',
-      plural: 'customresourcedefinitions',
-      kind: 'CustomResourceDefinition',
-      namespaced: false,
-    };
     const tapes: KubeResource = { group, version: 'v1', plural: 'tapes', kind: 'Tape', namespaced: true };
     const schema = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
     await objects.apply(
-      crds,
+      customResourceDefinitions,
       {
         apiVersion: 'apiextensions.k8s.io/v1',
         kind: 'CustomResourceDefinition',
@@ -300,14 +293,7 @@ describe('KubeObjects on a real API server', () => {
 describe('credentials', () => {
   it('are read anew when a rotated token is refused', async () => {
     const namespace = await newNamespace('tokens');
-    const accounts: KubeResource = {
-      group: '',
-      version: 'v1',
-      plural: 'serviceaccounts',
-      kind: 'ServiceAccount',
-      namespaced: true,
-    };
-    await objects.create(accounts, {
+    await objects.create(serviceAccounts, {
       apiVersion: 'v1',
       kind: 'ServiceAccount',
       metadata: { name: 'op', namespace },
@@ -425,12 +411,7 @@ describe('EventRecorder on a real API server', () => {
       note: 'x'.repeat(3000),
     });
     await recorder.idle();
-    const kubectl = join(process.env.PGTAPE_E2E_KUBERNETES as string, 'kubectl');
-    const text = execFileSync(
-      kubectl,
-      ['--kubeconfig', plane.kubeconfig, '-n', namespace, 'get', 'events.events.k8s.io', '-o', 'json'],
-      { encoding: 'utf8' },
-    );
+    const { out: text } = kubectlAt(plane, ['-n', namespace, 'get', 'events.events.k8s.io', '-o', 'json']);
     const { items } = JSON.parse(text) as {
       items: {
         reason: string;

@@ -1,14 +1,11 @@
-/**
- * Two replicas of the operator, with the role of deploy/operator-rbac.yaml and no more, on a real API server: what people
- * apply is what happens, whoever of us is killed meanwhile, and nothing of ours is left where nothing is asked for.
- */
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseAllDocuments } from 'yaml';
 import { type ControlPlane, startControlPlane } from './controlPlane.ts';
+import { drifts } from './drifts.ts';
+import { kubectlAt, patch, type Ran } from './kubectl.ts';
 import { type OperatorReplica, startReplica } from './operatorReplicas.ts';
 import { type ServiceAddress, startServiceAddress } from './serviceAddress.ts';
 
@@ -19,19 +16,8 @@ let plane: ControlPlane;
 let address: ServiceAddress;
 const replicas: OperatorReplica[] = [];
 
-interface Ran {
-  readonly status: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
 function kubectl(args: readonly string[], input?: object): Ran {
-  const command = join(process.env.PGTAPE_E2E_KUBERNETES as string, 'kubectl');
-  const ran = spawnSync(command, ['--kubeconfig', plane.kubeconfig, ...args], {
-    encoding: 'utf8',
-    ...(input === undefined ? {} : { input: JSON.stringify(input) }),
-  });
-  return { status: ran.status, out: ran.stdout, err: ran.stderr };
+  return kubectlAt(plane, args, input === undefined ? undefined : JSON.stringify(input));
 }
 
 function done(args: readonly string[], input?: object): string {
@@ -275,169 +261,13 @@ describe('pgtape operator', () => {
   });
 
   it('says so when a pod runs with an older configuration', async () => {
-    done([
-      '-n',
-      'shop',
-      'patch',
-      'recdb',
-      'orders',
-      '--type=merge',
-      '-p',
-      '{"spec":{"spool":{"onFull":"Refuse"}}}',
-    ]);
+    done(patch('recdb', 'orders', 'merge', '{"spec":{"spool":{"onFull":"Refuse"}}}', 'shop'));
     await eventually('InSync', () => condition('orders', 'InSync'), 'False/RestartRequired');
-    done([
-      '-n',
-      'shop',
-      'patch',
-      'recdb',
-      'orders',
-      '--type=json',
-      '-p',
-      '[{"op":"remove","path":"/spec/spool/onFull"}]',
-    ]);
+    done(patch('recdb', 'orders', 'json', '[{"op":"remove","path":"/spec/spool/onFull"}]', 'shop'));
     await eventually('InSync', () => condition('orders', 'InSync'), 'True/Current');
   }, 60_000);
 
-  it.each([
-    {
-      name: 'a condition added to the guard, which would lift it',
-      change: [
-        'patch',
-        'validatingadmissionpolicy',
-        'pgtape.shop.orders',
-        '--type=json',
-        '-p',
-        '[{"op":"add","path":"/spec/matchConditions/-","value":{"name":"never","expression":"false"}}]',
-      ],
-      look: [
-        'get',
-        'validatingadmissionpolicy',
-        'pgtape.shop.orders',
-        '-o',
-        'jsonpath={.spec.matchConditions[*].name}',
-      ],
-      wanted: 'selected',
-    },
-    {
-      name: 'a guard that only warns',
-      change: [
-        'patch',
-        'validatingadmissionpolicybinding',
-        'pgtape.shop.orders',
-        '--type=merge',
-        '-p',
-        '{"spec":{"validationActions":["Warn"]}}',
-      ],
-      look: [
-        'get',
-        'validatingadmissionpolicybinding',
-        'pgtape.shop.orders',
-        '-o',
-        'jsonpath={.spec.validationActions}',
-      ],
-      wanted: '["Deny"]',
-    },
-    {
-      name: 'an exception added to the binding',
-      change: [
-        'patch',
-        'validatingadmissionpolicybinding',
-        'pgtape.shop.orders',
-        '--type=merge',
-        '-p',
-        '{"spec":{"matchResources":{"excludeResourceRules":[{"apiGroups":[""],"apiVersions":["v1"],"operations":["*"],"resources":["pods"]}]}}}',
-      ],
-      look: [
-        'get',
-        'validatingadmissionpolicybinding',
-        'pgtape.shop.orders',
-        '-o',
-        'jsonpath={.spec.matchResources.excludeResourceRules}',
-      ],
-      wanted: '',
-    },
-    {
-      name: 'a webhook added to ours',
-      change: [
-        'patch',
-        'mutatingwebhookconfiguration',
-        'pgtape-injector',
-        '--type=json',
-        '-p',
-        '[{"op":"add","path":"/webhooks/-","value":{"name":"x.example.org","admissionReviewVersions":["v1"],"sideEffects":"None","failurePolicy":"Ignore","clientConfig":{"url":"https://127.0.0.1:1/"}}}]',
-      ],
-      look: ['get', 'mutatingwebhookconfiguration', 'pgtape-injector', '-o', 'jsonpath={.webhooks[*].name}'],
-      wanted: 'orders.shop.pgtape.dev canary.pgtape.dev',
-    },
-    {
-      name: 'a file added to the configuration of recorders',
-      change: [
-        '-n',
-        'shop',
-        'patch',
-        'configmap',
-        'pgtape-orders',
-        '--type=merge',
-        '-p',
-        '{"data":{"more":"x"}}',
-      ],
-      look: ['-n', 'shop', 'get', 'configmap', 'pgtape-orders', '-o', 'jsonpath={.data.more}'],
-      wanted: '',
-    },
-    {
-      name: 'a deleted guard',
-      change: ['delete', 'validatingadmissionpolicy', 'pgtape.shop.orders'],
-      look: [
-        'get',
-        'validatingadmissionpolicy',
-        'pgtape.shop.orders',
-        '-o',
-        'jsonpath={.spec.failurePolicy}',
-      ],
-      wanted: 'Fail',
-    },
-    {
-      name: 'another failure policy of the webhook',
-      change: [
-        'patch',
-        'mutatingwebhookconfiguration',
-        'pgtape-injector',
-        '--type=json',
-        '-p',
-        '[{"op":"replace","path":"/webhooks/0/failurePolicy","value":"Ignore"}]',
-      ],
-      look: [
-        'get',
-        'mutatingwebhookconfiguration',
-        'pgtape-injector',
-        '-o',
-        'jsonpath={.webhooks[0].failurePolicy}',
-      ],
-      wanted: 'Fail',
-    },
-    {
-      name: 'a label taken off the webhook',
-      change: ['label', 'mutatingwebhookconfiguration', 'pgtape-injector', 'app.kubernetes.io/managed-by-'],
-      look: ['get', 'mutatingwebhookconfiguration', 'pgtape-injector', '-o', 'jsonpath={.metadata.labels}'],
-      wanted: '{"app.kubernetes.io/managed-by":"pgtape-operator"}',
-    },
-    {
-      name: 'a policy edited in the namespace',
-      change: [
-        '-n',
-        'shop',
-        'patch',
-        'configmap',
-        'pgtape-orders',
-        '--type=merge',
-        '-p',
-        '{"data":{"recorder.yaml":"{}"}}',
-      ],
-      look: ['-n', 'shop', 'get', 'configmap', 'pgtape-orders', '-o', 'jsonpath={.data.recorder\\.yaml}'],
-      wanted: expect.stringContaining('"name":"shop/orders"'),
-    },
-  ])(
+  it.each(drifts)(
     'reverts $name',
     async ({ change, look, wanted }) => {
       done(change);
@@ -467,16 +297,7 @@ describe('pgtape operator', () => {
       '-o',
       'jsonpath={.data.tls\\.crt}',
     ];
-    done([
-      '-n',
-      'pgtape-system',
-      'patch',
-      'secret',
-      'pgtape-webhook',
-      '--type=merge',
-      '-p',
-      '{"data":{"tls.crt":"AAAA"}}',
-    ]);
+    done(patch('secret', 'pgtape-webhook', 'merge', '{"data":{"tls.crt":"AAAA"}}', 'pgtape-system'));
     expect(outcome('shop', 'orders')).toBe('recorded');
     await eventually('a certificate', () => done(certificate).length > 100, true);
     expect(outcome('shop', 'orders')).toBe('recorded');
@@ -535,16 +356,7 @@ describe('pgtape operator', () => {
 
   it('lets go of an Unmanaged database, but for what its recorders are configured by', async () => {
     const state = (is: string): string =>
-      done([
-        '-n',
-        'shop',
-        'patch',
-        'recdb',
-        'orders',
-        '--type=merge',
-        '-p',
-        `{"spec":{"managementState":"${is}"}}`,
-      ]);
+      done(patch('recdb', 'orders', 'merge', `{"spec":{"managementState":"${is}"}}`, 'shop'));
     state('Unmanaged');
     await eventually('objects', owned, [injector]);
     await eventually('Ready', () => condition('orders', 'Ready'), 'False/Unmanaged');

@@ -20,6 +20,7 @@ export {
   managedBy,
   type ProtectedDatabase,
 } from './clusterNames.ts';
+export { admissionPolicies, policyBindings, resourceOf, webhookConfigurations } from './clusterResources.ts';
 export { API_GROUP, API_VERSION, customResourceDefinitions, definitionText } from './crd.ts';
 export { admissionGuard, type ExecExemptions, execGuard } from './guardPolicies.ts';
 export { configHash, type Injection, inject, type SkipReason } from './injection.ts';
