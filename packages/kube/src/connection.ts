@@ -85,7 +85,7 @@ export class KubeConnection implements KubeTransport {
   async request(request: KubeRequest): Promise<unknown> {
     const signal = this.#bounded(request.signal);
     const answer = await this.#answer(request, signal);
-    const body = await this.#body(request, answer, signal, request.signal);
+    const body = await this.#body(request, answer, signal);
     return this.#judged(request, answer, body);
   }
 
@@ -104,7 +104,7 @@ export class KubeConnection implements KubeTransport {
     try {
       const answer = await this.#answer(request, signal);
       if ((answer.statusCode ?? 0) >= 400) {
-        this.#judged(request, answer, await this.#body(request, answer, signal, outer));
+        this.#judged(request, answer, await this.#body(request, answer, signal));
         return;
       }
       clearTimeout(head);
@@ -177,12 +177,7 @@ export class KubeConnection implements KubeTransport {
     return agent;
   }
 
-  async #body(
-    request: KubeRequest,
-    answer: IncomingMessage,
-    signal: AbortSignal,
-    outer: AbortSignal | undefined,
-  ): Promise<Buffer> {
+  async #body(request: KubeRequest, answer: IncomingMessage, signal: AbortSignal): Promise<Buffer> {
     const chunks: Buffer[] = [];
     let bytes = 0;
     try {
@@ -195,7 +190,7 @@ export class KubeConnection implements KubeTransport {
         chunks.push(chunk);
       }
     } catch (error) {
-      outer?.throwIfAborted();
+      request.signal?.throwIfAborted();
       throw this.#failed(request, error, signal);
     }
     return Buffer.concat(chunks);

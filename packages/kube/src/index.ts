@@ -1,5 +1,5 @@
 export { asError } from './asError.ts';
-export { type BackoffLimits, backoffMs } from './backoff.ts';
+export type { BackoffLimits } from './backoff.ts';
 export {
   type ConnectionLimits,
   type KubeAccess,
@@ -16,17 +16,13 @@ export { type ElectionEvents, type ElectionOptions, LeaderElection } from './lea
 export type { LeaseTiming } from './leasePlan.ts';
 export type { Change } from './objectStore.ts';
 export { type ApplyOptions, KubeObjects, type ListOptions, type WriteOptions } from './objects.ts';
-export { type Pacing, realPacing } from './pacing.ts';
+export type { Pacing } from './pacing.ts';
 export { Reflector, type ReflectorEvents, type ReflectorLimits, type ReflectorOptions } from './reflector.ts';
 export {
-  apiVersionOf,
   configMaps,
-  events,
   type KubeResource,
-  leases,
   namespaces,
   pods,
   type ResourcePlace,
-  resourcePath,
 } from './resource.ts';
 export { type WorkOutcome, WorkQueue, type WorkQueueOptions } from './workQueue.ts';
