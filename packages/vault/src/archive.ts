@@ -14,7 +14,7 @@ import {
 } from '@pgtape/evidence';
 import { type Store, StoreError } from '@pgtape/store';
 import type { ProtectedObjects, ProtectedPut } from './protectedObjects.ts';
-import type { OwnedReel } from './reelOwners.ts';
+import { type OwnedReel, ReelOwners } from './reelOwners.ts';
 import { emptyTail, type ReelTail, tailAfter } from './reelTail.ts';
 
 /**
@@ -51,6 +51,8 @@ const recorderId = /^[0-9a-f]{16}$/;
 
 /** Every method rejects with StoreError, or ArchiveDamaged. */
 export class Archive {
+  /** Whose its reels are. */
+  readonly owners = new ReelOwners(() => this.#segments('reel/'));
   readonly #store: Store;
   readonly #objects: ProtectedObjects | null;
 
@@ -109,14 +111,12 @@ export class Archive {
     return tailAfter(segment);
   }
 
-  /** Every archived segment's name, in the order of their keys: a reel's segments in their order. */
+  /**
+   * Every archived segment's name, in the order of their keys: a reel's segments in their order. Read to its end, it also
+   * tells `owners`, which then need not list the archive once more.
+   */
   segments(): AsyncIterable<ListedSegment> {
-    return this.#segments('reel/');
-  }
-
-  /** Reel and recorder of every archived segment, in the order of their keys. */
-  reels(): AsyncIterable<OwnedReel> {
-    return this.#segments('reel/');
+    return this.owners.learn(this.#segments('reel/'));
   }
 
   /** The last segment of every reel by its name, as listed. */
@@ -139,7 +139,7 @@ export class Archive {
     }
   }
 
-  /** As `reels`, of one recorder. */
+  /** Reel and recorder of every archived segment of one recorder, in the order of their keys. */
   reelsOf(recorder: string): AsyncIterable<OwnedReel> {
     return this.#segments(`reel/${recorder}/`);
   }

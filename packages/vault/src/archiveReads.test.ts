@@ -101,6 +101,21 @@ describe('what a restart asks of a bucket that keeps versions', () => {
     expect({ asked, found: found.length }).toEqual({ asked: asks, found: finds });
   });
 
+  it('lists the archive once for the log and for whose the reels are', async () => {
+    const { archive, asked } = await bench();
+    await gathered(archive.segments());
+    await archive.owners.load();
+    expect(await archive.owners.ownerOf(second.reel.reel)).toBe(second.reel.recorder);
+    expect(asked).toEqual(['list reel/']);
+  });
+
+  it('lists it anew where the log did not come to its end', async () => {
+    const { archive, asked } = await bench();
+    for await (const _name of archive.segments()) break;
+    expect(await archive.owners.ownerOf(second.reel.reel)).toBe(second.reel.recorder);
+    expect(asked).toEqual(['list reel/', 'list reel/']);
+  });
+
   it('looks for the first version where nobody listed it', async () => {
     const { archive, asked } = await bench();
     await archive.sealDigestOf(first.reel.recorder, first.reel.reel, 1);

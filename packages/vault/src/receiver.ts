@@ -13,7 +13,6 @@ import { TlogError } from '@pgtape/tlog';
 import { type Archive, ArchiveDamaged, type ArchivedSegment } from './archive.ts';
 import type { Caller, Enrolment, Enrolments } from './enrolments.ts';
 import type { Quarantine } from './quarantine.ts';
-import { ReelOwners } from './reelOwners.ts';
 import { continuationOf, type ReelTail, tailAfter } from './reelTail.ts';
 import { full, later, misfit, notEnrolled, type Refusal, type RefusalReason, unsound } from './refusal.ts';
 import type { Sequence } from './segmentLog.ts';
@@ -105,7 +104,6 @@ export const unknownCaller: Caller = { certificate: null, proof: null };
 export class Receiver {
   readonly #options: ReceiverOptions;
   readonly #serial = new Serial();
-  readonly #owners: ReelOwners;
   /** By reel, least recently used first. */
   readonly #tails = new Map<string, ReelTail>();
   #inflightBytes = 0;
@@ -113,7 +111,6 @@ export class Receiver {
 
   constructor(options: ReceiverOptions) {
     this.#options = options;
-    this.#owners = new ReelOwners(() => options.archive.reels());
   }
 
   /**
@@ -121,7 +118,7 @@ export class Receiver {
    * when it fails. Rejects with StoreError.
    */
   async prepare(): Promise<void> {
-    await this.#owners.load();
+    await this.#options.archive.owners.load();
   }
 
   /** Never rejects. The request's bytes must stay as they are until it resolves. */
@@ -142,7 +139,7 @@ export class Receiver {
    * The reel's last archived segment; null when nothing of it is archived. `recorder` null: whose it is.
    */
   async tailOf(reel: string, recorder: string | null): Promise<ReelTail | null> {
-    const owner = recorder ?? (await this.#owners.ownerOf(reel));
+    const owner = recorder ?? (await this.#options.archive.owners.ownerOf(reel));
     if (owner === null) return null;
     const tail = await this.#serial.run(reel, () => this.#tail(owner, reel));
     return tail.segment === 0 ? null : tail;
@@ -197,7 +194,7 @@ export class Receiver {
     const { header, seal } = segment;
     if (header.recorder === this.#options.vaultId || segment.records.some(({ kind }) => vaultKinds.has(kind)))
       return await this.#quarantine(sent, 'a vault writes this; recorders do not');
-    const owner = await this.#owners.ownerOf(header.reel);
+    const owner = await this.#options.archive.owners.ownerOf(header.reel);
     if (owner !== null && owner !== header.recorder) {
       return await this.#quarantine(sent, `the reel is of recorder ${owner}, not ${header.recorder}`);
     }
@@ -225,7 +222,7 @@ export class Receiver {
     const { archive, enrolments, sequence, now } = this.#options;
     if (sent.segment.seal.segment === 1) await enrolments.begin(sent.segment, enrolment);
     const from = now();
-    this.#owners.claim(sent.segment.header);
+    archive.owners.claim(sent.segment.header);
     const put = await archive.put(sent.segment, sent.text);
     const putMs = now() - from;
     // The tail said there is none: someone else writes into this archive, or a listing hid it.

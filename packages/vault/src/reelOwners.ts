@@ -16,14 +16,30 @@ export class ReelOwners {
   readonly #owners = new Map<string, string>();
   /** One string for all reels of a recorder. */
   readonly #recorders = new Map<string, string>();
+  /** A listing was learned to its end. */
+  #isWhole = false;
 
   /** `list`: the reels of the archive; the first of a reel counts. */
   constructor(list: () => AsyncIterable<OwnedReel>) {
     this.#list = list;
   }
 
-  /** Reads the archive once. Rejects as `list` does; then the next call tries again. */
-  readonly load = once(() => this.#read());
+  /** Reads the archive once, unless somebody's listing was learned. Rejects as `list` does; then the next call tries again. */
+  readonly load = once(async () => {
+    const listed = this.learn(this.#list());
+    while (!this.#isWhole) await listed.next();
+  });
+
+  /** What comes of a listing of the whole archive, learned as it passes. */
+  async *learn<T extends OwnedReel>(listed: AsyncIterable<T>): AsyncGenerator<T> {
+    let last = '';
+    for await (const owned of listed) {
+      if (owned.reel !== last) this.claim(owned);
+      last = owned.reel;
+      yield owned;
+    }
+    this.#isWhole = true;
+  }
 
   /** The reel's recorder; null when the archive has nothing of the reel. Rejects as `load`. */
   async ownerOf(reel: string): Promise<string | null> {
@@ -38,14 +54,6 @@ export class ReelOwners {
     const known = this.#recorders.get(recorder);
     if (known === undefined) this.#recorders.set(recorder, recorder);
     this.#owners.set(key, known ?? recorder);
-  }
-
-  async #read(): Promise<void> {
-    let last = '';
-    for await (const { reel, recorder } of this.#list()) {
-      if (reel !== last) this.claim({ reel, recorder });
-      last = reel;
-    }
   }
 }
 

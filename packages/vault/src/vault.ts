@@ -87,10 +87,6 @@ async function compose(config: VaultConfig, deps: VaultDeps, endings: Endings): 
   endings.add(() => holds.close());
   if (forwarder !== null) endings.add(() => forwarder.close());
   endings.add(() => receiver.close());
-  await receiver.prepare().catch((error: Error) => {
-    health.storeFailed(error);
-    log.error({ err: error }, 'the archive was not read; the first segment tries again');
-  });
   await openVaultLog(vaultLog)
     .then(() => segmentLog.prepare())
     .catch((error: Error) => {
@@ -98,6 +94,11 @@ async function compose(config: VaultConfig, deps: VaultDeps, endings: Endings): 
       health.storeFailed(error);
       log.error({ err: error }, 'the log was not read; the first segment tries again');
     });
+  // Behind the log's catching up, whose listing of the archive tells it everything.
+  await receiver.prepare().catch((error: Error) => {
+    health.storeFailed(error);
+    log.error({ err: error }, 'the archive was not read; the first segment tries again');
+  });
   await resumeAlerts(parts).catch((error: Error) => {
     health.storeFailed(error);
     log.error({ err: error }, 'the quarantine was not read: what lies there is not among the alerts');
