@@ -86,14 +86,12 @@ export class RelayTurn {
     if (this.#running) return true;
     if (!this.#journal.flush()) {
       this.#fail(this.#journal.failure as NodeJS.ErrnoException);
-      this.#forwardPassing();
+      this.#forward(false);
       return false;
     }
     const hasFailed = this.#failedWith !== null;
     if (this.#failedWith !== null && !this.#recover(this.#failedWith)) return false;
-    this.#running = true;
-    this.#forward();
-    this.#running = false;
+    this.#forward(true);
     if (hasFailed) this.#events.onRecovered();
     this.#events.onFlushed();
     return true;
@@ -104,7 +102,9 @@ export class RelayTurn {
     this.#retry = null;
   }
 
-  #forward(): void {
+  /** @param all also what waits for the journal; the rest goes on waiting */
+  #forward(all: boolean): void {
+    this.#running = true;
     const waiting = this.#waiting;
     const count = this.#waitingCount;
     this.#waiting = this.#spare;
@@ -112,34 +112,17 @@ export class RelayTurn {
     for (let at = 0; at < count; at += 1) {
       const forwarder = waiting[at] as Forwarder;
       waiting[at] = null;
-      forwarder.forward();
-    }
-    this.#spare = waiting;
-    if (this.#after.length === 0) return;
-    const after = this.#after;
-    this.#after = [];
-    for (const { then } of after) then();
-  }
-
-  /** What waits for no journal; the rest goes on waiting. */
-  #forwardPassing(): void {
-    this.#running = true;
-    const count = this.#waitingCount;
-    const kept = this.#waiting;
-    this.#waiting = this.#spare;
-    this.#waitingCount = 0;
-    for (let at = 0; at < count; at += 1) {
-      const forwarder = kept[at] as Forwarder;
-      kept[at] = null;
-      if (forwarder.isPassing) forwarder.forward();
+      if (all || forwarder.isPassing) forwarder.forward();
       else this.#waiting[this.#waitingCount++] = forwarder;
     }
-    this.#spare = kept;
-    const after = this.#after;
-    this.#after = [];
-    for (const one of after) {
-      if (one.who.isPassing) one.then();
-      else this.#after.push(one);
+    this.#spare = waiting;
+    if (this.#after.length > 0) {
+      const after = this.#after;
+      this.#after = [];
+      for (const one of after) {
+        if (all || one.who.isPassing) one.then();
+        else this.#after.push(one);
+      }
     }
     this.#running = false;
   }
