@@ -173,7 +173,9 @@ export class JournalWriter {
       while (offset < length) offset += this.#file.append(bytes, offset, length - offset);
     } catch (error) {
       this.failure = error as NodeJS.ErrnoException;
-      this.#rest = Buffer.from(bytes.subarray(offset, length));
+      const left = bytes.subarray(offset, length);
+      // The turn's buffer is filled again; what was left over before is kept already, and tried again with every turn.
+      this.#rest = bytes === this.#rest ? left : Buffer.from(left);
       this.#progress[0] = this.#file.totalBytes;
       return false;
     }
