@@ -121,6 +121,25 @@ it('tells what the server said of its settings meanwhile, the last of each name'
   expect([last?.kind, last?.body]).toEqual(['backend', said('WIN1252')]);
 });
 
+it('of too many settings the first are kept, and of each the last value, or none where that is too long', () => {
+  const bench = new Bench().open().hears(...opening);
+  bench.full = 'spool_full';
+  bench.session.pass('spool_full');
+  const said = (name: string, value: string): Buffer => frame('S', `${name}\0${value}\0`);
+  const names = Array.from({ length: 65 }, (_, index) => `a.n${index}`);
+  bench.says(query).hears(...names.map((name) => said(name, 'old')));
+  bench.hears(said('a.n1', 'new'), said('a.n2', 'x'.repeat(2000)), ...answer);
+  bench.full = null;
+  expect(bench.session.settle()).toBe(true);
+  bench.journal.flush();
+  const entries = readJournal(dir);
+  const told = entries.slice(entries.findLastIndex(({ kind }) => kind === 'gap') + 1);
+  const kept = names.slice(0, 64).filter((name) => name !== 'a.n1' && name !== 'a.n2');
+  expect(Buffer.concat(told.map(({ body }) => body)).toString('latin1')).toBe(
+    Buffer.concat([...kept.map((name) => said(name, 'old')), said('a.n1', 'new')]).toString('latin1'),
+  );
+});
+
 it('an opening too long to be kept is never recorded: the session counts as one that came and went', () => {
   const bench = new Bench();
   bench.full = 'spool_full';

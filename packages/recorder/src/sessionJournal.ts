@@ -168,7 +168,7 @@ export class SessionJournal {
     return { statements: this.#statements, bytes: Math.max(0, this.#bytes() - this.#fromBytes) };
   }
 
-  /** Called after each chunk of the server while `isPassing`, and when there is room again. @returns whether it is recorded again */
+  /** Called after each chunk, of either side, while `isPassing`, and when there is room again. @returns whether it is recorded again */
   settle(): boolean {
     if (this.#isHolding && this.#inFlight.isOpened) {
       this.#isHolding = false;
@@ -298,14 +298,15 @@ export class SessionJournal {
   /** What the server said of its settings is told when the session is recorded again; what was split over chunks is not. */
   #keepParameter(chunk: Uint8Array, body: number, bodyBytes: number): void {
     const end = body + bodyBytes;
-    if (bodyBytes > parameterBytesMax || end > chunk.length) return;
-    const name = readParameterStatus(chunk.subarray(body, end))?.name;
-    if (name === undefined || this.#parameters.size >= parametersMax) return;
+    const name = end > chunk.length ? undefined : readParameterStatus(chunk.subarray(body, end))?.name;
+    if (name === undefined) return;
+    // What it said before does not hold any more, whether this one can be kept or not.
+    this.#parameters.delete(name);
+    if (bodyBytes > parameterBytesMax || this.#parameters.size >= parametersMax) return;
     const frame = Buffer.alloc(headerBytes + bodyBytes);
     frame[0] = backendTag.ParameterStatus;
     frame.writeInt32BE(4 + bodyBytes, 1);
     frame.set(chunk.subarray(body, end), headerBytes);
-    this.#parameters.delete(name);
     this.#parameters.set(name, frame);
   }
 }
