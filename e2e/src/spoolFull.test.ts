@@ -10,12 +10,23 @@ const paddingBytes = 6000;
 /** Above it the spool is full; an outbox of a few hundred statements that do not compress. */
 const maxBytes = mebibyte;
 
-async function start(onSpoolFull: 'pass' | 'pause' | 'refuse'): Promise<Stack> {
+/** A stack with a load through it; both end with `act`, however it ends. */
+async function underLoad(
+  onSpoolFull: 'pass' | 'pause' | 'refuse',
+  act: (stack: Stack, load: Load) => Promise<void>,
+): Promise<void> {
   const spool = { maxBytes, highWater: 0.8, lowWater: 0.3 };
   const stack = await startStack({ segmentSeconds: 0.2, recorder: { failure: { onSpoolFull } }, spool });
-  // Clients are served before the evidence thread runs, and so small a spool is full before it does.
-  await until('the evidence thread runs', 30_000, async () => (await readiness(stack)).status === 200);
-  return stack;
+  let load: Load | null = null;
+  try {
+    // Clients are served before the evidence thread runs, and so small a spool is full before it does.
+    await until('the evidence thread runs', 30_000, async () => (await readiness(stack)).status === 200);
+    load = await startLoad(stack, writers, paddingBytes);
+    await act(stack, load);
+  } finally {
+    // Together: clients that wait for room end when the stack does.
+    await Promise.all([load?.stop(), stack.stop()]);
+  }
 }
 
 const full = 'pgtape_recorder_full{reason="spool_full"}';
@@ -50,6 +61,18 @@ async function knock(stack: Stack): Promise<string | null> {
   }
 }
 
+/** The load ends, and all that was answered is on a tape without gaps. */
+async function nothingIsMissing(stack: Stack, load: Load): Promise<void> {
+  await load.stop();
+  await drained(stack);
+  await stack.settle();
+  const records = stack.records();
+  expect(load.errors).toEqual([]);
+  expect(brokenPromises(load.answered, countMarks(records))).toEqual({ missing: [], twice: [] });
+  expect(records.filter(({ kind }) => kind === 'gap')).toEqual([]);
+  expect(verify(stack.archiveDir).verdict).toBe('complete');
+}
+
 async function answersGrow(load: Load): Promise<void> {
   const before = load.answered.size;
   await until('statements are answered', 20_000, () => load.answered.size > before + 50);
@@ -57,9 +80,7 @@ async function answersGrow(load: Load): Promise<void> {
 
 describe('a full spool', () => {
   it('pass: nobody waits, and what is not on tape is counted in gaps', async () => {
-    const stack = await start('pass');
-    try {
-      const load = await startLoad(stack, writers, paddingBytes);
+    await underLoad('pass', async (stack, load) => {
       for (let round = 0; round < 3; round += 1) {
         await fillUp(stack);
         await answersGrow(load);
@@ -90,15 +111,11 @@ describe('a full spool', () => {
       const report = verify(stack.archiveDir);
       expect([report.verdict, report.reels.length, report.strangers]).toEqual(['gap', 1, []]);
       expect(report.reels[0]?.findings.map(({ verdict }) => verdict)).not.toContain('forged');
-    } finally {
-      await stack.stop();
-    }
+    });
   }, 300_000);
 
   it('pause: clients wait, and nothing is missing', async () => {
-    const stack = await start('pause');
-    try {
-      const load = await startLoad(stack, writers, paddingBytes);
+    await underLoad('pause', async (stack, load) => {
       await fillUp(stack);
       // What was on its way is answered; then nothing more is.
       await sleep(300);
@@ -108,23 +125,12 @@ describe('a full spool', () => {
       expect(await readiness(stack)).toEqual({ status: 503, reasons: ['spool_full'] });
       await makeRoom(stack);
       await answersGrow(load);
-      await load.stop();
-      await drained(stack);
-      await stack.settle();
-      const records = stack.records();
-      expect(load.errors).toEqual([]);
-      expect(brokenPromises(load.answered, countMarks(records))).toEqual({ missing: [], twice: [] });
-      expect(records.filter(({ kind }) => kind === 'gap')).toEqual([]);
-      expect(verify(stack.archiveDir).verdict).toBe('complete');
-    } finally {
-      await stack.stop();
-    }
+      await nothingIsMissing(stack, load);
+    });
   }, 180_000);
 
   it('refuse: new sessions are told, old ones go on as long as there is room at all', async () => {
-    const stack = await start('refuse');
-    try {
-      const load = await startLoad(stack, writers, paddingBytes);
+    await underLoad('refuse', async (stack, load) => {
       await fillUp(stack);
       expect(await knock(stack)).toBe('53100');
       await sleep(1500);
@@ -136,23 +142,12 @@ describe('a full spool', () => {
       await makeRoom(stack);
       expect(await knock(stack)).toBe(null);
       await answersGrow(load);
-      await load.stop();
-      await drained(stack);
-      await stack.settle();
-      const records = stack.records();
-      expect(load.errors).toEqual([]);
-      expect(brokenPromises(load.answered, countMarks(records))).toEqual({ missing: [], twice: [] });
-      expect(records.filter(({ kind }) => kind === 'gap')).toEqual([]);
-      expect(verify(stack.archiveDir).verdict).toBe('complete');
-    } finally {
-      await stack.stop();
-    }
+      await nothingIsMissing(stack, load);
+    });
   }, 180_000);
 
   it('killed while it is full: what was sealed stays, the next start sends it and says recovered', async () => {
-    const stack = await start('pass');
-    try {
-      const load = await startLoad(stack, writers, paddingBytes);
+    await underLoad('pass', async (stack, load) => {
       await fillUp(stack);
       await answersGrow(load);
       // The journal is told once a second.
@@ -173,8 +168,6 @@ describe('a full spool', () => {
       expect(reasons).toEqual(new Set(['spool_full', 'recorder_crashed']));
       const verdicts = verify(stack.archiveDir).reels.map(({ verdict }) => verdict);
       expect(verdicts.sort()).toEqual(['complete', 'crashed']);
-    } finally {
-      await stack.stop();
-    }
+    });
   }, 180_000);
 });
