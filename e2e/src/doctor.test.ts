@@ -1,16 +1,14 @@
-import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { startChild } from '@pgtape/cli';
 import { openStore } from '@pgtape/store';
 import { freePort } from '@pgtape/testkit';
+import { type Ran, runPgtape } from './pgtapeCommand.ts';
 import { actAs, environmentOf, type S3Credentials, type S3Server, startS3Server } from './s3Server.ts';
 import { readArchive } from './stack.ts';
 
-const pgtape = join(import.meta.dirname, '../../pgtape');
 const writer: S3Credentials = { access: 'writer', secret: 'writer-secret' };
 
 let server: S3Server;
@@ -20,25 +18,12 @@ beforeAll(async () => {
 }, 30_000);
 afterAll(() => server.stop());
 
-interface Answer {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-async function doctor(store: string, flags: readonly string[] = [], who = server.root): Promise<Answer> {
+function doctor(store: string, flags: readonly string[] = [], who = server.root): Promise<Ran> {
   const args = ['doctor', 'archive', '--store', store, '--retain', '10', ...flags];
-  const env = { ...process.env, ...environmentOf(who) };
-  try {
-    const { stdout, stderr } = await promisify(execFile)(pgtape, args, { env });
-    return { code: 0, out: stdout, err: stderr };
-  } catch (error) {
-    const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
-    return { code, out: stdout, err: stderr };
-  }
+  return runPgtape(args, { env: environmentOf(who) });
 }
 
-const outcomesOf = ({ out }: Answer): Record<string, string> =>
+const outcomesOf = ({ out }: Ran): Record<string, string> =>
   Object.fromEntries(
     (JSON.parse(out) as { results: { test: string; outcome: string }[] }).results.map(({ test, outcome }) => [
       test,

@@ -1,10 +1,8 @@
-import { execFile } from 'node:child_process';
 import { createHash, generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import {
   DeleteObjectCommand,
   GetObjectLegalHoldCommand,
@@ -15,10 +13,10 @@ import {
 import { decodeObject } from '@pgtape/evidence';
 import { openStore, type Store } from '@pgtape/store';
 import pg from 'pg';
+import { type Ran, runPgtape } from './pgtapeCommand.ts';
 import { actAs, environmentOf, type S3Server, startS3Server } from './s3Server.ts';
 import { type Stack, startStack } from './stack.ts';
 
-const pgtape = fileURLToPath(new URL('../../pgtape', import.meta.url));
 const token = 'token-of-olga';
 const dayMs = 86_400_000;
 
@@ -36,19 +34,7 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-interface Ran {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-function run(args: readonly string[]): Promise<Ran> {
-  return new Promise((resolve) => {
-    execFile(pgtape, args, { cwd: dir, env: process.env }, (error, out, err) => {
-      resolve({ code: error === null ? 0 : Number(error.code), out, err });
-    });
-  });
-}
+const run = (args: readonly string[]): Promise<Ran> => runPgtape(args, { cwd: dir });
 
 interface Kept {
   readonly key: string;

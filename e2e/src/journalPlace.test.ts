@@ -11,11 +11,10 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { freePort } from '@pgtape/testkit';
+import { pgtapeMain } from './pgtapeCommand.ts';
 import { until } from './probes.ts';
 
-const command = fileURLToPath(new URL('../../packages/cli/dist/main.js', import.meta.url));
 const tmpfs = 0x01021994;
 const isMemory = (dir: string): boolean => statfsSync(dir).type === tmpfs;
 const uid = process.getuid?.() ?? 0;
@@ -33,7 +32,7 @@ async function runRecorder(
 ): Promise<Ended> {
   const port = await freePort();
   const args = [
-    command,
+    pgtapeMain,
     'recorder',
     '--spool',
     spool,

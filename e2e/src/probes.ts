@@ -3,14 +3,12 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { type ReelVerdict, type Verdict, worse } from '@pgtape/evidence';
 import pg from 'pg';
+import { pgtapeMain } from './pgtapeCommand.ts';
 import type { Stack } from './stack.ts';
 
 export const mebibyte = 1024 * 1024;
-
-const command = fileURLToPath(new URL('../../packages/cli/dist/main.js', import.meta.url));
 
 export interface VerifyReport {
   readonly code: number | null;
@@ -27,7 +25,7 @@ export interface VerifyReport {
 
 /** `pgtape verify --strict` as a user runs it. */
 export function verify(archiveDir: string): VerifyReport {
-  const args = [command, 'verify', '--archive', archiveDir, '-o', 'json', '--strict'];
+  const args = [pgtapeMain, 'verify', '--archive', archiveDir, '-o', 'json', '--strict'];
   const run = spawnSync(process.execPath, args, {
     encoding: 'utf8',
     maxBuffer: 64 * mebibyte,

@@ -1,17 +1,15 @@
-import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { decodeObject } from '@pgtape/evidence';
 import { openStore } from '@pgtape/store';
 import pg from 'pg';
+import { type Ran, runPgtape } from './pgtapeCommand.ts';
 import { type S3Hop, startS3Hop } from './s3Hop.ts';
 import { actAs, environmentOf, type S3Server, startS3Server } from './s3Server.ts';
 import { type Stack, startStack } from './stack.ts';
 
-const pgtape = join(import.meta.dirname, '../../pgtape');
 const scratch = mkdtempSync(join(tmpdir(), 'pgtape-s3-reading-'));
 const tokenFile = join(scratch, 'token');
 const hashFile = join(scratch, 'hash');
@@ -63,22 +61,7 @@ afterAll(async () => {
   rmSync(scratch, { recursive: true, force: true });
 });
 
-interface Answer {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-async function run(...args: string[]): Promise<Answer> {
-  const env = { ...process.env, ...environmentOf(server.root) };
-  try {
-    const { stdout, stderr } = await promisify(execFile)(pgtape, args, { env });
-    return { code: 0, out: stdout, err: stderr };
-  } catch (error) {
-    const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
-    return { code, out: stdout, err: stderr };
-  }
-}
+const run = (...args: string[]): Promise<Ran> => runPgtape(args, { env: environmentOf(server.root) });
 
 /** How often each segment was asked for since `arm`, and listings that looked for a single one. */
 function asked(): { gets: Map<string, number>; looks: string[] } {
@@ -97,14 +80,14 @@ function asked(): { gets: Map<string, number>; looks: string[] } {
   return { gets, looks };
 }
 
-const rowsOf = ({ out }: Answer): Record<string, unknown>[] =>
+const rowsOf = ({ out }: Ran): Record<string, unknown>[] =>
   out
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 
 const needles = [0, 1, 2, 3].map((i) => `SELECT 'needle ${i}'`);
-const sqlOf = (answer: Answer): unknown[] =>
+const sqlOf = (answer: Ran): unknown[] =>
   rowsOf(answer)
     .map(({ sql }) => sql)
     .filter((sql) => String(sql).includes('needle'));

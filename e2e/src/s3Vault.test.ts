@@ -16,6 +16,7 @@ import { freePort } from '@pgtape/testkit';
 import pg from 'pg';
 import { LogWatcher } from './logCheck.ts';
 import { brokenPromises, countMarks, startLoad } from './marks.ts';
+import { pgtape } from './pgtapeCommand.ts';
 import { metricsAt, until } from './probes.ts';
 import { startS3Hop } from './s3Hop.ts';
 import { actAs, environmentOf, type S3Credentials, type S3Server, startS3Server } from './s3Server.ts';
@@ -24,7 +25,6 @@ import { type ArchivedRecord, startStack } from './stack.ts';
 const writer: S3Credentials = { access: 'writer', secret: 'writer-secret' };
 const retention = { days: 1 };
 const dayMs = 86_400_000;
-const pgtape = fileURLToPath(new URL('../../pgtape', import.meta.url));
 const policies = fileURLToPath(new URL('../../deploy/iam/', import.meta.url));
 
 const scratch = mkdtempSync(join(tmpdir(), 'pgtape-s3-vault-'));

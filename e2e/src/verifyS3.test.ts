@@ -3,13 +3,12 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { DeleteObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { type ExampleLog, exampleArchive, exampleLeaves, exampleLog, type Leaf } from '@pgtape/evidence';
 import { openStore } from '@pgtape/store';
+import { pgtapeMain } from './pgtapeCommand.ts';
 import { actAs, environmentOf, type S3Server, startS3Server } from './s3Server.ts';
 
-const main = fileURLToPath(new URL('../../packages/cli/dist/main.js', import.meta.url));
 const archive = exampleArchive();
 const [first, second] = archive.map(({ key }) => key) as [string, string];
 
@@ -54,7 +53,7 @@ async function stored(retainUntil: number, promised = retainUntil): Promise<Stor
 }
 
 function verify(address: string): { code: number | null; findings: string[]; log: Record<string, unknown> } {
-  const args = [main, 'verify', '--archive', address, '--policy', 'policy.txt', '-o', 'json'];
+  const args = [pgtapeMain, 'verify', '--archive', address, '--policy', 'policy.txt', '-o', 'json'];
   const env = { ...process.env, ...environmentOf(server.root) };
   const run = spawnSync(process.execPath, args, { cwd, env, encoding: 'utf8' });
   if (run.stdout === '') throw new Error(run.stderr);

@@ -3,11 +3,9 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import pg from 'pg';
+import { pgtapeMain } from './pgtapeCommand.ts';
 import { startStack } from './stack.ts';
-
-const main = fileURLToPath(new URL('../../packages/cli/dist/main.js', import.meta.url));
 
 interface Judged {
   readonly findings: readonly { readonly verdict: string; readonly reason: string }[];
@@ -32,7 +30,7 @@ describe('the archive of a vault at work', () => {
     rmSync(cwd, { recursive: true });
   });
   const pgtape = (...args: string[]) =>
-    spawnSync(process.execPath, [main, ...args], { cwd, encoding: 'utf8' });
+    spawnSync(process.execPath, [pgtapeMain, ...args], { cwd, encoding: 'utf8' });
 
   it('holds against its log while the vault goes on, and gives a bundle that check.py believes', async () => {
     const stack = await startStack();
