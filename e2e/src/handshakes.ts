@@ -3,8 +3,8 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { EmbeddedPostgres } from '@pgtape/testkit';
 import { makeIdentity, recorderTls } from './identity.ts';
+import { pgbench } from './probes.ts';
 import { cpuOf, median, noCpu } from './processCpu.ts';
 import { type Stack, startStack } from './stack.ts';
 
@@ -46,15 +46,6 @@ async function connections({ port, password, sslmode, pid }: Way): Promise<Conne
   return { perSecond: count / seconds, cpuUs: (after.main - before.main) / count };
 }
 
-async function initialised(postgres: EmbeddedPostgres): Promise<void> {
-  const args = ['-i', '-q', '-h', '127.0.0.1', '-p', `${postgres.port}`, '-U', 'postgres', 'postgres'];
-  const child = spawn('pgbench', args, {
-    env: { ...process.env, PGPASSWORD: postgres.password },
-    stdio: 'ignore',
-  });
-  await new Promise((resolve, reject) => child.once('error', reject).once('exit', resolve));
-}
-
 function waysOf(stack: Stack, kind: string, sslmode: Way['sslmode']): Way[] {
   const { password, port } = stack.postgres;
   const pid = stack.recorder.pid;
@@ -72,7 +63,7 @@ export async function handshakes(rounds: number): Promise<string> {
   try {
     stacks.push(await startStack({ segmentSeconds: 2 }));
     stacks.push(await startStack({ segmentSeconds: 2, tls: identity, recorder: recorderTls(identity) }));
-    for (const { postgres } of stacks) await initialised(postgres);
+    for (const stack of stacks) pgbench(stack, stack.postgres.port, ['-i', '-q']);
     const [plain, secured] = stacks as [Stack, Stack];
     const ways = [
       ...waysOf(plain, 'plaintext', 'disable'),

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { checkReel } from '@pgtape/evidence';
+import { median } from './processCpu.ts';
 
 const runs = 6;
 
@@ -39,10 +40,8 @@ export async function verifyCost(archive: string): Promise<string> {
     rates.push(bytes / (user + system));
   }
   const [cold = 0, ...hot] = rates;
-  const sorted = [...hot].sort((a, b) => a - b);
-  const median = sorted[Math.floor(sorted.length / 2)] ?? 0;
   return (
-    `verify: ${median.toFixed(0)} MB of lines per CPU second (median of ${hot.map((rate) => rate.toFixed(0)).join(' ')}; ` +
+    `verify: ${median(hot).toFixed(0)} MB of lines per CPU second (median of ${hot.map((rate) => rate.toFixed(0)).join(' ')}; ` +
     `cold ${cold.toFixed(0)}; ${records} records, ${(bytes / 1e6).toFixed(0)} MB)\n`
   );
 }
