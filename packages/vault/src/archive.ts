@@ -13,6 +13,7 @@ import {
   segmentKey,
 } from '@pgtape/evidence';
 import { type Store, StoreError } from '@pgtape/store';
+import { inOrder } from './inOrder.ts';
 import type { ProtectedObjects, ProtectedPut } from './protectedObjects.ts';
 import { type OwnedReel, ReelOwners } from './reelOwners.ts';
 import { emptyTail, type ReelTail, tailAfter } from './reelTail.ts';
@@ -46,6 +47,7 @@ export interface ArchivedSegment extends ProtectedPut {
   readonly sha256: string;
 }
 
+const readsAtOnce = 8;
 const reelId = /^[0-9a-f]{32}$/;
 const recorderId = /^[0-9a-f]{16}$/;
 
@@ -145,8 +147,8 @@ export class Archive {
   }
 
   /** Every archived segment of a recorder in the order of its keys; null where one cannot be read. */
-  async *segmentsOf(recorder: string): AsyncIterable<SegmentSuccess | null> {
-    for await (const name of this.#segments(`reel/${recorder}/`)) yield await this.segment(name);
+  segmentsOf(recorder: string): AsyncIterable<SegmentSuccess | null> {
+    return inOrder(this.#segments(`reel/${recorder}/`), readsAtOnce, (name) => this.segment(name));
   }
 
   async *#segments(prefix: string): AsyncIterable<ListedSegment> {

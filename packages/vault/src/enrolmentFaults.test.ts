@@ -131,7 +131,7 @@ async function violations(disk: MemoryDisk, acknowledged: ReadonlySet<number>): 
   await sequencer.publish();
   const { leaves, wrong } = await publishedLog(storage);
   found.push(...wrong);
-  for await (const { entry } of entriesOf(storage, 0, leaves.length)) {
+  for await (const { entry } of entriesOf(storage, leaves.length)) {
     const leaf = parseLeaf(entry);
     if (typeof leaf === 'string' || leaf.kind !== 'reel_start' || leaf.reel !== reel.reel) continue;
     if (leaf.enrolment === null || !vouched.has(leaf.enrolment))

@@ -5,6 +5,7 @@
 import { holdKinds, type ObjectVersion, type ParsedRecord } from '@pgtape/evidence';
 import type { Store } from '@pgtape/store';
 import { type HoldIndexData, type HoldIndexFile, holdIndexText, parseHoldIndex } from './holdIndex.ts';
+import { inOrder } from './inOrder.ts';
 import { reelsUnder, type ScannedReel, type SegmentObject, segmentIn } from './reelScan.ts';
 
 export interface OwnBookSources {
@@ -32,18 +33,18 @@ export async function readOwnBook(
   const known = parseHoldIndex(await index.read().catch(() => null), archive);
   const wanted = reels.flatMap((reel) => notKnown(reel, known));
   const books: string[] = [];
-  for (let from = 0; from < wanted.length; from += atOnce) {
-    const some = wanted.slice(from, from + atOnce);
-    const segments = await Promise.all(some.map((object) => segmentIn(store, object)));
-    for (const [i, object] of some.entries()) {
-      const records = segments[i]?.records;
-      if (records === undefined) unreadable(object.key);
-      if (records?.some(({ kind }) => holdKinds.has(kind)) ?? true) books.push(object.key);
-      for (const record of records ?? []) apply(record, object);
-    }
+  const read = inOrder(wanted, atOnce, async (object) => ({
+    object,
+    segment: await segmentIn(store, object),
+  }));
+  for await (const { object, segment } of read) {
+    const records = segment?.records;
+    if (records === undefined) unreadable(object.key);
+    if (records?.some(({ kind }) => holdKinds.has(kind)) ?? true) books.push(object.key);
+    for (const record of records ?? []) apply(record, object);
   }
-  const read = Object.fromEntries(reels.map((reel) => [nameOf(reel), reel.objects.at(-1)?.segment ?? 1]));
-  await index.write(holdIndexText({ v: 1, archive, read, books })).catch(() => undefined);
+  const upTo = Object.fromEntries(reels.map((reel) => [nameOf(reel), reel.objects.at(-1)?.segment ?? 1]));
+  await index.write(holdIndexText({ v: 1, archive, read: upTo, books })).catch(() => undefined);
 }
 
 function notKnown(reel: ScannedReel, known: HoldIndexData | null): readonly SegmentObject[] {

@@ -5,6 +5,7 @@
 import type { AlertReason, SegmentSuccess } from '@pgtape/evidence';
 import type { Alerts } from './alerts.ts';
 import type { ListedSegment } from './archive.ts';
+import { inOrder } from './inOrder.ts';
 import type { PastAlert } from './ownHistory.ts';
 import type { KnownBefore } from './reelWatch.ts';
 
@@ -30,8 +31,7 @@ const resumed: ReadonlySet<AlertReason> = new Set([
   'clock_skew',
   'not_enrolled',
 ]);
-/** Objects read at once. */
-const readersMax = 8;
+const readsAtOnce = 8;
 
 /** Rejects as the archive does. What arrives meanwhile is not disturbed. */
 export async function restoreReels(sources: RestoreSources): Promise<void> {
@@ -39,7 +39,10 @@ export async function restoreReels(sources: RestoreSources): Promise<void> {
   const past = (await sources.pastAlerts()).filter(({ reason }) => resumed.has(reason));
   for (const { reason, reel, detail } of past) alerts.resume(reason, detail, reel);
   const names = (await sources.lastNames()).filter(({ recorder }) => recorder !== vaultId);
-  const last = await readAll(names, sources.segment);
+  const last: SegmentSuccess[] = [];
+  for await (const segment of inOrder(names, readsAtOnce, sources.segment)) {
+    if (segment !== null) last.push(segment);
+  }
   const newest = new Map<string, string>();
   for (const { header, seal } of last) {
     const before = newest.get(header.recorder);
@@ -54,22 +57,6 @@ export async function restoreReels(sources: RestoreSources): Promise<void> {
   for (const { reason, reel } of past) {
     if (reel !== undefined && !watcher.isWatched(reel)) alerts.clear(reason, reel, 'the reel ended');
   }
-}
-
-async function readAll(
-  names: readonly ListedSegment[],
-  read: RestoreSources['segment'],
-): Promise<SegmentSuccess[]> {
-  const found: SegmentSuccess[] = [];
-  const rest = names[Symbol.iterator]();
-  const reader = async (): Promise<void> => {
-    for (const name of rest) {
-      const segment = await read(name);
-      if (segment !== null) found.push(segment);
-    }
-  };
-  await Promise.all(Array.from({ length: readersMax }, reader));
-  return found;
 }
 
 const padded = (nanoseconds: string): string => nanoseconds.padStart(20, '0');

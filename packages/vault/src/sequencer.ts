@@ -166,7 +166,7 @@ export class Sequencer {
     const pending = pendingAfter(head, await journaled(journal.read()));
     await journaled(journal.reset(first, pending));
     const logged = new LoggedReels();
-    for await (const { entry, index } of entriesOf(storage, 0, first)) noteEntry(logged, entry, index);
+    for await (const { entry, index } of entriesOf(storage, first)) noteEntry(logged, entry, index);
     for (const [i, entry] of pending.entries()) noteEntry(logged, entry, first + i);
     this.#publishedSize = head.published?.size ?? 0;
     return { logged, first, pending };

@@ -118,7 +118,7 @@ async function leavesOf(dir: string, keys = vkeysOf(dir)): Promise<Leaf[]> {
   if (!opening.ok) throw new Error(opening.reason);
   expect(opening.signedBy.map(({ id }) => id)).toEqual(keys.map(({ id }) => id));
   const leaves: Leaf[] = [];
-  for await (const { entry } of entriesOf(storageOf(dir), 0, opening.checkpoint.size)) {
+  for await (const { entry } of entriesOf(storageOf(dir), opening.checkpoint.size)) {
     const leaf = parseLeaf(entry);
     if (typeof leaf === 'string') throw new Error(leaf);
     leaves.push(leaf);
