@@ -53,8 +53,7 @@ export async function exportSelection(
 async function textOf(archive: Archive, key: string): Promise<Buffer | null> {
   const object = await archive.store.get(key);
   try {
-    const text = decodeObject(object);
-    return Buffer.from(text.buffer, text.byteOffset, text.byteLength);
+    return decodeObject(object);
   } catch {
     return null;
   }

@@ -44,8 +44,7 @@ async function* tape(
 ): AsyncGenerator<string[]> {
   for await (const object of ahead(keys, objectsAhead, (key) => archive.store.get(key))) {
     throwIfStopped(io);
-    const text = decodeObject(object);
-    yield linesOf(Buffer.from(text.buffer, text.byteOffset, text.byteLength), session);
+    yield linesOf(decodeObject(object), session);
   }
 }
 

@@ -37,8 +37,7 @@ async function answer({ index, object: { key, version } }: SearchItem): Promise<
   try {
     const object = await (await opening).get(key, version);
     if (isSet(flag)) return { index, key, found: null, trouble: 'stopped', ended: null };
-    const text = decodeObject(object);
-    const found = search(Buffer.from(text.buffer, text.byteOffset, text.byteLength));
+    const found = search(decodeObject(object));
     return { index, key, found, trouble: null, ended: null };
   } catch (error) {
     const trouble = error instanceof Error ? error.message : String(error);

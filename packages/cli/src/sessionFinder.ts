@@ -38,16 +38,15 @@ async function sessionsOf(io: Io, archive: Archive, reel: ReelKeys): Promise<Can
   const starts = new Map<string, string>();
   for (const key of reel.keys) {
     throwIfStopped(io);
-    let text: Uint8Array;
+    let text: Buffer;
     try {
       text = decodeObject(await archive.store.get(key));
     } catch (error) {
       throwIfUnread(error);
       continue;
     }
-    const bytes = Buffer.from(text.buffer, text.byteOffset, text.byteLength);
-    if (key === reel.keys[0] && isOfVault(bytes)) return [];
-    sessionsIn(bytes, starts);
+    if (key === reel.keys[0] && isOfVault(text)) return [];
+    sessionsIn(text, starts);
   }
   return [...starts].map(([session, start]) => ({ reel, session, start }));
 }

@@ -52,7 +52,7 @@ export function encodeText(text: Uint8Array): Uint8Array {
  * The lines of a stored segment, as joined.
  * @throws EvidenceError `OBJECT_TRAILER`, `OBJECT_COMPRESSION`, `OBJECT_TOO_LARGE`
  */
-export function decodeObject(object: Uint8Array, maxBytes: number = SEGMENT_BYTES_MAX): Uint8Array {
+export function decodeObject(object: Uint8Array, maxBytes: number = SEGMENT_BYTES_MAX): Buffer {
   const bytes = Buffer.from(object.buffer, object.byteOffset, object.length);
   const frame = bytes.subarray(0, Math.max(0, bytes.length - trailerBytes));
   const trailer = bytes.subarray(frame.length);
