@@ -58,9 +58,22 @@ export async function listedArchive(
   const store = readingListed(await openSource(source, io.stop));
   // Before the objects: what is logged by now must be among them.
   const logHead = withLog ? await readLogHead(store) : null;
+  const { reels, strangers } = await reelsBelow(store, 'reel/');
+  const quarantined: string[] = [];
+  if (source.kind === 'direct' || source.purpose.action === 'verify') {
+    for await (const { key } of store.list('quarantine/')) quarantined.push(key);
+  }
+  return { name, source, store, strangers, quarantined, reels, logHead };
+}
+
+/** Segments below a prefix by their reels, and the keys that no segment has. */
+export async function reelsBelow(
+  store: ReadStore,
+  prefix: string,
+): Promise<Pick<Archive, 'reels' | 'strangers'>> {
   const reels = new Map<string, ReelKeys & { keys: string[]; versions: string[]; bytes: number }>();
   const strangers: string[] = [];
-  for await (const { key, bytes, version } of store.list('reel/')) {
+  for await (const { key, bytes, version } of store.list(prefix)) {
     const segment = parseSegmentKey(key);
     if (segment === null) {
       strangers.push(key);
@@ -74,11 +87,7 @@ export async function listedArchive(
     entry.bytes += bytes;
     reels.set(id, entry);
   }
-  const quarantined: string[] = [];
-  if (source.kind === 'direct' || source.purpose.action === 'verify') {
-    for await (const { key } of store.list('quarantine/')) quarantined.push(key);
-  }
-  return { name, source, store, strangers, quarantined, reels: [...reels.values()], logHead };
+  return { reels: [...reels.values()], strangers };
 }
 
 /** Objects that are asked for before the one before has been looked at. */
@@ -92,8 +101,7 @@ export function throwIfUnread(error: unknown): void {
 /** An object's text; empty where it cannot be read, which is for `verify` to tell. */
 async function textOf(archive: Archive, key: string | undefined): Promise<Buffer> {
   try {
-    const text = decodeObject(await archive.store.get(key ?? ''));
-    return Buffer.from(text.buffer, text.byteOffset, text.byteLength);
+    return decodeObject(await archive.store.get(key ?? ''));
   } catch (error) {
     throwIfUnread(error);
     return Buffer.alloc(0);

@@ -11,12 +11,10 @@ import {
 } from '@pgtape/evidence';
 import { StoreError } from '@pgtape/store';
 import { ahead } from './ahead.ts';
-import { type Archive, objectsAhead, type ReelKeys } from './archive.ts';
+import { type Archive, objectsAhead, type ReelKeys, reelsBelow } from './archive.ts';
 import { CommandError, exitCode, throwIfStopped } from './exitCode.ts';
 import { plural } from './format.ts';
 import type { Io } from './io.ts';
-
-type OwnReel = Pick<ReelKeys, 'recorder' | 'reel' | 'keys'>;
 
 /**
  * null: there never was a hold. Only reels of vaults that are sound are read.
@@ -42,7 +40,7 @@ export async function verifyHolds(
   }
 }
 
-async function heldNow(io: Io, archive: Archive, own: readonly OwnReel[]): Promise<HoldsVerdict | null> {
+async function heldNow(io: Io, archive: Archive, own: readonly ReelKeys[]): Promise<HoldsVerdict | null> {
   const book = new HoldBook(isSignedRelease);
   // Ids of a vault's reels begin with the time they began.
   for (const reel of [...own].sort((a, b) => (a.reel < b.reel ? -1 : 1))) {
@@ -59,23 +57,16 @@ async function heldNow(io: Io, archive: Archive, own: readonly OwnReel[]): Promi
 }
 
 /** The same vaults' reels as they are now. */
-async function listedAnew({ store }: Archive, own: readonly OwnReel[]): Promise<OwnReel[]> {
-  const reels = new Map<string, string[]>();
+async function listedAnew({ store }: Archive, own: readonly ReelKeys[]): Promise<ReelKeys[]> {
+  const reels: ReelKeys[] = [];
   for (const recorder of new Set(own.map((reel) => reel.recorder))) {
-    for await (const { key } of store.list(`reel/${recorder}/`)) {
-      const name = parseSegmentKey(key);
-      if (name === null) continue;
-      const keys = reels.get(name.reel) ?? [];
-      reels.set(name.reel, keys);
-      keys.push(key);
-    }
+    reels.push(...(await reelsBelow(store, `reel/${recorder}/`)).reels);
   }
-  const recorder = own[0]?.recorder ?? '';
-  return [...reels].map(([reel, keys]) => ({ recorder, reel, keys }));
+  return reels;
 }
 
 /** Every segment again: it was checked, but its records were not kept. */
-async function readInto(io: Io, book: HoldBook, { store }: Archive, { keys }: OwnReel): Promise<void> {
+async function readInto(io: Io, book: HoldBook, { store }: Archive, { keys }: ReelKeys): Promise<void> {
   const inOrder = [...keys].sort((a, b) => numberOf(a) - numberOf(b));
   let at = 0;
   for await (const object of ahead(inOrder, objectsAhead, (key) => store.get(key))) {
