@@ -13,7 +13,6 @@ import {
   type ProbeTest,
   probeFully,
   type Store,
-  StoreError,
 } from '@pgtape/store';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { z } from 'zod';
@@ -22,6 +21,7 @@ import { type Io, put } from './io.ts';
 import type { Paint } from './paint.ts';
 import { Progress } from './progress.ts';
 import { outputOption, paintOf, withCallerOptions } from './readOptions.ts';
+import { storeFailure } from './storeFailure.ts';
 import { type Column, tableText } from './table.ts';
 import type { VaultClient } from './vaultClient.ts';
 import { namedVault, type WayFlags } from './vaultWay.ts';
@@ -181,8 +181,7 @@ async function run(io: Io, flags: Flags, command: Command): Promise<void> {
   // Credentials that cannot be read are told before minutes have passed.
   const vault = recorderOf(io, flags);
   const report = await probe(io, flags, paintOf(io, command, io.err)).catch((error: unknown) => {
-    if (!(error instanceof StoreError)) throw error;
-    throw new CommandError(error.code, error.message, { exit: exitCode.environment, cause: error });
+    throw storeFailure(error);
   });
   if (report.results.some(({ outcome }) => outcome === 'allowed')) io.exit(exitCode.found);
   if (flags.output === 'json') await put(io.out, `${JSON.stringify(report, null, 2)}\n`);

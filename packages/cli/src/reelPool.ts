@@ -1,7 +1,6 @@
 /** Checks reels, in worker threads where there is enough to do, and shows on a terminal how far it is. */
 import { availableParallelism } from 'node:os';
 import type { Worker } from 'node:worker_threads';
-import { StoreError } from '@pgtape/store';
 import type { Archive, ReelKeys } from './archive.ts';
 import { endWorkers, startWorker, stopFlag } from './cooperation.ts';
 import { CommandError, exitCode, Stopped, throwIfStopped } from './exitCode.ts';
@@ -10,6 +9,7 @@ import type { Paint } from './paint.ts';
 import { Progress } from './progress.ts';
 import { type ReelReading, type ReelTask, readReel } from './reelReading.ts';
 import type { ReelMessage } from './reelWorker.ts';
+import { storeFailure } from './storeFailure.ts';
 
 export type ReelOptions = Partial<Omit<ReelTask, 'reel' | 'known'>> & {
   /** What came of a reel before; null: nothing that is known. */
@@ -55,10 +55,6 @@ export async function readReels(
   }
 }
 
-function unreadable(code: string, message: string): CommandError {
-  return new CommandError(code, message, { exit: exitCode.environment });
-}
-
 async function readHere(
   io: Io,
   archive: Archive,
@@ -73,7 +69,7 @@ async function readHere(
   };
   for (const task of tasks) {
     const reading = await readReel(archive.store, task, onSegment).catch((error: unknown) => {
-      throw error instanceof StoreError ? unreadable(error.code, error.message) : error;
+      throw storeFailure(error);
     });
     onReading(reading);
     readings.push(reading);
@@ -109,7 +105,7 @@ function readInThreads(
       worker.on('message', (message: ReelMessage) => {
         if (message.kind === 'segments') onSegments(message.count);
         else if (message.kind === 'trouble') {
-          reject(unreadable(message.code, message.message));
+          reject(new CommandError(message.code, message.message, { exit: exitCode.environment }));
         } else {
           readings[message.index] = message.reading;
           onReading(message.reading);

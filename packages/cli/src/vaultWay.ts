@@ -1,9 +1,9 @@
 /** Decides how a command reaches evidence: through a vault, which records it, or directly. Reads credentials' files. */
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { StoreError } from '@pgtape/store';
 import { CommandError, exitCode } from './exitCode.ts';
 import type { Io } from './io.ts';
+import { storeFailure } from './storeFailure.ts';
 import { type DirectSource, directoryOf } from './storeSource.ts';
 import { upLayout } from './upLayout.ts';
 import { type UpVault, upHolder } from './upLock.ts';
@@ -117,8 +117,7 @@ function directoryAt(address: string): string | null {
   try {
     return directoryOf(address);
   } catch (cause) {
-    if (!(cause instanceof StoreError)) throw cause;
-    throw new CommandError(cause.code, cause.message, { exit: exitCode.usage, cause });
+    throw storeFailure(cause, exitCode.usage);
   }
 }
 

@@ -12,7 +12,7 @@ import {
   type Verdict,
   worse,
 } from '@pgtape/evidence';
-import { type Lock, StoreError } from '@pgtape/store';
+import type { Lock } from '@pgtape/store';
 import { type Archive, type ReelKeys, reelsByTime, vaultReels } from './archive.ts';
 import { CommandError, exitCode } from './exitCode.ts';
 import type { Io } from './io.ts';
@@ -20,6 +20,7 @@ import type { Paint } from './paint.ts';
 import { Progress } from './progress.ts';
 import { readReels } from './reelPool.ts';
 import { findSession } from './sessionFinder.ts';
+import { storeFailure } from './storeFailure.ts';
 import { verifyHolds } from './verifyHolds.ts';
 import type { VerifyResume } from './verifyResume.ts';
 import type { Trust } from './verifyTrust.ts';
@@ -160,8 +161,7 @@ async function heldAgainstLog(
     const isNothing = logHead.current === null && log.findings.length === 0;
     return isNothing ? null : log;
   } catch (error) {
-    if (!(error instanceof StoreError)) throw error;
-    throw new CommandError(error.code, error.message, { exit: exitCode.environment, cause: error });
+    throw storeFailure(error);
   } finally {
     progress.clear();
   }

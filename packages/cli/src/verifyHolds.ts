@@ -12,9 +12,10 @@ import {
 import { StoreError } from '@pgtape/store';
 import { ahead } from './ahead.ts';
 import { type Archive, objectsAhead, type ReelKeys, reelsBelow } from './archive.ts';
-import { CommandError, exitCode, throwIfStopped } from './exitCode.ts';
+import { throwIfStopped } from './exitCode.ts';
 import { plural } from './format.ts';
 import type { Io } from './io.ts';
+import { storeFailure } from './storeFailure.ts';
 
 /**
  * null: there never was a hold. Only reels of vaults that are sound are read.
@@ -35,8 +36,7 @@ export async function verifyHolds(
     // A hold may have been released since the archive was listed: what is missing is looked at once more.
     return await heldNow(io, archive, await listedAnew(archive, own));
   } catch (error) {
-    if (!(error instanceof StoreError)) throw error;
-    throw new CommandError(error.code, error.message, { exit: exitCode.environment, cause: error });
+    throw storeFailure(error);
   }
 }
 
