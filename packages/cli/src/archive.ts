@@ -129,10 +129,13 @@ export async function vaultReels(archive: Archive, without: readonly ReelKeys[])
 }
 
 /** Reels by the wall clock of their first record, oldest first. For the order of what is shown; proves nothing. */
-export async function reelsByTime(archive: Archive): Promise<readonly ReelKeys[]> {
-  if (archive.reels.length < 2) return archive.reels;
+export async function reelsByTime(
+  archive: Archive,
+  reels: readonly ReelKeys[],
+): Promise<readonly ReelKeys[]> {
+  if (reels.length < 2) return reels;
   const timed: { reel: ReelKeys; at: string }[] = [];
-  const starts = ahead(archive.reels, objectsAhead, async (reel) => {
+  const starts = ahead(reels, objectsAhead, async (reel) => {
     const text = (await textOf(archive, reel.keys[0])).toString('latin1', 0, beginningBytes);
     return { reel, at: (/"at":"(\d+)"/.exec(text)?.[1] ?? '').padStart(20, '0') };
   });

@@ -160,7 +160,7 @@ class SearchPrinter {
 
 async function search(io: Io, archive: Archive, task: SearchTask, printer: SearchPrinter): Promise<void> {
   const threads = Math.min(8, availableParallelism());
-  const objects = (await reelsByTime(archive)).flatMap(objectsOf);
+  const objects = (await reelsByTime(archive, archive.reels)).flatMap(objectsOf);
   for await (const answer of searchObjects(task, objects, threads, io.stop)) {
     await printer.print(answer);
     if (printer.isFull || io.stop.aborted) break;

@@ -122,12 +122,12 @@ export async function verifyArchive(
 }
 
 async function chosenReels(archive: Archive, wanted: string | null): Promise<readonly ReelKeys[]> {
-  const all = await reelsByTime(archive);
+  const all = archive.reels;
   const reels = wanted === null ? all : all.filter(({ reel }) => reel.includes(wanted));
   if (wanted !== null && reels.length === 0) {
     throw new CommandError('NO_REEL', `no reel '${wanted}' in ${archive.name}`, { exit: exitCode.found });
   }
-  return reels;
+  return await reelsByTime(archive, reels);
 }
 
 function sessionOf(reels: readonly JudgedReel[], wanted: string, archive: Archive): SessionVerdict {
