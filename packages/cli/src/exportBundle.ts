@@ -37,8 +37,6 @@ import { version } from './version.ts';
 export interface ExportPlan {
   readonly exported: Exported;
   readonly trust: Trust;
-  /** The policy file, bytes as given. */
-  readonly policyFile: Uint8Array | null;
   /** Ordinals to redact, of the one session that is exported. */
   readonly redacted: ReadonlySet<number>;
   readonly exporter: Signer | null;
@@ -197,7 +195,7 @@ interface LogPart {
 /** The log's part; null where the archive has none. */
 async function logOf(
   archive: Archive,
-  { trust, policyFile }: ExportPlan,
+  { trust }: ExportPlan,
   segments: readonly Gathered[],
   reels: ReadonlyMap<string, BundleReel>,
 ): Promise<LogPart | null> {
@@ -218,7 +216,7 @@ async function logOf(
     return reels.has(leaf.reel) ? `start ${leaf.reel}` : null;
   };
   const own = { witnesses: [], groups: [], quorum: NO_QUORUM };
-  const policy = policyFile ?? formatPolicy({ logs: opening.signedBy.map((key) => ({ key })), ...own });
+  const policy = trust.policyFile ?? formatPolicy({ logs: opening.signedBy.map((key) => ({ key })), ...own });
   const parsed = parsePolicy(policy);
   try {
     return {

@@ -98,7 +98,6 @@ async function run(io: Io, wanted: readonly string[], flags: Flags, command: Com
     {
       exported,
       trust,
-      policyFile: flags.policy === undefined ? null : readFileSync(resolve(io.cwd, flags.policy)),
       redacted,
       exporter,
       checker: readFileSync(checkerFile),

@@ -15,6 +15,8 @@ export interface TrustFlags {
 
 export interface Trust {
   readonly trustedKeys: readonly string[];
+  /** Its bytes as given; null: there is none. */
+  readonly policyFile: Uint8Array | null;
   /** For the log. */
   readonly log: Pick<CheckLogOptions, 'policy' | 'logKeys' | 'remembered'>;
 }
@@ -61,12 +63,14 @@ export function trustOf(io: Io, flags: TrustFlags): Trust {
   const keys = (flags.logKey ?? []).flatMap((text) => logKeys(io, text));
   if (flags.policy !== undefined && keys.length > 0)
     throw usage('POLICY', 'either --policy or --log-key: a policy names the keys of its logs');
-  const policy = flags.policy === undefined ? undefined : parsePolicy(bytesOf(io, '--policy', flags.policy));
+  const policyFile = flags.policy === undefined ? null : bytesOf(io, '--policy', flags.policy);
+  const policy = policyFile === null ? undefined : parsePolicy(policyFile);
   if (policy?.ok === false) throw usage('POLICY', `${flags.policy} is no policy: ${policy.detail}`);
   const remembered =
     flags.checkpoint === undefined ? undefined : bytesOf(io, '--checkpoint', flags.checkpoint);
   return {
     trustedKeys,
+    policyFile,
     log: {
       ...(policy?.ok && { policy: policy.value }),
       ...(keys.length > 0 && { logKeys: keys }),
