@@ -28,6 +28,7 @@ import {
 import type { Archive, ReelKeys } from './archive.ts';
 import { CommandError, exitCode, throwIfStopped } from './exitCode.ts';
 import type { Exported } from './exportSelection.ts';
+import { wallNs } from './format.ts';
 import type { Io } from './io.ts';
 import type { Paint } from './paint.ts';
 import { readReels } from './reelPool.ts';
@@ -77,7 +78,7 @@ export async function exportBundle(
   }
   const log = await logOf(archive, plan, segments, reels);
   const bundle: BundlePlan = {
-    at: `${io.now()}000000`,
+    at: wallNs(io.now()),
     by: `pgtape ${version}`,
     selection: exported.selection,
     sessions: [...exported.sessions].map(([session, { reel, ordinals }]) => ({

@@ -12,6 +12,11 @@ export function wallMs(ns: string): number {
   return Number(ns.slice(0, -3) || '0') / 1000;
 }
 
+/** Milliseconds since 1970 as wall nanoseconds, whole milliseconds. */
+export function wallNs(ms: number): string {
+  return `${Math.round(ms)}000000`;
+}
+
 /** A span: `340 µs`, `12.3 ms`, `4.02 s`, `3 min 05 s`, `2 h 10 min`. */
 export function durationText(ns: number): string {
   if (ns < 1e6) return `${Math.round(ns / 1e3)} µs`;

@@ -2,7 +2,7 @@
 import type { HoldScope } from '@pgtape/evidence';
 import { Command } from 'commander';
 import { CommandError, exitCode } from './exitCode.ts';
-import { plural } from './format.ts';
+import { plural, wallNs } from './format.ts';
 import { HoldClient, ShownHold } from './holdClient.ts';
 import { printHolds } from './holdPrinting.ts';
 import { releaseCommand } from './holdRelease.ts';
@@ -66,7 +66,7 @@ interface ListFlags extends WayFlags {
 function scopeOf(io: Io, { session, user, database, since, until, search }: CreateFlags): HoldScope {
   const at = (text: string | undefined): string | undefined => {
     const ms = momentOf(io, text);
-    return ms === null ? undefined : `${Math.round(ms)}000000`;
+    return ms === null ? undefined : wallNs(ms);
   };
   return {
     sessions: session === undefined ? undefined : [...session],

@@ -1,8 +1,9 @@
 /** `pgtape hold sign` and `key`: what the second person of a release does, without any vault. */
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseReleaseText, ReleaseSignature, releaseText, signedReleaseText } from '@pgtape/evidence';
+import { rawPublicKey } from '@pgtape/tlog';
 import { Command } from 'commander';
 import { CommandError, exitCode } from './exitCode.ts';
 import { wallText } from './format.ts';
@@ -76,10 +77,9 @@ function privateKeyIn(io: Io, path: string): KeyObject {
   });
 }
 
-/** 64 hex digits: the raw key (RFC 8032), as JWK has it (RFC 8037). */
+/** 64 hex digits. */
 function publicHex(key: KeyObject): string {
-  const { x = '' } = createPublicKey(key).export({ format: 'jwk' });
-  return Buffer.from(x, 'base64url').toString('hex');
+  return Buffer.from(rawPublicKey(key)).toString('hex');
 }
 
 async function signRelease(io: Io, path: string, flags: SignFlags): Promise<void> {

@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import { z } from 'zod';
 import { CommandError, exitCode } from './exitCode.ts';
-import { plural, wallText } from './format.ts';
+import { plural, wallNs, wallText } from './format.ts';
 import { HoldClient } from './holdClient.ts';
 import { type Io, put } from './io.ts';
 import { momentOf, outputOption, withCallerOptions } from './readOptions.ts';
@@ -37,7 +37,6 @@ const Extended = z.looseObject({
 });
 
 const dayMs = 86_400_000;
-const ns = (ms: number): string => `${Math.round(ms)}000000`;
 
 function usage(message: string): CommandError {
   return new CommandError('USAGE', message, { exit: exitCode.usage });
@@ -45,16 +44,16 @@ function usage(message: string): CommandError {
 
 function untilOf(io: Io, { until, days }: Flags): string {
   if ((until === undefined) === (days === undefined)) throw usage('either --until TIME or --days NUMBER');
-  if (days === undefined) return ns(momentOf(io, until) as number);
+  if (days === undefined) return wallNs(momentOf(io, until) as number);
   if (!/^[1-9]\d{0,4}$/.test(days)) throw usage(`'${days}' is no number of days`);
-  return ns(io.now() + Number(days) * dayMs);
+  return wallNs(io.now() + Number(days) * dayMs);
 }
 
 function scopeOf(io: Io, session: string | undefined, { reel, olderThan }: Flags): object {
   if ([session, reel, olderThan].filter((part) => part !== undefined).length !== 1) {
     throw usage('name either a SESSION by its whole id, a --reel, or --older-than TIME');
   }
-  if (olderThan !== undefined) return { before: ns(momentOf(io, olderThan) as number) };
+  if (olderThan !== undefined) return { before: wallNs(momentOf(io, olderThan) as number) };
   return session === undefined ? { reel } : { session };
 }
 
