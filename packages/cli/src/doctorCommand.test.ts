@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decodeObject } from '@pgtape/evidence';
@@ -7,6 +7,7 @@ import { logger } from '@pgtape/process';
 import { memoryStore, type Store } from '@pgtape/store';
 import { startVault, type Vault, VaultConfig } from '@pgtape/vault';
 import { type FakeIo, runFake } from './fakeIo.testing.ts';
+import { writeToken } from './tokenFiles.testing.ts';
 
 const tests = [
   ...['drop_retention', 'delete', 'bypass', 'shorten'],
@@ -33,10 +34,7 @@ describe('pgtape doctor archive', () => {
   let vault: Vault;
   beforeAll(async () => {
     const callers = ['probe', 'hold'].map((may) => {
-      writeFileSync(join(dir, `${may}.token`), `the-token-to-${may}\n`);
-      const hash = createHash('sha256').update(`the-token-to-${may}`).digest('hex');
-      writeFileSync(join(dir, `${may}.hash`), `${hash}\n`);
-      return { name: `may-${may}`, tokenHashFile: join(dir, `${may}.hash`), may: [may] };
+      return { name: `may-${may}`, ...writeToken(dir, `${may}.token`, `the-token-to-${may}`), may: [may] };
     });
     const archive = { store: join(dir, 'archive') };
     const config = VaultConfig.parse({ otlp: { port: 0 }, http: { port: 0, callers }, archive });

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +7,7 @@ import { writeBigArchive } from './archive.testing.ts';
 import { exitCode } from './exitCode.ts';
 import { type FakeIo, runFake } from './fakeIo.testing.ts';
 import type { ShownHold } from './holdClient.ts';
+import { writeToken } from './tokenFiles.testing.ts';
 
 const nowMs = Date.parse('2026-11-20T12:00:00Z');
 
@@ -17,11 +17,6 @@ describe('pgtape hold, over files', () => {
   beforeEach(() => {
     dir = mkdtempSync(join(tmpdir(), 'pgtape-hold-'));
     writeBigArchive(join(dir, 'archive'), 1200, 3, 500);
-    for (const who of ['olga', 'rita']) {
-      writeFileSync(join(dir, who), `token of ${who}\n`.replaceAll(' ', '-'));
-      const hash = createHash('sha256').update(`token-of-${who}`).digest('hex');
-      writeFileSync(join(dir, `${who}.hash`), `${hash}\n`);
-    }
   });
   afterEach(async () => {
     await vault?.close();
@@ -31,8 +26,8 @@ describe('pgtape hold, over files', () => {
 
   const start = async (holds: object = {}): Promise<void> => {
     const callers = [
-      { name: 'olga', tokenHashFile: join(dir, 'olga.hash'), may: ['hold'] },
-      { name: 'rita', tokenHashFile: join(dir, 'rita.hash'), may: ['read'] },
+      { name: 'olga', ...writeToken(dir, 'olga', 'token-of-olga'), may: ['hold'] },
+      { name: 'rita', ...writeToken(dir, 'rita', 'token-of-rita'), may: ['read'] },
     ];
     const config = VaultConfig.parse({
       otlp: { port: 0 },

@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startVault, type Vault, VaultConfig, type VaultStatus } from '@pgtape/vault';
@@ -9,33 +8,11 @@ import { FakeIo, type FakeIoOptions, FakeOutput, runFake } from './fakeIo.testin
 import { paintFor } from './paint.ts';
 import { runProgram } from './program.ts';
 import { statusText } from './statusText.ts';
+import { writeToken } from './tokenFiles.testing.ts';
+import { well } from './vaultStatus.testing.ts';
 
 const a = '0a'.repeat(16);
 const b = '0b'.repeat(16);
-const well: VaultStatus = {
-  ready: true,
-  reasons: [],
-  name: 'main',
-  archive: { store: '/srv/archive', lock: 'none', tamper_evident_only: true, probe: [], retention: false },
-  holds_lock: true,
-  holds: { active: 0, enforced: false },
-  log: {
-    origin: 'example.test/log',
-    size: 2,
-    pending: 0,
-    checkpoint_at: '2026-11-27T01:00:00.000Z',
-    checkpoint_age_ms: 4000,
-    vkey: null,
-    fenced: false,
-  },
-  own_reel: { waiting: 0 },
-  reels: { open: 0, silent: 0, crashed: 0, list: [], more: 0 },
-  alerts: [],
-  otlp: { host: '127.0.0.1', port: 4317 },
-  receive: { inflight_bytes: 0, reels_known: 0 },
-  forward: null,
-  tail: { clients: 0 },
-};
 const open = {
   reel: a,
   recorder: '01'.repeat(8),
@@ -152,9 +129,7 @@ describe('pgtape status', () => {
     const archive = join(dir, 'archive');
     new ReelWriter(archive, a).seal([drafts.reelOpened(0)]);
     new ReelWriter(archive, b).seal([drafts.reelOpened(0), drafts.reelClosed(0, 0)]);
-    writeFileSync(join(dir, 'token'), `${token}\n`);
-    writeFileSync(join(dir, 'hashes'), `${createHash('sha256').update(token).digest('hex')}\n`);
-    const caller = { name: 'alice', tokenHashFile: join(dir, 'hashes'), may: ['status'] };
+    const caller = { name: 'alice', ...writeToken(dir, 'token', token), may: ['status'] };
     vault = await startVault(
       VaultConfig.parse({
         otlp: { port: 0 },

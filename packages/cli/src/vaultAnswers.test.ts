@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type FakeIo, runFake } from './fakeIo.testing.ts';
+import { well } from './vaultStatus.testing.ts';
 
 const hold = {
   hold: 'ab'.repeat(16),
@@ -17,30 +18,7 @@ const hold = {
   release: null,
 };
 
-const status = {
-  ready: true,
-  reasons: [],
-  name: 'main',
-  archive: { store: '/srv', lock: 'none', tamper_evident_only: true, probe: [], retention: false },
-  holds_lock: true,
-  holds: { active: 0, enforced: false },
-  log: {
-    origin: 'example.test/log',
-    size: 2,
-    pending: 0,
-    checkpoint_at: null,
-    checkpoint_age_ms: null,
-    vkey: null,
-    fenced: false,
-  },
-  own_reel: { waiting: 0 },
-  reels: { open: 0, silent: 0, crashed: 0, list: [], more: 0 },
-  alerts: [],
-  otlp: { host: '127.0.0.1', port: 4317 },
-  receive: { inflight_bytes: 0, reels_known: 0 },
-  forward: null,
-  tail: { clients: 0 },
-};
+const status = { ...well, log: { ...well.log, checkpoint_at: null, checkpoint_age_ms: null } };
 
 const extended = { objects: 3, extended: 2, unchanged: 1, until: '1895212000000000000' };
 

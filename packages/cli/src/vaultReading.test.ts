@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -14,6 +13,7 @@ import { exitCode } from './exitCode.ts';
 import { FakeIo, runFake } from './fakeIo.testing.ts';
 import { runProgram } from './program.ts';
 import { openReading } from './reading.ts';
+import { writeToken } from './tokenFiles.testing.ts';
 
 const token = 'the-token-of-the-test';
 
@@ -50,15 +50,13 @@ describe('commands that read through a vault', () => {
     dir = mkdtempSync(join(tmpdir(), 'pgtape-through-'));
     root = join(dir, 'archive');
     writeBigArchive(root, 12_000, 3, 500);
-    writeFileSync(join(dir, 'token'), `${token}\n`);
-    writeFileSync(join(dir, 'hashes'), `${createHash('sha256').update(token).digest('hex')}\n`);
   });
   afterEach(async () => {
     await vault.close();
     rmSync(dir, { recursive: true });
   });
   const start = async (http: object = {}): Promise<void> => {
-    const callers = [{ name: 'alice', tokenHashFile: join(dir, 'hashes'), may: ['read'] }];
+    const callers = [{ name: 'alice', ...writeToken(dir, 'token', token), may: ['read'] }];
     const config = VaultConfig.parse({
       otlp: { port: 0 },
       http: { port: 0, callers, ...http },
@@ -141,7 +139,7 @@ describe('commands that read through a vault', () => {
     { name: 'no token', args: [], code: 'VAULT_UNAUTHENTICATED', exit: exitCode.environment, http: {} },
     {
       name: 'a token nobody has',
-      args: ['--token-file', 'hashes'],
+      args: ['--token-file', 'token.sha256'],
       code: 'VAULT_UNAUTHENTICATED',
       exit: exitCode.environment,
       http: {},
@@ -288,6 +286,6 @@ describe('commands that read through a vault', () => {
     await start();
     const io = await through('sessions', '-o', 'jsonl');
     expect(`${io.out.text}${io.err.text}`).not.toContain(token);
-    expect(readFileSync(join(dir, 'hashes'), 'utf8')).not.toContain(token);
+    expect(readFileSync(join(dir, 'token.sha256'), 'utf8')).not.toContain(token);
   });
 });
