@@ -2,6 +2,7 @@ export { type ClockSources, type SystemClock, systemClock } from './clock.ts';
 export { type ConfigSources, loadConfig } from './config.ts';
 export { ConfigError, type ConfigProblem } from './configError.ts';
 export { configReference } from './configReference.ts';
+export { fileMark } from './fileMark.ts';
 export {
   type HealthOptions,
   type HealthServer,

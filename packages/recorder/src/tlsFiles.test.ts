@@ -1,6 +1,6 @@
 /** Certificates are read again when they change, both legs together; what cannot be used changes nothing. */
 import { createPrivateKey } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeCertificate, makeRevocationList, type TestCertificate } from '@pgtape/testkit';
@@ -88,6 +88,17 @@ describe('TlsFiles', () => {
     writeFileSync(path('ca'), second.certificate);
     files.poll();
     expect([served(), told]).toEqual(['second', ['tls_files', 'tls_reloaded']]);
+  });
+
+  it('a name that cannot even be looked at stops nothing', () => {
+    put(first);
+    writeFileSync(path('ca'), first.certificate);
+    const { files, told, served } = open();
+    rmSync(path('crt'));
+    symlinkSync('crt', path('crt'));
+    files.poll();
+    expect([served(), told]).toEqual(['first', ['tls_files']]);
+    expect([open().served(), open().told]).toEqual(['none', ['tls_files']]);
   });
 
   it('a recorder that finds none starts without, and takes them when they come', () => {

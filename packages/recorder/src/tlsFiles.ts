@@ -3,8 +3,9 @@
  * them changed, swapped together. A new set that cannot be used leaves the old one in use. Knows no sockets.
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
+import { fileMark } from '@pgtape/process';
 import type { RecorderConfig } from './config.ts';
 import type { ServedCertificate, UpstreamTls } from './tlsLegs.ts';
 
@@ -72,14 +73,8 @@ export class TlsFiles {
     }
   }
 
-  /** Identity, size and times of each file: a certificate that was replaced differs in one of them. */
   #look(): string {
-    return this.#paths
-      .map((path) => {
-        const stat = statSync(path, { throwIfNoEntry: false });
-        return stat === undefined ? 'absent' : `${stat.ino}:${stat.size}:${stat.mtimeMs}`;
-      })
-      .join('|');
+    return this.#paths.map(fileMark).join('|');
   }
 
   /** @throws where a file cannot be read, or certificate and key do not belong together */

@@ -1,5 +1,6 @@
 /** Owns reading the callers' token hash files, again when they change. A file that cannot be read lets nobody in. */
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { fileMark } from '@pgtape/process';
 import { errnoOf } from '@pgtape/store';
 import { type CallerRule, parseTokenHashes } from './callers.ts';
 import type { HttpConfig } from './httpConfig.ts';
@@ -8,12 +9,9 @@ import { VaultError } from './vaultError.ts';
 /** A changed file counts within this. */
 const LOOK_AGAIN_MS = 1000;
 
-/** What tells one state of a file from another; '' where there is none. */
-type Mark = string;
-
 interface TokenFile {
   readonly path: string;
-  mark: Mark;
+  mark: string;
   hashes: readonly Uint8Array[];
 }
 
@@ -34,7 +32,7 @@ export class CallerFiles {
     this.#now = now;
     this.#onTrouble = onTrouble;
     for (const { tokenHashFile: path } of config) {
-      if (path !== undefined) this.#files.set(path, { path, mark: markOf(path), hashes: readHashes(path) });
+      if (path !== undefined) this.#files.set(path, { path, mark: fileMark(path), hashes: readHashes(path) });
     }
     this.#lookedAt = now();
     this.#join();
@@ -50,7 +48,7 @@ export class CallerFiles {
     this.#lookedAt = this.#now();
     let changed = false;
     for (const file of this.#files.values()) {
-      const mark = markOf(file.path);
+      const mark = fileMark(file.path);
       if (mark === file.mark) continue;
       changed = true;
       file.mark = mark;
@@ -71,15 +69,6 @@ export class CallerFiles {
       tokenHashes: this.#files.get(tokenHashFile ?? '')?.hashes ?? [],
       certificate: certificate ?? null,
     }));
-  }
-}
-
-function markOf(path: string): Mark {
-  try {
-    const { mtimeMs, ctimeMs, ino, size } = statSync(path);
-    return `${mtimeMs}/${ctimeMs}/${ino}/${size}`;
-  } catch {
-    return '';
   }
 }
 

@@ -2,8 +2,9 @@
  * Owns the certificates of a listener: read from the files the configuration names, and again when one of them changed. A new
  * set that cannot be used leaves the one before in use. Knows no sockets.
  */
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
+import { fileMark } from '@pgtape/process';
 import { errnoOf } from '@pgtape/store';
 import type { VaultConfig } from './config.ts';
 import { VaultError } from './vaultError.ts';
@@ -94,16 +95,10 @@ export class TlsFiles {
     this.#events.changed(next, !isSame(before.ca, next.ca));
   }
 
-  /** Identity, size and times of each file: one that was replaced differs in one of them. */
   #look(): string {
     const { certFile = '', keyFile = '', clientCaFile } = this.#config.tls ?? {};
     const paths = clientCaFile === undefined ? [certFile, keyFile] : [certFile, keyFile, clientCaFile];
-    return paths
-      .map((path) => {
-        const stat = statSync(path, { throwIfNoEntry: false });
-        return stat === undefined ? 'absent' : `${stat.ino}:${stat.size}:${stat.mtimeMs}:${stat.ctimeMs}`;
-      })
-      .join('|');
+    return paths.map(fileMark).join('|');
   }
 }
 
