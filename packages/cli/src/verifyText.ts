@@ -1,12 +1,5 @@
 /** How `verify` prints what it found on a terminal. Decides nothing. */
-import type {
-  BundleVerdict,
-  BundleVerdictWord,
-  Finding,
-  HoldsVerdict,
-  JudgedReel,
-  LogVerdict,
-} from '@pgtape/evidence';
+import type { BundleVerdict, BundleVerdictWord, Finding, JudgedReel, LogVerdict } from '@pgtape/evidence';
 import { bytesText, plural } from './format.ts';
 import { type Paint, printable } from './paint.ts';
 import { wrapped } from './table.ts';
@@ -22,6 +15,18 @@ function findingText(finding: AnyFinding, columns: number, paint: Paint): string
   const what = printable(`${finding.reason}: ${finding.detail}`);
   const head = `    ${coloured(finding.verdict, finding.verdict, paint)}  ${printable(finding.artefact)}\n`;
   return `${head}      ${wrapped(what, columns - 6, 6)}\n`;
+}
+
+/** What was judged, and under it what was found. */
+function judgedText(
+  { verdict, findings }: Pick<LogVerdict, 'verdict' | 'findings'>,
+  what: string,
+  counts: string,
+  columns: number,
+  paint: Paint,
+): string {
+  const head = `${verdictColour(verdict, verdict.padEnd(8), paint)}  ${what}  ${paint.dim(counts)}\n`;
+  return head + findings.map((finding) => findingText(finding, columns, paint)).join('');
 }
 
 /** A bundle has two words more, and both are as good as the reader takes them. */
@@ -46,8 +51,7 @@ function reelText(reel: JudgedReel, columns: number, paint: Paint): string {
     bytesText(reel.bytes),
     printable(ownerText(reel)),
   ].join(', ');
-  const head = `${verdictColour(reel.verdict, reel.verdict.padEnd(8), paint)}  reel ${reel.reel}  ${paint.dim(counts)}\n`;
-  return head + reel.findings.map((finding) => findingText(finding, columns, paint)).join('');
+  return judgedText(reel, `reel ${reel.reel}`, counts, columns, paint);
 }
 
 /** What of the log was checked, in words. */
@@ -62,17 +66,6 @@ export function logWords({ checked, size, cosigned }: LogVerdict): string {
     cosigned.length === 0 ? 'no witness' : `witnessed by ${cosigned.map(({ name }) => name).join(', ')}`,
   ];
   return parts.join(', ');
-}
-
-function logText(log: LogVerdict, columns: number, paint: Paint): string {
-  const name = printable(log.origin || 'log');
-  const head = `${verdictColour(log.verdict, log.verdict.padEnd(8), paint)}  log ${name}  ${paint.dim(logWords(log))}\n`;
-  return head + log.findings.map((finding) => findingText(finding, columns, paint)).join('');
-}
-
-function holdsText(holds: HoldsVerdict, columns: number, paint: Paint): string {
-  const head = `${verdictColour(holds.verdict, holds.verdict.padEnd(8), paint)}  legal holds  ${paint.dim(holdWords(holds))}\n`;
-  return head + holds.findings.map((finding) => findingText(finding, columns, paint)).join('');
 }
 
 function limitsText(limits: readonly string[], columns: number, paint: Paint): string {
@@ -92,8 +85,10 @@ export function reportText(report: VerifyReport, columns: number, paint: Paint):
       (key) =>
         `${paint.red('forged')}    ${printable(key)}: the vault got this under a number it had already stored\n`,
     ),
-    log === null ? '' : logText(log, columns, paint),
-    holds === null ? '' : holdsText(holds, columns, paint),
+    log === null
+      ? ''
+      : judgedText(log, `log ${printable(log.origin || 'log')}`, logWords(log), columns, paint),
+    holds === null ? '' : judgedText(holds, 'legal holds', holdWords(holds), columns, paint),
     limitsText(notProven, columns, paint),
     session === null
       ? ''
