@@ -1,5 +1,5 @@
 /** Where an archive is read from, as plain data that a worker thread can be handed, and opened there. */
-import { openStore, parseStoreAddress, type ReadStore } from '@pgtape/store';
+import { openStore, type ReadStore } from '@pgtape/store';
 import { type VaultSource, vaultStore } from './vaultStore.ts';
 
 export interface DirectSource {
@@ -13,10 +13,4 @@ export type StoreSource = DirectSource | VaultSource;
 /** `stop` ends requests to a vault that are under way. Rejects as openStore does. */
 export async function openSource(source: StoreSource, stop: AbortSignal | null = null): Promise<ReadStore> {
   return source.kind === 'direct' ? await openStore(source.address) : vaultStore(source, stop);
-}
-
-/** The directory an address names; null: it is no directory's. Throws StoreError `STORE_ADDRESS`. */
-export function directoryOf(address: string): string | null {
-  const parsed = parseStoreAddress(address);
-  return parsed.kind === 'directory' ? parsed.path : null;
 }

@@ -1,10 +1,11 @@
 /** Decides how a command reaches evidence: through a vault, which records it, or directly. Reads credentials' files. */
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { parseStoreAddress } from '@pgtape/store';
 import { CommandError, exitCode } from './exitCode.ts';
 import type { Io } from './io.ts';
 import { storeFailure } from './storeFailure.ts';
-import { type DirectSource, directoryOf } from './storeSource.ts';
+import type { DirectSource } from './storeSource.ts';
 import { upLayout } from './upLayout.ts';
 import { type UpVault, upHolder } from './upLock.ts';
 import { type VaultAccess, VaultClient, waysOut } from './vaultClient.ts';
@@ -113,9 +114,11 @@ function direct(io: Io, address: string): Way {
   return { kind: 'direct', address: root };
 }
 
+/** The directory an address names; null: it is no directory's. @throws CommandError `STORE_ADDRESS` */
 function directoryAt(address: string): string | null {
   try {
-    return directoryOf(address);
+    const parsed = parseStoreAddress(address);
+    return parsed.kind === 'directory' ? parsed.path : null;
   } catch (cause) {
     throw storeFailure(cause, exitCode.usage);
   }
