@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import {
+  assertMay,
   type Caller,
   type CallerRule,
   callerByCertificate,
@@ -48,9 +49,8 @@ export class Authenticator {
   /** The caller, where he may do this. @throws HttpRefusal as `callerOf`, `not_allowed` */
   allowed(request: IncomingMessage, permission: Permission): Caller {
     const caller = this.callerOf(request);
-    if (caller.may.has(permission)) return caller;
-    const message = `${caller.name} may not ${permission}; whoever runs the vault grants it in http.callers`;
-    throw new HttpRefusal('not_allowed', message);
+    assertMay(caller, permission);
+    return caller;
   }
 }
 

@@ -1,6 +1,7 @@
-/** Owns who somebody is by a token or a certificate; pure. It refuses to know where either comes from. */
+/** Owns who somebody is by a token or a certificate, and what he may; pure. It refuses to know where either comes from. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Permission } from './httpConfig.ts';
+import { HttpRefusal } from './httpRefusal.ts';
 
 export interface Caller {
   /** As in the configuration; the `who` of records. */
@@ -17,6 +18,13 @@ export interface CallerRule {
   readonly tokenHashes: readonly Uint8Array[];
   /** `CN:`, `DNS:`, `URI:` or `email:` and the name. */
   readonly certificate: string | null;
+}
+
+/** @throws HttpRefusal `not_allowed` */
+export function assertMay({ name, may }: Caller, permission: Permission): void {
+  if (may.has(permission)) return;
+  const message = `${name} may not ${permission}; whoever runs the vault grants it in http.callers`;
+  throw new HttpRefusal('not_allowed', message);
 }
 
 /** The name under which `pgtape up` lets in whoever may read its token file. */

@@ -3,7 +3,7 @@
  * serves only the caller it was given to, and ends. It refuses to know of HTTP requests and of objects.
  */
 import type { StoredObject, StoredVersion } from '@pgtape/store';
-import type { Caller } from './callers.ts';
+import { assertMay, type Caller } from './callers.ts';
 import {
   type Action,
   type GrantRequest,
@@ -98,8 +98,7 @@ export class Grants {
    */
   async open(caller: Caller, request: GrantRequest): Promise<Grant> {
     const { action, what, why } = request;
-    const permission = permissionFor(action);
-    if (!caller.may.has(permission)) throw notAllowed(caller, permission);
+    assertMay(caller, permissionFor(action));
     if (this.#bounds.whyRequired && why.trim() === '') {
       throw new HttpRefusal('why_required', 'this vault asks for a reason: --why TEXT');
     }
@@ -141,7 +140,7 @@ export class Grants {
     if (this.#sources.now() >= grant.endsAt) {
       throw new HttpRefusal('grant_expired', 'the grant has ended; ask for another');
     }
-    if (!caller.may.has(permissionFor(grant.action))) throw notAllowed(caller, permissionFor(grant.action));
+    assertMay(caller, permissionFor(grant.action));
     return grant;
   }
 
@@ -173,11 +172,4 @@ export class Grants {
     const ended = [...holder.grants.values()].filter(({ endsAt }) => now >= endsAt).slice(0, -1);
     for (const { id } of ended) holder.grants.delete(id);
   }
-}
-
-function notAllowed({ name }: Caller, permission: string): HttpRefusal {
-  return new HttpRefusal(
-    'not_allowed',
-    `${name} may not ${permission}; whoever runs the vault grants it in http.callers`,
-  );
 }
