@@ -59,7 +59,7 @@ export {
   exampleReel,
   exampleSigner,
 } from './exampleReel.ts';
-export { Digest, FORMAT_VERSION, hex, LINE_BYTES_MAX, ReelId, SessionId } from './fields.ts';
+export { Digest, FORMAT_VERSION, hex, LINE_BYTES_MAX, nanoseconds, ReelId, SessionId } from './fields.ts';
 export { HoldBook, type HoldEntry, type HoldRelease, holdKinds, type ReleaseCheck } from './holdBook.ts';
 export { elapsedNs, type Instant, monoText, wallText } from './instant.ts';
 export {

@@ -2,7 +2,7 @@
  * Owns what may be asked of holds, read once at the edge, and why it is refused. It refuses to know how a
  * request comes.
  */
-import { HELD_SESSIONS_MAX, HoldScope, oneLine, ReleaseSignature } from '@pgtape/evidence';
+import { HELD_SESSIONS_MAX, HoldScope, nanoseconds, oneLine, ReleaseSignature } from '@pgtape/evidence';
 import { z } from 'zod';
 import type { ReleaseProblem } from './releaseControl.ts';
 import { textSearch } from './textSearch.ts';
@@ -54,10 +54,7 @@ export type HoldRequest = z.infer<typeof HoldRequest>;
 export const ReleaseBody = z.strictObject({
   reason: oneLine(1000),
   /** Wall ns. */
-  asked: z
-    .string()
-    .regex(/^\d{1,20}$/)
-    .optional(),
+  asked: nanoseconds.optional(),
   second: ReleaseSignature.optional(),
 });
 export type ReleaseBody = z.infer<typeof ReleaseBody>;

@@ -2,14 +2,13 @@
  * Owns keeping objects longer than was decided when they were stored: which, until when, and every reason why
  * not. Nothing is ever kept shorter. It refuses to know how a request comes.
  */
-import { type ObjectVersion, oneLine, ReelId, SessionId } from '@pgtape/evidence';
+import { nanoseconds, type ObjectVersion, oneLine, ReelId, SessionId } from '@pgtape/evidence';
 import type { Store } from '@pgtape/store';
 import { z } from 'zod';
 import { reelsUnder, type ScannedReel, segmentIn } from './reelScan.ts';
+import { DAY_MS } from './retention.ts';
 import { sessionsOf } from './sessionFacts.ts';
 import type { AppendOwn } from './vaultReel.ts';
-
-const nanoseconds = z.string().regex(/^\d{1,20}$/);
 
 /** Body of `POST /v1/retention`. */
 export const RetentionRequest = z.strictObject({
@@ -68,7 +67,7 @@ export interface RetentionSources {
   readonly wallMs: () => number;
 }
 
-const YEARS_MS_MAX = 36_500 * 86_400_000;
+const YEARS_MS_MAX = 36_500 * DAY_MS;
 const atOnce = 8;
 
 /**

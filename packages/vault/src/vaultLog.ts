@@ -22,6 +22,7 @@ import {
 import type { VaultConfig } from './config.ts';
 import { makeLogKey, readLogKeys, writeDurably } from './logKey.ts';
 import { LOG_PREFIX, logStore } from './logStore.ts';
+import { DAY_MS } from './retention.ts';
 import { Sequencer } from './sequencer.ts';
 import { SequencerJournal } from './sequencerJournal.ts';
 import { VaultError } from './vaultError.ts';
@@ -64,7 +65,6 @@ export interface VaultLog {
 /** The state directory's part that is the log's; hidden, so that no file store takes it for an object. */
 export const SEQUENCER_DIR = '.sequencer';
 const partialDays = 2;
-const dayMs = 86_400_000;
 
 /**
  * Makes the origin and the key where there are none.
@@ -76,7 +76,7 @@ export async function makeVaultLog(options: VaultLogOptions): Promise<VaultLog> 
   const { retainUntil } = options;
   const storage = logStore({
     store,
-    retainUntil: (retention) => shorter(retention, retainUntil(), nowMs() + partialDays * dayMs),
+    retainUntil: (retention) => shorter(retention, retainUntil(), nowMs() + partialDays * DAY_MS),
   });
   const latest = await storage.latestCheckpoint();
   const origin = config.origin ?? (await storedOrigin(join(directory, 'origin'), latest, disk));

@@ -15,6 +15,7 @@ import {
 } from '@pgtape/store';
 import { storeKindOf } from './archivePlace.ts';
 import type { VaultConfig } from './config.ts';
+import { retentionRules } from './retention.ts';
 import { VaultError } from './vaultError.ts';
 
 /** What protects the archive, tried at this start. `lock: 'none'`: it is tamper-evident only. */
@@ -46,10 +47,9 @@ export async function proveLock(
   const wanted = wantedLock(config);
   if (wanted === 'none') return { lock: 'none', results: [] };
   if (attempts === null) throw notLocked(wanted, ['a directory keeps no retention']);
-  const { retention } = config.archive;
-  if (retention === undefined)
+  const retention = retentionRules(config.archive.retention);
+  if (retention === null)
     throw notLocked(wanted, ['no archive.retention is configured, so nothing would be kept']);
-  const retainMs = (retention.seconds ?? (retention.days ?? 0) * 86_400) * 1000;
   const sources = {
     store,
     attempts,
@@ -59,7 +59,7 @@ export async function proveLock(
   };
   let report: ProbeReport;
   try {
-    report = await probeAtStart(sources, Math.max(retainMs, RETAIN_MS_MIN));
+    report = await probeAtStart(sources, Math.max(retention.baseMs, RETAIN_MS_MIN));
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
     throw new VaultError('ARCHIVE_UNUSABLE', `the archive's lock cannot be tried: ${error.message}`, error);
