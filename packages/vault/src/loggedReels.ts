@@ -3,6 +3,7 @@
  * the log lies.
  */
 import type { Leaf } from '@pgtape/evidence';
+import { compactReel } from './compactReel.ts';
 
 interface LoggedReel {
   started: boolean;
@@ -17,7 +18,7 @@ export class LoggedReels {
   readonly #reels = new Map<string, LoggedReel>();
 
   note(leaf: Leaf, index: number): void {
-    const key = keyOf(leaf.reel);
+    const key = compactReel(leaf.reel);
     const known = this.#reels.get(key);
     const reel = known ?? { started: false, segment: 0, index: 0 };
     if (known === undefined) this.#reels.set(key, reel);
@@ -30,19 +31,14 @@ export class LoggedReels {
   }
 
   has(leaf: Pick<Leaf, 'kind' | 'reel'> & { readonly segment?: number }): boolean {
-    const reel = this.#reels.get(keyOf(leaf.reel));
+    const reel = this.#reels.get(compactReel(leaf.reel));
     if (reel === undefined) return false;
     return leaf.kind === 'reel_start' ? reel.started : (leaf.segment ?? 0) <= reel.segment;
   }
 
   /** Where the leaf is; null where that is not remembered. */
   indexOf(leaf: Leaf): number | null {
-    const reel = this.#reels.get(keyOf(leaf.reel));
+    const reel = this.#reels.get(compactReel(leaf.reel));
     return leaf.kind === 'segment' && reel?.segment === leaf.segment ? reel.index : null;
   }
-}
-
-/** Half as long, and not a slice that keeps a longer text alive. */
-function keyOf(reel: string): string {
-  return Buffer.from(reel, 'hex').toString('latin1');
 }

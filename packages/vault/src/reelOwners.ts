@@ -2,6 +2,7 @@
  * Owns which recorder each archived reel is of, for the whole archive: a reel has one recorder for ever. It
  * refuses to know what is in the segments.
  */
+import { compactReel } from './compactReel.ts';
 import { once } from './once.ts';
 
 export interface OwnedReel {
@@ -44,20 +45,15 @@ export class ReelOwners {
   /** The reel's recorder; null when the archive has nothing of the reel. Rejects as `load`. */
   async ownerOf(reel: string): Promise<string | null> {
     await this.load();
-    return this.#owners.get(keyOf(reel)) ?? null;
+    return this.#owners.get(compactReel(reel)) ?? null;
   }
 
   /** To be called before the reel's first segment is stored, after `ownerOf`; an owner stays. */
   claim({ reel, recorder }: OwnedReel): void {
-    const key = keyOf(reel);
+    const key = compactReel(reel);
     if (this.#owners.has(key)) return;
     const known = this.#recorders.get(recorder);
     if (known === undefined) this.#recorders.set(recorder, recorder);
     this.#owners.set(key, known ?? recorder);
   }
-}
-
-/** Half as long, and not a slice that keeps the object's whole key alive. */
-function keyOf(reel: string): string {
-  return Buffer.from(reel, 'hex').toString('latin1');
 }
