@@ -37,6 +37,11 @@ export class Health {
     this.#failure = { reason, at: this.#sources.now() };
   }
 
+  /** False: another vault took the archive over. */
+  get holdsLock(): boolean {
+    return this.#sources.holdsLock();
+  }
+
   closing(): void {
     this.#closing = true;
   }
@@ -44,7 +49,7 @@ export class Health {
   /** A process that lost its archive, or its log, cannot get it back: it wants to be started anew. */
   live(): HealthVerdict {
     const reasons = [
-      ...(this.#sources.holdsLock() ? [] : ['lock_lost']),
+      ...(this.holdsLock ? [] : ['lock_lost']),
       ...(this.#sources.logFenced() ? ['log_fenced'] : []),
     ];
     return { ok: reasons.length === 0, reasons };

@@ -105,7 +105,7 @@ export function statusOf(config: VaultConfig, otlp: ListeningAt, parts: VaultPar
       probe: parts.proven.results,
       retention: retentionOf(config, parts),
     },
-    holds_lock: health.live().ok,
+    holds_lock: health.holdsLock,
     holds: { active: holds.activeCount, enforced: store.capabilities.hold },
     log: logStatus(parts.vaultLog, parts.clock.wallUs() / 1000),
     own_reel: { waiting: reel.waiting },
