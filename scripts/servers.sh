@@ -1,0 +1,125 @@
+# Sourced by scripts/e2e and scripts/e2e-cluster: the servers that tests run against, from Debian or built from Go modules into a
+# cache outside the checkout, each under its version, built once. PGTAPE_E2E_CACHE names another cache.
+cache=${PGTAPE_E2E_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/pgtape}
+jaeger_version=v1.76.0
+versitygw_version=v1.8.0
+kubernetes_version=1.36.3
+helm_version=v3.22.0
+containerd_version=v2.4.2
+coredns_version=v1.15.0
+mkdir -p "$cache/bin"
+
+say() { printf '%s\n' "$(basename "$0"): $*" >&2; }
+
+# Arguments are COMMAND:PACKAGE; what is missing is installed.
+need_packages() {
+  missing=
+  for pair in "$@"; do
+    command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"
+  done
+  [ -z "$missing" ] && return 0
+  install_packages $missing
+}
+
+install_packages() {
+  say "installing Debian packages: $*"
+  as_root=
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null 2>&1 || { say "these Debian packages are needed: $*"; exit 2; }
+    as_root=sudo
+  fi
+  # A fresh machine has no package lists; a server package must not start a server of its own here.
+  $as_root apt-get update -qq >/dev/null
+  $as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+need_go() {
+  command -v go >/dev/null 2>&1 || { say "Go 1.26 or newer is needed to build $1"; exit 2; }
+}
+
+module_dir() { go mod download -json "$1" | sed -n 's/^[[:space:]]*"Dir": "\(.*\)",*$/\1/p'; }
+
+# go_install NAME VERSION PACKAGE...: $cache/bin/NAME-VERSION, or, of several packages, one command each in $cache/NAME-VERSION/.
+go_install() {
+  name=$1 version=$2
+  shift 2
+  if [ $# -eq 1 ]; then target="$cache/bin/$name-$version"; else target="$cache/$name-$version"; fi
+  [ -e "$target" ] && return 0
+  need_go "$name"
+  say "building $name $version (a minute or two, once) ..."
+  work=$(mktemp -d "$cache/building.XXXXXX")
+  for package in "$@"; do
+    GOBIN=$work CGO_ENABLED=0 go install -trimpath -ldflags '-s -w' "$package@$version" 2>"$work/.log" ||
+      { cat "$work/.log" >&2; rm -rf "$work"; say "$name did not build"; exit 1; }
+  done
+  rm -f "$work/.log"
+  if [ $# -eq 1 ]; then
+    mv "$work"/* "$target" && rmdir "$work"
+  else
+    mv -T "$work" "$target" 2>/dev/null || rm -rf "$work"
+  fi
+}
+
+build_versitygw() { go_install versitygw "$versitygw_version" github.com/versity/versitygw/cmd/versitygw; }
+build_helm() { go_install helm "$helm_version" helm.sh/helm/v3/cmd/helm; }
+build_coredns() { go_install coredns "$coredns_version" github.com/coredns/coredns; }
+build_containerd() {
+  module=github.com/containerd/containerd/v2/cmd
+  go_install containerd "$containerd_version" $module/containerd $module/containerd-shim-runc-v2 $module/ctr
+}
+
+build_jaeger() {
+  target="$cache/bin/jaeger-$jaeger_version"
+  [ -x "$target" ] && return 0
+  need_go Jaeger
+  say "building Jaeger $jaeger_version (about three minutes, once) ..."
+  module=github.com/jaegertracing/jaeger
+  work=$(mktemp -d)
+  # `go install` refuses modules with a `replace`: a wrapper takes Jaeger's own requirements and sums instead.
+  (
+    cd "$work"
+    export GOFLAGS=-mod=mod CGO_ENABLED=0
+    source_dir=$(module_dir "$module@$jaeger_version")
+    sed "s|^module .*|module pgtape.test/jaeger|" "$source_dir/go.mod" >go.mod
+    cp "$source_dir/go.sum" go.sum
+    chmod u+w go.mod go.sum
+    printf '\nrequire %s %s\n' "$module" "$jaeger_version" >>go.mod
+    go build -trimpath -ldflags '-s -w' -o "$target.$$" "$module/cmd/jaeger"
+  ) || { rm -rf "$work"; say "Jaeger did not build"; exit 1; }
+  mv "$target.$$" "$target"
+  rm -rf "$work"
+}
+
+# k8s.io/kubernetes asks for its staging modules as v0.0.0: a wrapper module says which versions those are.
+build_kubernetes() {
+  bin="$cache/kubernetes-$kubernetes_version"
+  done=1
+  for command in "$@"; do [ -x "$bin/$command" ] || done=0; done
+  [ "$done" -eq 1 ] && return 0
+  need_go Kubernetes
+  work=$(mktemp -d)
+  (
+    cd "$work"
+    export GOFLAGS=-mod=mod CGO_ENABLED=0
+    printf 'module pgtape.test/kubernetes\n\ngo 1.26\n\nrequire k8s.io/kubernetes v%s\n' "$kubernetes_version" >go.mod
+    source_dir=$(module_dir "k8s.io/kubernetes@v$kubernetes_version")
+    sed -n 's/^[[:space:]]*\(k8s\.io\/[a-z0-9-]*\) v0\.0\.0$/\1/p' "$source_dir/go.mod" | while read -r module; do
+      printf 'replace %s => %s v0.%s\n' "$module" "$module" "${kubernetes_version#*.}" >>go.mod
+    done
+    {
+      printf '//go:build tools\n\npackage kubernetes\n\nimport (\n'
+      for command in "$@"; do printf '\t_ "k8s.io/kubernetes/cmd/%s"\n' "$command"; done
+      printf ')\n'
+    } >tools.go
+    go mod tidy -e 2>/dev/null
+    version="-X k8s.io/component-base/version.gitVersion=v$kubernetes_version -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=$(printf '%s' "$kubernetes_version" | cut -d. -f2)"
+    mkdir -p "$bin"
+    for command in "$@"; do
+      [ -x "$bin/$command" ] && continue
+      say "building $command $kubernetes_version (minutes, once) ..."
+      go build -trimpath -ldflags "-s -w $version" -o "$bin/$command.$$" "k8s.io/kubernetes/cmd/$command"
+      mv "$bin/$command.$$" "$bin/$command"
+    done
+  ) || { rm -rf "$work"; say "Kubernetes did not build"; exit 1; }
+  rm -rf "$work"
+}
