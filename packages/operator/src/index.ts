@@ -10,5 +10,6 @@ export { OPERATOR_ENV_PREFIX, OperatorConfig } from './operatorConfig.ts';
 export { type Operator, startOperator } from './operatorProcess.ts';
 export { type Platform, PodFacts, platformOf } from './podFacts.ts';
 export { RecordedDatabaseSpec } from './recordedDatabase.ts';
+export { RecordingArchiveSpec, RecordingArchiveStatus } from './recordingArchive.ts';
 export { type WebhookPlan, webhookConfiguration } from './webhookConfiguration.ts';
 export { type ServingPair, startWebhookServer, type WebhookServer } from './webhookServer.ts';

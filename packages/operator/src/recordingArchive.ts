@@ -106,10 +106,17 @@ export type RecordingArchiveSpec = z.infer<typeof RecordingArchiveSpec>;
 export const RecordingArchiveStatus = z
   .strictObject({
     observedGeneration: z.int().min(0).optional(),
-    logSize: z.int().min(0).optional(),
-    checkpointTime: z.string().max(64).optional(),
-    recorders: z.int().min(0).optional(),
-    holds: z.int().min(0).optional(),
+    endpoint: z
+      .string()
+      .max(256)
+      .regex(/^https?:\/\/[^\s/?#]+$/)
+      .optional()
+      .describe('Where recorders send evidence to (OTLP/gRPC), written by the vault that serves this archive.'),
+    logSize: z.int().min(0).optional().describe('Entries of the newest checkpoint.'),
+    checkpointTime: z.string().max(64).optional().describe('Of the newest checkpoint, RFC 3339.'),
+    recorders: z.int().min(0).optional().describe('Reels that are being written.'),
+    holds: z.int().min(0).optional().describe('Legal holds in force.'),
     conditions,
   })
   .optional();
+export type RecordingArchiveStatus = z.infer<typeof RecordingArchiveStatus>;
