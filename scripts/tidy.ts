@@ -27,7 +27,7 @@ const arrows: Readonly<
   session: { code: ['wire', 'sql', 'evidence'], tests: ['testkit'] },
   otlp: { code: ['evidence'], tests: [] },
   kube: { code: [], tests: [] },
-  operator: { code: ['kube', 'process'], tests: ['recorder'] },
+  operator: { code: ['kube', 'process', 'evidence'], tests: ['recorder'] },
   // tlog: the test witness checks and signs as a real one does.
   testkit: { code: ['wire', 'tlog'], tests: [] },
   vault: { code: ['tlog', 'evidence', 'otlp', 'store', 'process'], tests: ['testkit'] },

@@ -113,6 +113,12 @@ export {
   type VaultKind,
 } from './record.ts';
 export {
+  RECENT_BYPASSES_MAX,
+  RecorderConnection,
+  RecorderStatus,
+  SeenBypass,
+} from './recorderStatus.ts';
+export {
   Cut,
   Notice,
   Parameter,
