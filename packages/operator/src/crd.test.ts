@@ -10,9 +10,12 @@ import { RecordingArchiveSpec } from './recordingArchive.ts';
 import { structuralSchema } from './structuralSchema.ts';
 
 const root = join(import.meta.dirname, '../../..');
-const crds = join(root, 'crds');
+/** Helm reads nothing outside of a chart. */
+const folders = ['crds', 'charts/pgtape/files/crds'];
 
-describe('crds/', () => {
+describe.each(folders)('%s', (folder) => {
+  const crds = join(root, folder);
+
   it.each([...customResourceDefinitions()])('%s is what the schema says', (file, definition) => {
     const text = definitionText(definition);
     if (process.env.PGTAPE_GOLDEN === 'write') {
