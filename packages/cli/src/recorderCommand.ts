@@ -52,8 +52,8 @@ async function run(io: Io, flags: Flags): Promise<void> {
     files: [flags.config, flags.fallbackConfig],
     flags: overlay(flags),
     telemetry: 'pgtape-recorder',
-    async start(config) {
-      const recorder = await startRecorder(config, { env: io.env, version });
+    async start(config, source) {
+      const recorder = await startRecorder(config, { env: io.env, version, configText: source.text });
       io.onHangup(() => recorder.reloadCertificates());
       return recorder;
     },

@@ -1,9 +1,19 @@
 /** Runs what `pgtape recorder`, `vault` and `operator` start: from its configuration until SIGTERM, or its parent's end. */
+import { resolve } from 'node:path';
 import type { z } from 'zod';
 import { announceReady, type ReadyMessage } from './childProcess.ts';
 import { firstConfigured } from './configFile.ts';
 import { CommandError, exitCode } from './exitCode.ts';
 import type { Io } from './io.ts';
+
+/** Where a process's configuration came from, so that it can be read again. */
+export interface ConfigSource<C> {
+  /** Of the file that counted; undefined: there was none. */
+  readonly text: string | undefined;
+  readonly files: readonly string[];
+  /** @throws CommandError when no file holds a configuration */
+  read(): Promise<{ readonly config: C; readonly text: string | undefined }>;
+}
 
 export interface ProcessPlan<S extends z.ZodType, P extends { close(): Promise<unknown> }> {
   readonly schema: S;
@@ -17,7 +27,7 @@ export interface ProcessPlan<S extends z.ZodType, P extends { close(): Promise<u
   readonly flags: object;
   /** As what its own traces come; null: it has none. */
   readonly telemetry: string | null;
-  readonly start: (config: z.infer<S>) => Promise<P>;
+  readonly start: (config: z.infer<S>, source: ConfigSource<z.infer<S>>) => Promise<P>;
   /** Whether what kept it from starting is for who runs it. */
   readonly isTold: (error: unknown) => error is Error & { readonly code: string };
   readonly ready: (running: P) => ReadyMessage['detail'];
@@ -35,18 +45,25 @@ export async function runProcess<S extends z.ZodType, P extends { close(): Promi
     io.out.write(configReference(schema, plan.title, envPrefix));
     return;
   }
-  const config = await firstConfigured(io, plan.files, (file) =>
-    loadConfig({ schema, ...(file === undefined ? {} : { file }), env: io.env, envPrefix, flags }),
-  );
+  const read = async (): Promise<{ config: z.infer<S>; text: string | undefined }> => {
+    let text: string | undefined;
+    const config = await firstConfigured(io, plan.files, (file) => {
+      text = file?.text;
+      return loadConfig({ schema, ...(file === undefined ? {} : { file }), env: io.env, envPrefix, flags });
+    });
+    return { config, text };
+  };
+  const { config, text } = await read();
+  const files = plan.files.filter((file) => file !== undefined).map((file) => resolve(io.cwd, file));
   const telemetry = plan.telemetry === null ? null : await startTelemetry(plan.telemetry, io.env);
-  const running = await plan.start(config).catch((cause: unknown) => {
+  const running = await plan.start(config, { text, files, read }).catch((cause: unknown) => {
     if (!plan.isTold(cause)) throw cause;
     throw new CommandError(cause.code, cause.message, { exit: exitCode.environment, cause });
   });
-  await new Promise<void>((resolve) => {
-    if (io.stop.aborted) resolve();
-    io.stop.addEventListener('abort', () => resolve(), { once: true });
-    announceReady(plan.ready(running), resolve);
+  await new Promise<void>((done) => {
+    if (io.stop.aborted) done();
+    io.stop.addEventListener('abort', () => done(), { once: true });
+    announceReady(plan.ready(running), done);
   });
   await running.close();
   await telemetry?.shutdown();

@@ -38,6 +38,7 @@ describe('recorderSettings', () => {
     );
     expect(config).toMatchObject({
       name: 'shop/orders',
+      capture: { mode: 'AddressSwap', port: 5433 },
       listen: {
         host: '127.0.0.1',
         port: 5433,

@@ -70,9 +70,11 @@ export function modeEnvironment(mode: AchievableMode, port: number): Environment
     value,
   });
   const swapped = '127.0.0.2';
+  const capture = [set('CAPTURE_MODE', mode), set('CAPTURE_PORT', String(port))];
   switch (mode) {
     case 'AddressSwap':
       return [
+        ...capture,
         set('LISTEN_HOST', '127.0.0.1'),
         set('LISTEN_PORT', String(port)),
         set('LISTEN_OTHERS', '["::1",$(POD_IPS)]'),
@@ -83,6 +85,7 @@ export function modeEnvironment(mode: AchievableMode, port: number): Environment
       // Redirected connections arrive at whatever address they were sent to; PostgreSQL is dialled where no rule redirects
       // the recorder's own user.
       return [
+        ...capture,
         set('LISTEN_HOST', '0.0.0.0'),
         set('LISTEN_PORT', String(RECORDER_PORT)),
         set('LISTEN_OTHERS', '["::"]'),
@@ -91,6 +94,7 @@ export function modeEnvironment(mode: AchievableMode, port: number): Environment
     case 'NamedPort':
     case 'Service':
       return [
+        ...capture,
         set('LISTEN_HOST', '0.0.0.0'),
         set('LISTEN_PORT', String(RECORDER_PORT)),
         set('LISTEN_OTHERS', '["::"]'),

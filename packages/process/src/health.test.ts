@@ -40,6 +40,7 @@ describe('healthServer', () => {
       live: () => ({ ok: true, reasons: [] }),
       ready: () => ready(),
       metrics: () => metrics(),
+      answers: { '/v1/what': (query) => (query.has('of') ? { of: query.get('of') } : null) },
     });
   });
   afterAll(() => server.close());
@@ -56,6 +57,16 @@ describe('healthServer', () => {
     },
     { name: 'metrics', path: '/metrics', want: { status: 200, type: 'text/plain', body: 'pgtape_a 1\n' } },
     { name: 'head', path: '/metrics', method: 'HEAD', want: { status: 200, type: 'text/plain', body: '' } },
+    {
+      name: 'an answer',
+      path: '/v1/what?of=a%20b',
+      want: { status: 200, type: json, body: '{"of":"a b"}\n' },
+    },
+    {
+      name: 'no question',
+      path: '/v1/what',
+      want: { status: 400, type: json, body: refused('not_understood') },
+    },
     { name: 'another path', path: '/', want: { status: 404, type: json, body: refused('not_found') } },
     {
       name: 'a longer path',

@@ -21,6 +21,8 @@ export interface HealthOptions {
   readonly ready: () => HealthVerdict;
   /** Prometheus' text format. */
   readonly metrics: () => Promise<string>;
+  /** Further paths, each with the JSON it answers; null: what was asked is not understood. */
+  readonly answers?: Readonly<Record<string, (query: URLSearchParams) => object | null>>;
 }
 
 export interface HealthServer {
@@ -97,10 +99,17 @@ async function respond(
 }
 
 async function answerTo(options: HealthOptions, request: IncomingMessage): Promise<Answer> {
-  const path = (request.url ?? '').split('?', 1)[0];
-  if (path !== '/livez' && path !== '/readyz' && path !== '/metrics') return verdict(404, 'not_found');
+  const [path = '', query = ''] = (request.url ?? '').split('?', 2);
+  const answer = Object.hasOwn(options.answers ?? {}, path) ? options.answers?.[path] : undefined;
+  const isKnown = path === '/livez' || path === '/readyz' || path === '/metrics' || answer !== undefined;
+  if (!isKnown) return verdict(404, 'not_found');
   if (request.method !== 'GET' && request.method !== 'HEAD') return verdict(405, 'method_not_allowed');
   try {
+    if (answer !== undefined) {
+      const said = answer(new URLSearchParams(query));
+      if (said === null) return verdict(400, 'not_understood');
+      return { status: 200, type: json, body: `${JSON.stringify(said)}\n` };
+    }
     if (path === '/metrics') return { status: 200, type: plain, body: await options.metrics() };
     const { ok, reasons } = path === '/livez' ? options.live() : options.ready();
     return { status: ok ? 200 : 503, type: json, body: `${JSON.stringify({ ok, reasons })}\n` };

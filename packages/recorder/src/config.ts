@@ -4,6 +4,7 @@
  */
 import { enrolmentNamePattern } from '@pgtape/evidence';
 import { z } from 'zod';
+import { Capture } from './podConfig.ts';
 import { isLane } from './rawLanes.ts';
 
 const mebibyte = 1024 * 1024;
@@ -340,6 +341,10 @@ export const RecorderConfig = z.strictObject({
     .describe('What people call this recorder; stands in every reel.'),
   listen: Listen.prefault({}),
   upstream: Upstream.prefault({}),
+  capture: Capture.optional().describe(
+    'In a pod. An address that cannot be listened on is then tried again and keeps nobody from starting; the recorder looks who else ' +
+      'answers on the port.',
+  ),
   relay: Relay.prefault({}),
   trustUpstream: z
     .boolean()

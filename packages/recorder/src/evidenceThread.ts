@@ -11,6 +11,7 @@ import { Outbox } from './outbox.ts';
 import { deadReels, journalTest, recoverReel } from './recovery.ts';
 import { type PipelineOptions, type PipelineState, ReelPipeline } from './reelPipeline.ts';
 import { Reserve, reserveName } from './reserve.ts';
+import { SealTimes } from './sealTimes.ts';
 import { Sender, within } from './sender.ts';
 import type { SpoolDisk } from './spoolDisk.ts';
 import { TypeLearner, type TypeLearnerEdges } from './typeLearner.ts';
@@ -62,6 +63,7 @@ export class EvidenceThread {
   readonly #outbox: Outbox;
   readonly #sender: Sender;
   readonly #types: TypeLearner | null;
+  readonly #sealTimes: SealTimes;
   readonly #recovered: string[] = [];
   readonly #reserve: Reserve | null;
   /** Dead reels not yet begun. */
@@ -98,6 +100,7 @@ export class EvidenceThread {
     const places = [plan.journalDir, ...(plan.formerJournalDirs ?? [])];
     const tests = places.map((dir) => journalTest(disk, dir, plan.reel));
     this.#outbox = new Outbox(plan.outboxDir, (reel) => tests.some((has) => has(reel)), disk);
+    this.#sealTimes = new SealTimes(this.#outbox.segments, edges.wallUs());
     for (const journalDir of places) {
       for (const reel of deadReels(disk, journalDir, plan.reel)) this.#dead.push({ journalDir, reel });
     }
@@ -155,6 +158,7 @@ export class EvidenceThread {
       segmentsAcked: this.#sender.acked,
       outboxSegments: this.#outbox.segments,
       outboxBytes: this.#outbox.bytes,
+      ...this.#sealTimes.look(this.#outbox.segments, this.#sender.acked, this.#edges.wallUs()),
       sendErrors: this.#sender.errors,
       lastSendError: this.#lastError(),
       blockedReels: this.#sender.blocked.length,
@@ -261,6 +265,7 @@ export class EvidenceThread {
       },
       onSealed: () => {
         this.#segmentsSealed += 1;
+        this.#sealTimes.sealed(wallUs());
         this.#sender.wake();
       },
     };

@@ -5,6 +5,7 @@ export {
   type DecodeStage,
   decodeJournalDirectory,
 } from './decodeJournal.ts';
-export { type RecorderDeps, type RunningRecorder, startRecorder } from './recorder.ts';
+export { startRecorder } from './recorder.ts';
+export type { RecorderDeps, RunningRecorder } from './recorderDeps.ts';
 export { RecorderError, type RecorderErrorCode } from './recorderError.ts';
 export type { RecorderStats } from './recorderStats.ts';

@@ -46,4 +46,36 @@ describe('listenOnAll', () => {
     await expect(arriveAt('127.0.0.1', taken.port)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
     taken.close();
   });
+
+  it('waits_for_addresses: starts without them where it is told to, and takes each when it is free', async () => {
+    const taken = await listen('127.0.0.4', 0, () => undefined);
+    const told: string[] = [];
+    const listeners = await listenOnAll(
+      { host: '127.0.0.4', port: taken.port, others: ['127.0.0.5', '192.0.2.1'], waits: true },
+      (client) => client.destroy(),
+      (message) => told.push(message),
+    );
+    expect(listeners.bound).toEqual([{ address: '127.0.0.5', port: taken.port }]);
+    expect(listeners.inUse).toEqual(['127.0.0.4']);
+    expect(told).toHaveLength(2);
+    taken.close();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await listeners.retry();
+    expect(listeners.bound.map(({ address }) => address)).toEqual(['127.0.0.5', '127.0.0.4']);
+    expect(listeners.inUse).toEqual([]);
+    await arriveAt('127.0.0.4', taken.port);
+    listeners.close();
+  });
+
+  it('both_wildcards: every address of both families, where IPv4 has its own', async () => {
+    const listeners = await listenOnAll(
+      { host: '0.0.0.0', port: 0, others: ['::'] },
+      (client) => client.destroy(),
+      () => undefined,
+    );
+    expect(listeners.bound.map(({ address }) => address)).toEqual(['0.0.0.0', '::']);
+    await arriveAt('127.0.0.1', listeners.port);
+    await arriveAt('::1', listeners.port);
+    listeners.close();
+  });
 });

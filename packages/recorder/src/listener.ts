@@ -3,6 +3,7 @@
  * sessions.
  */
 import { createServer, type Server, type Socket } from 'node:net';
+import type { ListeningSocket } from './listeningSockets.ts';
 import { RecorderError } from './recorderError.ts';
 import { keepAliveMs } from './upstream.ts';
 
@@ -26,15 +27,23 @@ function explain(error: NodeJS.ErrnoException, host: string, port: number): Reco
   return new RecorderError('LISTEN', `cannot listen on ${host}:${port}: ${why}`, { cause: error });
 }
 
-/** @throws RecorderError `LISTEN` */
-export function listen(host: string, port: number, accept: (client: Socket) => void): Promise<Listener> {
+/**
+ * @param ipv6Only of `::`: IPv4 is somebody else's, who listens on 0.0.0.0
+ * @throws RecorderError `LISTEN`
+ */
+export function listen(
+  host: string,
+  port: number,
+  accept: (client: Socket) => void,
+  ipv6Only = false,
+): Promise<Listener> {
   const server: Server = createServer(
     { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs },
     accept,
   );
   return new Promise((resolve, reject) => {
     server.once('error', (error) => reject(explain(error, host, port)));
-    server.listen({ host, port, backlog: backlogConnections }, () => {
+    server.listen({ host, port, backlog: backlogConnections, ipv6Only }, () => {
       const address = server.address();
       const bound = typeof address === 'object' && address !== null ? address.port : port;
       server.removeAllListeners('error');
@@ -47,40 +56,118 @@ export function listen(host: string, port: number, accept: (client: Socket) => v
 
 const absentCodes = new Set(['EADDRNOTAVAIL', 'EAFNOSUPPORT']);
 
-function isAbsent(error: unknown): boolean {
+function codeOf(error: unknown): string {
   const cause = error instanceof RecorderError ? (error.cause as NodeJS.ErrnoException) : null;
-  return absentCodes.has(cause?.code ?? '');
+  return cause?.code ?? '';
+}
+
+/** An address that is not listened on, by the code it failed with. */
+interface Missing {
+  readonly address: string;
+  readonly code: string;
+}
+
+export interface ListenPlan {
+  readonly host: string;
+  readonly port: number;
+  readonly others: readonly string[];
+  /** No address is a reason not to start: each is tried again until it is had. */
+  readonly waits?: boolean;
 }
 
 /**
- * Listens on `host` and, with the port that it got there, on each of `others` that this machine has; the others are
- * told. In a pod `::1` may be missing, and that must not keep anyone from the database.
- * @throws RecorderError `LISTEN`; nothing listens then
+ * Owns the sockets of all addresses, on one port. An address that this machine does not have is told and tried again: in a pod IPv6 may
+ * come late, and PostgreSQL may hold the port until it is started anew.
  */
-export async function listenOnAll(
-  {
-    host,
-    port,
-    others,
-  }: { readonly host: string; readonly port: number; readonly others: readonly string[] },
-  accept: (client: Socket) => void,
-  onAbsent: (message: string) => void,
-): Promise<Listener> {
-  const first = await listen(host, port, accept);
-  const all = [first];
-  const close = (): void => {
-    for (const one of all) one.close();
-  };
-  for (const other of new Set(others.filter((address) => address !== host))) {
-    try {
-      all.push(await listen(other, first.port, accept));
-    } catch (error) {
-      if (isAbsent(error)) onAbsent((error as RecorderError).message);
-      else {
-        close();
-        throw error;
+export class Listeners implements Listener {
+  readonly host: string;
+  port: number;
+  readonly #addresses: readonly string[];
+  readonly #waits: boolean;
+  readonly #accept: (client: Socket) => void;
+  readonly #onMissing: (message: string) => void;
+  readonly #bound: Listener[] = [];
+  #missing: Missing[] = [];
+  #isTrying = false;
+  #isClosed = false;
+
+  constructor(
+    { host, port, others, waits }: ListenPlan,
+    accept: (client: Socket) => void,
+    onMissing: (message: string) => void,
+  ) {
+    this.host = host;
+    this.port = port;
+    this.#addresses = [...new Set([host, ...others])];
+    this.#waits = waits ?? false;
+    this.#accept = accept;
+    this.#onMissing = onMissing;
+  }
+
+  get bound(): readonly ListeningSocket[] {
+    return this.#bound.map(({ host, port }) => ({ address: host, port }));
+  }
+
+  /** Addresses that somebody else has. */
+  get inUse(): readonly string[] {
+    return this.#missing.filter(({ code }) => code === 'EADDRINUSE').map(({ address }) => address);
+  }
+
+  /** @throws RecorderError `LISTEN`; nothing listens then */
+  async open(): Promise<this> {
+    for (const address of this.#addresses) {
+      try {
+        await this.#take(address);
+      } catch (error) {
+        const code = codeOf(error);
+        const isFirst = address === this.host;
+        if (!this.#waits && (isFirst || !absentCodes.has(code))) {
+          this.close();
+          throw error;
+        }
+        this.#missing.push({ address, code });
+        this.#onMissing((error as Error).message);
       }
     }
+    return this;
   }
-  return { host, port: first.port, close };
+
+  /** Tries again what could not be had. */
+  async retry(): Promise<void> {
+    if (this.#isTrying || this.#isClosed || this.#missing.length === 0) return;
+    this.#isTrying = true;
+    const missing: Missing[] = [];
+    for (const { address } of this.#missing) {
+      try {
+        await this.#take(address);
+      } catch (error) {
+        missing.push({ address, code: codeOf(error) });
+      }
+    }
+    this.#missing = missing;
+    this.#isTrying = false;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const one of this.#bound) one.close();
+    this.#bound.length = 0;
+  }
+
+  async #take(address: string): Promise<void> {
+    const isBesideIpv4 = address === '::' && this.#addresses.includes('0.0.0.0');
+    const one = await listen(address, this.port, this.#accept, isBesideIpv4);
+    this.port = one.port;
+    if (this.#isClosed) one.close();
+    else this.#bound.push(one);
+  }
+}
+
+/** Listens on `host` and, with the port that it got there, on each of `others`. @throws RecorderError `LISTEN` */
+export function listenOnAll(
+  plan: ListenPlan,
+  accept: (client: Socket) => void,
+  onMissing: (message: string) => void,
+): Promise<Listeners> {
+  return new Listeners(plan, accept, onMissing).open();
 }

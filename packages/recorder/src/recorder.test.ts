@@ -1,10 +1,13 @@
 /** The composition, with an evidence worker that does what a test says. */
+import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { RecorderConnection, RecorderStatus } from '@pgtape/evidence';
 import { RecorderConfig } from './config.ts';
-import { type RecorderDeps, type RunningRecorder, startRecorder } from './recorder.ts';
+import { startRecorder } from './recorder.ts';
+import type { RecorderDeps, RunningRecorder } from './recorderDeps.ts';
 import {
   connectTo,
   readJournal,
@@ -26,6 +29,8 @@ const stats: WorkerStats = {
   segmentsAcked: 2,
   outboxSegments: 1,
   outboxBytes: 100,
+  oldestSealedUs: null,
+  acknowledgedUs: null,
   sendErrors: 0,
   lastSendError: '',
   blockedReels: 0,
@@ -63,6 +68,10 @@ function fakeWorker(unsentSegments = 0): FakeWorker {
     },
   };
   return worker;
+}
+
+async function statusOf(recorder: RunningRecorder): Promise<unknown> {
+  return (await fetch(`http://127.0.0.1:${recorder.health?.port}/v1/recorder`)).json();
 }
 
 let root: string;
@@ -166,6 +175,56 @@ describe('startRecorder', () => {
       expect(metrics).toContain(line);
     }
     expect(readJournal(recorder.journalDir).some((entry) => entry.kind === 'tick')).toBe(true);
+  });
+
+  it('status_endpoint: says what it is and where clients reach it, and whose connection arrived', async () => {
+    const postgres = await startServer((socket: Socket) => socket.once('data', () => socket.end('N')));
+    const recorder = await start(
+      { upstream: { port: postgres.port }, capture: { mode: 'AddressSwap' }, name: 'shop/orders' },
+      { configText: 'name: shop/orders\n', version: '1.2.3' },
+    );
+    const get = async (path: string): Promise<unknown> =>
+      (await fetch(`http://127.0.0.1:${recorder.health?.port}${path}`)).json();
+    await until(() => recorder.stats().tls.matched === true, 'the server was asked for TLS', 5000);
+    const status = RecorderStatus.parse(await get('/v1/recorder'));
+    expect(status).toMatchObject({
+      version: '1.2.3',
+      reel: recorder.reel,
+      database: 'shop/orders',
+      configHash: createHash('sha256').update('name: shop/orders\n').digest('hex').slice(0, 16),
+      recorderStarts: 1,
+      capture: { mode: 'AddressSwap', achieved: true, listeners: [`127.0.0.1:${recorder.listen.port}`] },
+      tls: { matched: true, reason: null },
+      coverage: { state: 'no_credentials' },
+      spool: { full: null },
+    });
+    const client = await connectTo(recorder.listen.port);
+    const { localPort } = client.socket;
+    const seen = (port: number | undefined) => get(`/v1/recorder/connection?from=127.0.0.1:${port}`);
+    await until(() => recorder.stats().sessionsOpen === 0, 'idle');
+    expect(RecorderConnection.parse(await seen(localPort))).toEqual({ seen: true });
+    expect(await seen(1)).toEqual({ seen: false });
+    expect(await get('/v1/recorder/connection')).toEqual({ ok: false, reasons: ['not_understood'] });
+    client.socket.destroy();
+    await recorder.close();
+    expect(
+      RecorderStatus.parse(await statusOf(await start({ capture: { mode: 'AddressSwap' } }))).recorderStarts,
+    ).toBe(2);
+    await postgres.close();
+  });
+
+  it('a_port_that_postgres_holds: in a pod the recorder starts, says so, and takes it when it is free', async () => {
+    const recorder = await start({
+      listen: { port: server.port },
+      capture: { mode: 'AddressSwap', port: server.port },
+    });
+    const verdict = () => recorder.stats().capture;
+    await until(() => verdict().reason === 'address_in_use', 'told', 4000);
+    expect(verdict()).toMatchObject({ achieved: false, others: [`127.0.0.1:${server.port}`] });
+    await server.close();
+    await until(() => verdict().achieved === true, 'taken', 6000);
+    expect(recorder.listen.port).toBe(server.port);
+    server = await startServer(() => {});
   });
 
   it('journals the types its worker has learned, and warns of a database whose types stay unknown', async () => {

@@ -6,54 +6,27 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type HealthServer, healthServer, logger, type SystemClock, systemClock } from '@pgtape/process';
 import type { RecorderConfig } from './config.ts';
+import { configHash } from './configHash.ts';
 import type { JournalDisk } from './journalFile.ts';
 import type { ReelEntry, TypesEntry } from './journalFormat.ts';
 import { type JournalRoom, journalRoom } from './journalRoom.ts';
 import { JournalWriter } from './journalWriter.ts';
-import { type Listener, listenOnAll } from './listener.ts';
-import { RawLanes } from './rawLanes.ts';
+import { Listeners } from './listener.ts';
+import type { RecorderDeps, RecorderLog, RunningRecorder } from './recorderDeps.ts';
 import { RecorderError } from './recorderError.ts';
 import { recorderMetrics } from './recorderMetrics.ts';
+import { countStart } from './recorderStarts.ts';
 import type { RecorderStats } from './recorderStats.ts';
+import { RecorderView } from './recorderView.ts';
 import { newReel, workerPlan } from './reelPlan.ts';
 import { Relay } from './relay.ts';
+import { relaySettings } from './relaySettings.ts';
 import { bytesIn, freeBytes, openSpool, type Spool } from './spool.ts';
+import { statusAnswers } from './statusAnswers.ts';
+import type { StatusParts } from './statusReport.ts';
 import { TlsFiles } from './tlsFiles.ts';
-import { socketPath } from './upstream.ts';
 import { type StartWorker, startDecodeWorker, WorkerKeeper } from './workerKeeper.ts';
 import type { WorkerPlan } from './workerPlan.ts';
-
-export interface RecorderLog {
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-}
-
-/** What the recorder takes from outside; all have defaults. */
-export interface RecorderDeps {
-  readonly startWorker?: StartWorker;
-  readonly env?: Readonly<Record<string, string | undefined>>;
-  readonly clock?: SystemClock;
-  readonly journalDisk?: JournalDisk;
-  readonly log?: RecorderLog;
-  readonly version?: string;
-}
-
-export interface RunningRecorder {
-  readonly listen: { readonly host: string; readonly port: number };
-  readonly health: { readonly host: string; readonly port: number } | null;
-  /** 32 hex. */
-  readonly reel: string;
-  /** 16 hex. */
-  readonly recorder: string;
-  readonly journalDir: string;
-  stats(): RecorderStats;
-  /** Reads the certificates' files now, as on SIGHUP. */
-  reloadCertificates(): void;
-  /**
-   * Closes the tape: sessions end, the reel gets its end entry, what can be sent within the grace is sent.
-   */
-  close(): Promise<{ unsentSegments: number }>;
-}
 
 const tickMs = 1000;
 /** Between two looks at the certificates' files. */
@@ -76,7 +49,11 @@ class Composition implements RunningRecorder {
   #isRoomFinal = false;
   readonly #relay: Relay;
   readonly #tls: TlsFiles;
-  #listener: Listener | null = null;
+  #listener: Listeners | null = null;
+  readonly #view: RecorderView;
+  readonly #deps: RecorderDeps;
+  readonly #startedUs: number;
+  #starts = 1;
   #worker: WorkerKeeper | null = null;
   #health: HealthServer | null = null;
   #ticker: NodeJS.Timeout | null = null;
@@ -88,13 +65,15 @@ class Composition implements RunningRecorder {
   constructor(config: RecorderConfig, spool: Spool, deps: RecorderDeps) {
     this.#config = config;
     this.#spool = spool;
+    this.#deps = deps;
     this.#log = deps.log ?? logger('pgtape-recorder', config.log.level);
     this.#clock = deps.clock ?? systemClock();
     const startMs = this.#clock.monoMs();
     const monoMs = (): number => this.#clock.monoMs() - startMs;
     const shared = new SharedArrayBuffer(5 * Float64Array.BYTES_PER_ELEMENT);
     this.#progress = new Float64Array(shared);
-    const reel = newReel(config, spool, this.#clock.wallUs(), deps.version ?? '0.1.0');
+    this.#startedUs = this.#clock.wallUs();
+    const reel = newReel(config, spool, this.#startedUs, deps.version ?? '0.1.0');
     this.reel = reel.reel;
     this.recorder = spool.recorder;
     this.journalDir = join(spool.journalDir, reel.reel);
@@ -109,26 +88,27 @@ class Composition implements RunningRecorder {
       journal: this.#journal,
       upstream: config.upstream,
       tls: () => this.#tls.material,
-      upstreamTls: upstreamPlan(config),
-      rawLanes: new RawLanes(config.rawLanes),
-      dropChannelBinding: config.upstream.tls.dropChannelBinding,
-      trustUpstream: config.trustUpstream,
+      ...relaySettings(config),
       inspectBytesMax: config.limits.inspectBytesMax,
-      startupMs: config.limits.startupSeconds * 1000,
-      sessionsMax: config.limits.sessionsMax,
-      startupsMax: config.limits.startupsMax,
       rewrapAccepted: config.relay.rewrapAccepted,
       get backlogBytesMax() {
         return room().backlogBytes;
       },
       backlogBytes: () => (this.#progress[0] as number) - (this.#progress[1] as number),
-      onFull: config.failure.onSpoolFull,
       spool: {
         ...config.spool,
         outboxBytes: () => this.#progress[3] as number,
         isOutboxFailing: () => this.#progress[4] === 1,
       },
       monoMs,
+      onTrouble: (event, detail) => this.#log.warn({ event }, detail),
+      onServerCertificate: (leaf) => this.#view.sawServerCertificate(leaf),
+    });
+    this.#view = new RecorderView({
+      capture: config.capture,
+      listeners: () => this.#listener,
+      served: () => this.#tls.material.served?.leaf ?? null,
+      upstream: () => config.upstream,
       onTrouble: (event, detail) => this.#log.warn({ event }, detail),
     });
   }
@@ -148,11 +128,15 @@ class Composition implements RunningRecorder {
   async start(startWorker: StartWorker): Promise<void> {
     for (const warning of this.#spool.warnings) this.#log.warn({ event: 'spool' }, warning);
     this.#tellWhatIsGone();
-    this.#listener = await listenOnAll(
-      this.#config.listen,
+    const { listen, capture } = this.#config;
+    const listeners = new Listeners(
+      { ...listen, waits: capture !== undefined },
       (client) => this.#relay.accept(client),
       (detail) => this.#log.warn({ event: 'listen_address_absent' }, detail),
     );
+    this.#listener = listeners;
+    await listeners.open();
+    if (capture !== undefined) this.#starts = countStart(`${this.#spool.journalDir}.starts`);
     this.#worker = new WorkerKeeper(this.#plan, startWorker, {
       onGap: (reason) => this.#relay.gauges.countGap(reason),
       onTypes: (entry) => this.#journalTypes(entry),
@@ -165,6 +149,10 @@ class Composition implements RunningRecorder {
         live: () => ({ ok: true, reasons: [] }),
         ready: () => this.#readiness(),
         metrics: recorderMetrics(() => this.stats()),
+        answers: statusAnswers(
+          () => this.#statusParts(),
+          (from) => this.#relay.accepted.has(from),
+        ),
       });
     }
     this.#log.info({ event: 'started', reel: this.reel, ...this.listen }, 'recording');
@@ -190,11 +178,29 @@ class Composition implements RunningRecorder {
       sessionsPassing: this.#relay.sessionsPassing,
       unrecordedStatements: this.#relay.unrecorded.statementsTotal,
       unrecordedBytes: this.#relay.unrecorded.bytesTotal,
+      capture: this.#view.capture,
+      tls: this.#view.tls,
       residentBytes: process.memoryUsage.rss(),
       relayCpuUs: threadCpuUs(),
       worker: this.#worker?.stats ?? null,
       workerRunning: this.#worker?.isRunning ?? false,
       workerRestarts: this.#worker?.restarts ?? 0,
+    };
+  }
+
+  #statusParts(): StatusParts {
+    const { name, capture } = this.#config;
+    return {
+      version: this.#deps.version ?? '0.1.0',
+      reel: this.reel,
+      database: name,
+      configHash: configHash(this.#deps.configText),
+      startedUs: this.#startedUs,
+      nowUs: this.#clock.wallUs(),
+      starts: this.#starts,
+      mode: capture?.mode ?? '',
+      listeners: this.#listener?.bound ?? [],
+      stats: this.stats(),
     };
   }
 
@@ -315,6 +321,7 @@ class Composition implements RunningRecorder {
   #tick(): void {
     if (!this.#isSpoolLost && !this.#spool.lock.touch()) this.#loseSpool();
     this.#worker?.askStats();
+    void this.#view.tick();
     this.#progress[2] = this.#relay.turn.isFailing ? 1 : 0;
     this.#measureRoom();
     this.#ticks += 1;
@@ -329,12 +336,6 @@ class Composition implements RunningRecorder {
     }
     this.#relay.tick();
   }
-}
-
-/** Inside one machine's unix socket PostgreSQL never speaks TLS. */
-function upstreamPlan({ upstream }: RecorderConfig): 'mirror' | 'plain' | 'tls' {
-  if (socketPath(upstream) !== null || upstream.tls.mode === 'disable') return 'plain';
-  return upstream.tls.mode === 'mirror' ? 'mirror' : 'tls';
 }
 
 function threadCpuUs(): number {

@@ -4,6 +4,8 @@ import type { RecorderStats } from './recorderStats.ts';
 
 type Reading = readonly [name: string, help: string, read: (stats: RecorderStats) => number];
 
+const threeWay = (known: boolean | null): number => (known === null ? -1 : known ? 1 : 0);
+
 const gauges: readonly Reading[] = [
   ['sessions_open', 'Sessions past their startup packet.', (s) => s.sessionsOpen],
   ['journal_backlog_bytes', 'Journal whose segments are not sealed yet.', (s) => s.backlogBytes],
@@ -26,6 +28,16 @@ const gauges: readonly Reading[] = [
   ],
   ['types_learned', 'Types that the side connection has learned.', (s) => s.worker?.typesLearned ?? 0],
   ['worker_running', '1 while the evidence worker runs.', (s) => (s.workerRunning ? 1 : 0)],
+  [
+    'capture_achieved',
+    'In a pod: 1 while nobody is seen to be reachable past the recorder, 0 while somebody is, -1 where it cannot be told.',
+    (s) => threeWay(s.capture.achieved),
+  ],
+  [
+    'tls_matched',
+    "1 while clients are served TLS wherever the server has it, by the server's certificate; 0 while not, -1 until it was asked.",
+    (s) => threeWay(s.tls.matched),
+  ],
   ['resident_bytes', 'Resident set of the process.', (s) => s.residentBytes],
 ];
 

@@ -1,5 +1,7 @@
 /** What a running recorder tells about itself. */
+import type { CaptureVerdict } from './captureProbe.ts';
 import type { FullReason } from './spoolLevel.ts';
+import type { TlsVerdict } from './tlsMatch.ts';
 import type { WorkerStats } from './workerPlan.ts';
 
 export interface RecorderStats {
@@ -27,6 +29,8 @@ export interface RecorderStats {
   /** Of what was relayed unrecorded, as gaps have told. */
   readonly unrecordedStatements: number;
   readonly unrecordedBytes: number;
+  readonly capture: CaptureVerdict;
+  readonly tls: TlsVerdict;
   readonly residentBytes: number;
   /** CPU microseconds the relay thread has used. */
   readonly relayCpuUs: number;

@@ -4,6 +4,7 @@
  * over.
  */
 import type { Socket } from 'node:net';
+import { AcceptedRing } from './acceptedRing.ts';
 import { CancelTargets } from './cancelTargets.ts';
 import { Gauges } from './gauges.ts';
 import type { JournalWriter } from './journalWriter.ts';
@@ -45,6 +46,7 @@ export interface RelayOptions {
   readonly monoMs: () => number;
   /** For the log: one line when it begins, one when it is over. */
   readonly onTrouble: (what: string, detail: string) => void;
+  readonly onServerCertificate?: (leaf: Uint8Array) => void;
 }
 
 /**
@@ -60,6 +62,7 @@ export class Relay implements RelayContext {
   readonly dropChannelBinding: boolean;
   readonly rawLanes: RawLanes;
   readonly cancelTargets = new CancelTargets();
+  readonly accepted = new AcceptedRing();
   readonly trustUpstream: boolean;
   readonly inspectBytesMax: number;
   readonly startupMs: number;
@@ -171,7 +174,12 @@ export class Relay implements RelayContext {
     this.#options.onTrouble(event, detail);
   }
 
+  onServerCertificate(leaf: Uint8Array): void {
+    this.#options.onServerCertificate?.(leaf);
+  }
+
   accept(client: Socket): void {
+    this.accepted.add(client.remoteAddress, client.remotePort);
     const startups = this.#sessions.size - this.sessionsOpen - this.cancelsOpen;
     if (startups >= this.#options.startupsMax) {
       this.gauges.countRefused('startups_max');

@@ -17,6 +17,8 @@ export interface RelayContext extends Recording {
   readonly cancelTargets: CancelTargets;
   /** For the log, once for all sessions. */
   tellOnce(event: string, detail: string): void;
+  /** DER of the server's, of each session in TLS. */
+  onServerCertificate(leaf: Uint8Array): void;
   readonly rawLanes: RawLanes;
   readonly trustUpstream: boolean;
   readonly inspectBytesMax: number;

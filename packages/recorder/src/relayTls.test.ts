@@ -1,9 +1,10 @@
 /** TLS on either leg, in front of a real PostgreSQL: what of SCRAM's channel binding works, and what is said where it cannot. */
-import { createHash } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { makeRevocationList } from '@pgtape/testkit';
 import type pg from 'pg';
 import { until } from './relayFixture.testing.ts';
+import { judgeTls } from './tlsMatch.ts';
 import {
   ann,
   authority,
@@ -24,6 +25,7 @@ import {
   useTlsServers,
   using,
 } from './tlsServers.testing.ts';
+import { askUpstreamTls } from './upstreamTlsProbe.ts';
 
 useTlsServers();
 
@@ -264,5 +266,14 @@ describe('what cannot work is told to the client', () => {
     await expect(using(relay, { ssl: trusting })).rejects.toThrow('does not support SSL');
     expect(await closed(relay)).toMatchObject({ why: 'client_closed' });
     await using(relay, {});
+  });
+
+  it('the server is asked whether it speaks TLS: its certificate is known before anybody logs in', async () => {
+    const ask = (port: number) => askUpstreamTls({ host: '127.0.0.1', port, connectTimeoutMs: 1000 });
+    const leaf = new X509Certificate(own.certificate).raw;
+    expect(judgeTls(leaf, await ask(secured.port))).toEqual({ matched: true, reason: null });
+    expect(judgeTls(null, await ask(secured.port))).toEqual({ matched: false, reason: 'tls_no_certificate' });
+    expect(judgeTls(null, await ask(plain.port))).toEqual({ matched: true, reason: null });
+    await expect(ask(1)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   });
 });

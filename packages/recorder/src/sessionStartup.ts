@@ -47,7 +47,7 @@ export interface StartupHost {
 const letter = { N: 0x4e, S: 0x53 } as const;
 const refusedEncryption = Buffer.from('N');
 const acceptedEncryption = Buffer.from('S');
-const sslRequest = Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]);
+export const sslRequest = Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]);
 
 /** Length, code and pid; a key of 1 to 256 bytes follows (`ProcessCancelRequestPacket`). */
 const cancelHeadBytes = 12;

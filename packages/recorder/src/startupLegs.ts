@@ -167,6 +167,7 @@ export class StartupLegs implements StartupHost {
       const socket = session.server().secure((plain) => connectTls(plain, upstream), empty);
       socket.once('secureConnect', () => {
         this.#server = socket.getPeerX509Certificate()?.raw ?? empty;
+        this.#context.onServerCertificate(this.#server);
         this.#secured({ leg: 'server', tls: tlsFacts(socket, upstream.serverName) });
       });
     }, session.journal);

@@ -64,6 +64,10 @@ export interface WorkerStats {
   readonly segmentsAcked: number;
   readonly outboxSegments: number;
   readonly outboxBytes: number;
+  /** Wall clock, microseconds: when the oldest segment of the outbox was sealed (or found at the start); null: it is empty. */
+  readonly oldestSealedUs: number | null;
+  /** When the vault last acknowledged one, to the second; null: not yet. */
+  readonly acknowledgedUs: number | null;
   readonly sendErrors: number;
   readonly lastSendError: string;
   /** Reels whose oldest segment the vault refuses. */
