@@ -45,6 +45,7 @@ const arrows: Readonly<
       'recorder',
       'vault',
       'operator',
+      'kube',
       'testkit',
       'otlp',
       'process',

@@ -7,6 +7,7 @@ import { CommandError, exitCode, Stopped } from './exitCode.ts';
 import { exportCommand } from './exportCommand.ts';
 import { holdCommand } from './holdCommand.ts';
 import type { Io } from './io.ts';
+import { pluginCommand } from './kubectl/pluginCommand.ts';
 import { operatorCommand } from './operatorCommand.ts';
 import { paintFor, printable } from './paint.ts';
 import { playCommand } from './playCommand.ts';
@@ -45,15 +46,11 @@ function inheriting(command: Command, parent: Command): Command {
   return command;
 }
 
-/** Builds the command tree over `io`. */
-export function buildProgram(io: Io): Command {
-  const program = new Command('pgtape')
-    .description('Puts every statement that reaches PostgreSQL on tape, provably.')
-    .version(version, '-V, --version')
-    .option('--no-color', 'no colours (also: NO_COLOR)')
-    .addHelpText('after', epilogue)
-    .helpCommand('help [command]', 'show help for a command')
-    .showHelpAfterError('(pgtape --help, or pgtape COMMAND --help, shows what there is)')
+/** What every tree does with output, errors and its end. */
+function speaking(io: Io, program: Command): Command {
+  const name = program.name();
+  program
+    .showHelpAfterError(`(${name} --help, or ${name} COMMAND --help, shows what there is)`)
     .configureOutput({
       writeOut: (text) => io.out.write(text),
       writeErr: (text) => io.err.write(text),
@@ -62,6 +59,18 @@ export function buildProgram(io: Io): Command {
       outputError: (text, write) => write(text.replace(/^error: /, 'pgtape: ')),
     })
     .exitOverride();
+  for (const command of program.commands) inheriting(command, program);
+  return program;
+}
+
+/** Builds the command tree over `io`. */
+export function buildProgram(io: Io): Command {
+  const program = new Command('pgtape')
+    .description('Puts every statement that reaches PostgreSQL on tape, provably.')
+    .version(version, '-V, --version')
+    .option('--no-color', 'no colours (also: NO_COLOR)')
+    .addHelpText('after', epilogue)
+    .helpCommand('help [command]', 'show help for a command');
   const commands = [
     upCommand,
     demoCommand,
@@ -80,8 +89,17 @@ export function buildProgram(io: Io): Command {
     doctorCommand,
     completionCommand,
   ];
-  for (const command of commands) program.addCommand(inheriting(command(io), program));
+  for (const command of commands) program.addCommand(command(io));
+  const plugin = pluginCommand(io, (tree, args) => parsed(io, tree, args));
+  program.addCommand(plugin);
+  speaking(io, program);
+  // Help that is asked for behind one of its commands is that command's.
+  plugin.helpOption(false);
   return program;
+}
+
+async function parsed(io: Io, tree: Command, args: readonly string[]): Promise<void> {
+  await speaking(io, tree).parseAsync(args, { from: 'user' });
 }
 
 function report(io: Io, args: readonly string[], error: unknown): number {
@@ -104,10 +122,9 @@ function report(io: Io, args: readonly string[], error: unknown): number {
   return exitCode.failure;
 }
 
-/** Runs one command line; sets the exit code and never throws. */
-export async function runProgram(args: readonly string[], io: Io): Promise<void> {
+async function ended(io: Io, args: readonly string[], running: Promise<unknown>): Promise<void> {
   try {
-    await buildProgram(io).parseAsync(args, { from: 'user' });
+    await running;
   } catch (error) {
     if (error instanceof CommanderError) {
       io.exit(error.exitCode === 0 ? exitCode.fine : exitCode.usage);
@@ -115,4 +132,15 @@ export async function runProgram(args: readonly string[], io: Io): Promise<void>
     }
     io.exit(report(io, args, error));
   }
+}
+
+/** Runs one command line; sets the exit code and never throws. */
+export async function runProgram(args: readonly string[], io: Io): Promise<void> {
+  await ended(io, args, buildProgram(io).parseAsync(args, { from: 'user' }));
+}
+
+/** Runs one command line of `kubectl pgtape`; sets the exit code and never throws. */
+export async function runPlugin(args: readonly string[], io: Io): Promise<void> {
+  const { buildPlugin } = await import('./kubectl/plugin.ts');
+  await ended(io, args, parsed(io, buildPlugin(io, 'kubectl pgtape'), args));
 }

@@ -56,6 +56,16 @@ const collected = async (lines: AsyncIterable<string>) => {
   return all;
 };
 
+describe('KubeConnection.answer', () => {
+  it.each([
+    ['Fri, 20 Nov 2026 10:00:00 GMT', Date.UTC(2026, 10, 20, 10)],
+    ['whenever', null],
+  ])("gives the server's clock: %s", async (date, ms) => {
+    answer = (_, response) => json(response, 200, { a: 1 }, { date });
+    expect(await connect().answer(get)).toEqual({ body: { a: 1 }, date: ms });
+  });
+});
+
 describe('KubeConnection.request', () => {
   it('sends method, path behind the server’s own, query, body and credentials, and gives the JSON', async () => {
     let seen: unknown;

@@ -45,6 +45,12 @@ export interface KubeRequest {
   readonly signal?: AbortSignal;
 }
 
+/** `date`: the server's clock as its Date header says it, milliseconds since 1970, whole seconds; null without one. */
+export interface KubeAnswer {
+  readonly body: unknown;
+  readonly date: number | null;
+}
+
 /** How requests get to the API server and answers back: what everything else in this package is written against. */
 export interface KubeTransport {
   /** The answer's JSON. Rejects with KubeError, or the signal's reason. */
@@ -83,10 +89,16 @@ export class KubeConnection implements KubeTransport {
 
   /** The answer's JSON. Rejects with KubeError, or the signal's reason. A 401 is tried once more with fresh credentials. */
   async request(request: KubeRequest): Promise<unknown> {
+    return (await this.answer(request)).body;
+  }
+
+  /** As `request`, with what the server's clock said. */
+  async answer(request: KubeRequest): Promise<KubeAnswer> {
     const signal = this.#bounded(request.signal);
     const answer = await this.#answer(request, signal);
-    const body = await this.#body(request, answer, signal);
-    return this.#judged(request, answer, body);
+    const body = this.#judged(request, answer, await this.#body(request, answer, signal));
+    const date = Date.parse(answer.headers.date ?? '');
+    return { body, date: Number.isNaN(date) ? null : date };
   }
 
   /**

@@ -3,13 +3,14 @@ export type { BackoffLimits } from './backoff.ts';
 export {
   type ConnectionLimits,
   type KubeAccess,
+  type KubeAnswer,
   KubeConnection,
   type KubeCredentials,
   type KubeRequest,
   type KubeTransport,
 } from './connection.ts';
 export { EventRecorder, type EventRecorderOptions, type Told } from './eventRecorder.ts';
-export { type AccessSource, accessOf, kubeConfigAccess } from './kubeConfigAccess.ts';
+export { type AccessSource, accessOf, type ConfiguredAccess, kubeConfigAccess } from './kubeConfigAccess.ts';
 export { KubeError, type KubeErrorCode } from './kubeError.ts';
 export { type KubeObject, keyOf, type ObjectMeta, splitKey } from './kubeObject.ts';
 export { type ElectionEvents, type ElectionOptions, LeaderElection } from './leaderElection.ts';

@@ -13,8 +13,13 @@ export interface AccessSource {
   readonly context?: string;
 }
 
+/** `namespace`: the current context's, `default` where it names none. */
+export interface ConfiguredAccess extends KubeAccess {
+  readonly namespace: string;
+}
+
 /** The defaults of kubectl. Rejects when there is no usable configuration. */
-export async function kubeConfigAccess(source: AccessSource = {}): Promise<KubeAccess> {
+export async function kubeConfigAccess(source: AccessSource = {}): Promise<ConfiguredAccess> {
   const { KubeConfig: Configuration } = await import('@kubernetes/client-node');
   const load = (): KubeConfig => {
     const config = new Configuration();
@@ -30,12 +35,13 @@ export async function kubeConfigAccess(source: AccessSource = {}): Promise<KubeA
  * @param load reads the configuration; called again after a 401, because tokens and certificates in files are
  *   remembered inside it
  */
-export function accessOf(load: () => KubeConfig): KubeAccess {
+export function accessOf(load: () => KubeConfig): ConfiguredAccess {
   let config = load();
   const cluster = config.getCurrentCluster();
   if (cluster === null) throw new Error('the kubeconfig has no current cluster: set its current-context');
   return {
     server: new URL(cluster.server),
+    namespace: config.getContextObject(config.getCurrentContext())?.namespace ?? 'default',
     async credentials(anew) {
       if (anew) config = load();
       const options: RequestOptions = {};

@@ -1,14 +1,35 @@
 export type { AdmissionAnswer, AdmissionRequest } from './admissionReview.ts';
+export { canaryPod } from './canary.ts';
+export type { PodSecurity, Refused, WhyNot } from './capturePlan.ts';
 export { OperatorError } from './clusterAccess.ts';
-export type { ProtectedDatabase } from './clusterNames.ts';
-export { admissionPolicies, policyBindings, resourceOf, webhookConfigurations } from './clusterResources.ts';
+export { configMapName, type ProtectedDatabase } from './clusterNames.ts';
+export {
+  admissionPolicies,
+  networkServices,
+  policyBindings,
+  recordedDatabases,
+  recordingArchives,
+  resourceOf,
+  secrets,
+  webhookConfigurations,
+} from './clusterResources.ts';
 export { customResourceDefinitions } from './crd.ts';
 export { admissionGuard, type ExecExemptions, execGuard } from './guardPolicies.ts';
 export { type Injection, inject, type SkipReason } from './injection.ts';
-export type { InjectionPlan } from './injectionPlan.ts';
+export { annotations, type InjectionPlan, RECORDER_CONTAINER } from './injectionPlan.ts';
 export { OPERATOR_ENV_PREFIX, OperatorConfig } from './operatorConfig.ts';
 export { type Operator, startOperator } from './operatorProcess.ts';
-export { type Platform, PodFacts, platformOf } from './podFacts.ts';
+export { type PodCoverage, podCoverage } from './podCoverage.ts';
+export {
+  isOperatorOwned,
+  type Platform,
+  PodFacts,
+  platformFor,
+  platformOf,
+  type QosClass,
+  qosOf,
+} from './podFacts.ts';
+export { HEALTH_PORT } from './podPlaces.ts';
 export { RecordedDatabaseSpec } from './recordedDatabase.ts';
 export { RecordingArchiveSpec, RecordingArchiveStatus } from './recordingArchive.ts';
 export { type WebhookPlan, webhookConfiguration } from './webhookConfiguration.ts';

@@ -111,7 +111,9 @@ export const RecordingArchiveStatus = z
       .max(256)
       .regex(/^https?:\/\/[^\s/?#]+$/)
       .optional()
-      .describe('Where recorders send evidence to (OTLP/gRPC), written by the vault that serves this archive.'),
+      .describe(
+        'Where recorders send evidence to (OTLP/gRPC), written by the vault that serves this archive.',
+      ),
     logSize: z.int().min(0).optional().describe('Entries of the newest checkpoint.'),
     checkpointTime: z.string().max(64).optional().describe('Of the newest checkpoint, RFC 3339.'),
     recorders: z.int().min(0).optional().describe('Reels that are being written.'),
