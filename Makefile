@@ -1,7 +1,7 @@
 # pgtape: `make help` lists what there is.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help up demo build check test model fuzz majors e2e e2e-cluster drivers fidelity soak durability bench golden lock clean
+.PHONY: help up demo build check test model fuzz majors e2e e2e-cluster drivers fidelity soak durability bench golden bundle image lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,12 @@ bench: build ## transactions per second and CPU per transaction: direct, pgbounc
 
 golden: build ## rewrite golden files; review the diff
 	@PGTAPE_GOLDEN=write npm run --silent test
+
+bundle: build ## one bundle of JavaScript per role, in dist/bundle
+	@npm run --silent bundle
+
+image: build ## the container image, by buildah, without a daemon (prints its name and the archive that holds it)
+	@scripts/image
 
 lock: ## write package-lock.json anew after a package.json changed
 	@scripts/lock
