@@ -32,6 +32,8 @@ function whatOf(record: TailRecord): string {
       return `closed: ${spoken(record.why)}`;
     case 'gap':
       return `NOT RECORDED: ${record.reason}`;
+    case 'bypass':
+      return `NOT RECORDED: bypass by ${record.user || 'somebody'} in ${record.database ?? ''}`;
     case 'transaction':
       return spoken(record.outcome);
     default:
@@ -43,7 +45,7 @@ function whatOf(record: TailRecord): string {
 const resultWidth = 12;
 const tookWidth = 7;
 
-const shownKinds = new Set(['opened', 'statement', 'running', 'closed', 'gap', 'transaction']);
+const shownKinds = new Set(['opened', 'statement', 'running', 'closed', 'gap', 'bypass', 'transaction']);
 
 /** The row with a newline; null for kinds that a row would tell nothing of. `columns` null: nothing is cut. */
 export function tailRow(record: TailRecord, columns: number | null, paint: Paint): string | null {
@@ -60,7 +62,7 @@ export function tailRow(record: TailRecord, columns: number | null, paint: Paint
   const room = columns === null ? shown.length : Math.max(20, columns - widthOf(head) - widthOf(what) - 2);
   let colour = paint.cyan;
   if (record.kind === 'statement') colour = record.error === undefined ? paint.green : paint.red;
-  else if (record.kind === 'gap') colour = paint.yellow;
+  else if (record.kind === 'gap' || record.kind === 'bypass') colour = paint.yellow;
   const text = shown === '' ? '' : `  ${columns === null ? shown : fit(shown, room)}`;
   return `${paint.dim(head)}${colour(what)}${text}\n`;
 }

@@ -30,6 +30,8 @@ const ofSession: Readonly<Record<Kind, 'always' | 'never' | 'maybe'>> = {
   reel_opened: 'never',
   reel_closed: 'never',
   heartbeat: 'never',
+  bypass: 'never',
+  configured: 'never',
   opened: 'always',
   statement: 'always',
   running: 'always',

@@ -88,6 +88,8 @@ export {
 export type { LogVerdict } from './log/logVerdict.ts';
 export { logExample } from './logExample.ts';
 export { ObjectSet, type ObjectVersion } from './objectSet.ts';
+export { Bypass, Configured } from './placeRecord.ts';
+export { policyDefaults, policyDigest, type RecordingPolicy } from './policyDigest.ts';
 export {
   Closed,
   type DraftOf,

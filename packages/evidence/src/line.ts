@@ -115,6 +115,13 @@ function rareFields(d: Exclude<RecorderDraft, { kind: 'statement' }>): string {
       return gapFields(d);
     case 'reel_opened':
       return reelOpenedFields(d);
+    case 'bypass':
+      return bypassFields(d);
+    case 'configured':
+      return (
+        `configured","config":${textJson(d.config)},"policy":"${d.policy}"` +
+        `,"changed":${JSON.stringify(d.changed)},"restart_needed":${JSON.stringify(d.restart_needed)}}`
+      );
     case 'reel_closed':
       return `reel_closed","why":"${d.why}","sessions":${d.sessions},"statements":${d.statements}}`;
   }
@@ -208,6 +215,14 @@ function gapFields(d: DraftOf<'gap'>): string {
   );
 }
 
+function bypassFields(d: DraftOf<'bypass'>): string {
+  return (
+    `bypass","how":"${d.how}","sessions":${d.sessions},"pid":${d.pid},"user":${textJson(d.user)}` +
+    `,"database":${textJson(d.database)},"address":${textJson(d.address)},"port":${d.port}` +
+    `,"application":${textJson(d.application)},"started":"${d.started}"}`
+  );
+}
+
 function reelOpenedFields(d: DraftOf<'reel_opened'>): string {
   return (
     `reel_opened","recorder":"${d.recorder}","name":${textJson(d.name)},"version":${textJson(d.version)}` +
@@ -263,6 +278,10 @@ function unitsOf(d: RecorderDraft): number {
       return d.detail.length;
     case 'reel_opened':
       return d.name.length + d.version.length + d.upstream.length + d.listen.length;
+    case 'bypass':
+      return d.user.length + d.database.length + d.address.length + d.application.length;
+    case 'configured':
+      return d.config.length;
     case 'stretch':
     case 'heartbeat':
     case 'notices':
@@ -275,16 +294,21 @@ function listBytesMax(d: RecorderDraft): number {
   if (d.kind === 'heartbeat') return d.open.length * perOpenSessionBytesMax;
   if (d.kind === 'transaction') return d.ranges.length * perRangeBytesMax;
   if (d.kind === 'notices') return noticesBytesMax(d.notices);
+  if (d.kind === 'configured') return namesBytesMax(d.changed) + namesBytesMax(d.restart_needed);
   if (d.kind !== 'statement' && d.kind !== 'running') return 0;
   let bytes = d.kind === 'statement' && d.notices !== undefined ? noticesBytesMax(d.notices) : 0;
-  if (d.redacted !== undefined) {
-    for (const rule of d.redacted) bytes += rule.length * bytesPerUnitMax + 3;
-  }
+  if (d.redacted !== undefined) bytes += namesBytesMax(d.redacted);
   if (d.kind === 'running' || d.params === undefined) return bytes;
   for (let i = 0; i < d.params.length; i++) {
     const p = d.params[i]!;
     bytes += perParameterBytesMax + (lengthOf(p.v) + p.type.length) * bytesPerUnitMax;
   }
+  return bytes;
+}
+
+function namesBytesMax(names: readonly string[]): number {
+  let bytes = 0;
+  for (const name of names) bytes += name.length * bytesPerUnitMax + 3;
   return bytes;
 }
 

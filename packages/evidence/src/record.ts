@@ -11,6 +11,7 @@
  */
 import { z } from 'zod';
 import { count, Digest, hex, lineHead, nanoseconds, SessionId } from './fields.ts';
+import { placeRecords } from './placeRecord.ts';
 import {
   Cut,
   Notice,
@@ -362,6 +363,7 @@ export const RecordLine = z.discriminatedUnion('kind', [
   Notification,
   Notices,
   Gap,
+  ...placeRecords,
   ...vaultRecords,
 ]);
 

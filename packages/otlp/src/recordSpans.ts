@@ -71,6 +71,10 @@ export function putRecord(
       putString(out, names.reason, draft.reason);
       putString(out, names.detail, draft.detail, max);
       break;
+    case 'bypass':
+      putString(out, names.reason, draft.how);
+      putString(out, names.detail, `${draft.user} in ${draft.database}`, max);
+      break;
     case 'reel_closed':
       putString(out, names.why, draft.why);
       putInt(out, names.statements, draft.statements);

@@ -2,7 +2,7 @@
  * Owns the recorder's configuration: every key, its default and what it means; it refuses to read files or
  * environment.
  */
-import { enrolmentNamePattern } from '@pgtape/evidence';
+import { enrolmentNamePattern, policyDefaults } from '@pgtape/evidence';
 import { z } from 'zod';
 import { Capture } from './podConfig.ts';
 import { isLane } from './rawLanes.ts';
@@ -301,10 +301,18 @@ const Limits = z.strictObject({
   inspectBytesMax: z
     .int()
     .min(1024)
-    .default(mebibyte)
+    .default(policyDefaults.inspectBytesMax)
     .describe('Bytes of one message that are kept; of a longer one its prefix, length and SHA-256.'),
-  sqlBytesMax: z.int().min(256).default(65_536).describe('Bytes of SQL text kept in a record.'),
-  paramBytesMax: z.int().min(16).default(4096).describe('Bytes of one parameter kept in a record.'),
+  sqlBytesMax: z
+    .int()
+    .min(256)
+    .default(policyDefaults.sqlBytesMax)
+    .describe('Bytes of SQL text kept in a record.'),
+  paramBytesMax: z
+    .int()
+    .min(16)
+    .default(policyDefaults.paramBytesMax)
+    .describe('Bytes of one parameter kept in a record.'),
 });
 
 const Failure = z.strictObject({

@@ -2,8 +2,9 @@
  * Derives from the configuration what a new reel says about itself and what the evidence worker is told. Pure
  * but for its ids.
  */
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
+import { policyDigest } from '@pgtape/evidence';
 import { bootId } from '@pgtape/process';
 import type { RecorderConfig } from './config.ts';
 import type { ReelEntry } from './journalFormat.ts';
@@ -13,14 +14,8 @@ import type { TypesPlan, WorkerPlan } from './workerPlan.ts';
 
 type TypesConfig = NonNullable<RecorderConfig['types']>;
 
-/** Hash of what decides how much of a session is recorded; rules will be part of it once there are any. */
-function policyDigest(config: RecorderConfig): string {
-  const { sqlBytesMax, paramBytesMax, inspectBytesMax } = config.limits;
-  const policy = {
-    ...{ sqlBytesMax, paramBytesMax, inspectBytesMax, trustUpstream: config.trustUpstream },
-    ...(config.rawLanes.length === 0 ? {} : { rawLanes: config.rawLanes }),
-  };
-  return createHash('sha256').update(JSON.stringify(policy)).digest('hex');
+export function policyOf({ limits, trustUpstream, rawLanes }: RecorderConfig): string {
+  return policyDigest({ ...limits, trustUpstream, rawLanes });
 }
 
 export function newReel(config: RecorderConfig, spool: Spool, wallUs: number, version: string): ReelEntry {
@@ -29,7 +24,7 @@ export function newReel(config: RecorderConfig, spool: Spool, wallUs: number, ve
     recorder: spool.recorder,
     seed: randomBytes(16).toString('hex'),
     wallUs,
-    policy: policyDigest(config),
+    policy: policyOf(config),
     name: config.name,
     version,
     upstream: `${config.upstream.host}:${config.upstream.port}`,

@@ -70,7 +70,10 @@ export function sessionMs(rules: RetentionRules, facts: SessionFacts | undefined
 }
 
 /** Of a recorder's reel as a whole; every other kind without a session is the vault's own. */
-const ofReel: ReadonlySet<Kind> = new Set<Kind>(['reel_opened', 'reel_closed', 'heartbeat', 'gap']);
+const ofReel: ReadonlySet<Kind> = new Set<Kind>([
+  ...(['reel_opened', 'reel_closed', 'heartbeat', 'gap'] as const),
+  ...(['bypass', 'configured'] as const),
+]);
 
 export interface RetentionCase {
   readonly records: readonly ParsedRecord[];
