@@ -30,7 +30,7 @@ const arrows: Readonly<
   operator: { code: ['kube', 'process', 'evidence'], tests: ['recorder'] },
   // tlog: the test witness checks and signs as a real one does.
   testkit: { code: ['wire', 'tlog'], tests: [] },
-  vault: { code: ['tlog', 'evidence', 'otlp', 'store', 'process'], tests: ['testkit'] },
+  vault: { code: ['tlog', 'evidence', 'otlp', 'store', 'process', 'kube'], tests: ['testkit'] },
   recorder: {
     code: ['wire', 'sql', 'session', 'tlog', 'evidence', 'otlp', 'process'],
     tests: ['testkit', 'vault', 'store'],

@@ -1,4 +1,5 @@
 /** The shape of what a vault answers to `/v1/status`. What a newer vault says beside it is kept, and shown with `-o json`. */
+import { EnrolmentMethod } from '@pgtape/evidence';
 import type { VaultStatus } from '@pgtape/vault';
 import { z } from 'zod';
 
@@ -10,7 +11,7 @@ const reel = z.looseObject({
   recorder: z.string(),
   name: z.string(),
   state: z.enum(['open', 'silent', 'crashed']),
-  enrolled: z.looseObject({ method: z.enum(['secret', 'mtls', 'none']), name: z.string() }),
+  enrolled: z.looseObject({ method: EnrolmentMethod, name: z.string() }),
   segment: count,
   quiet_ms: ms,
   lag_ms: ms.nullable(),

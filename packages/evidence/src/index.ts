@@ -157,6 +157,8 @@ export { keyId, newSigner, recoverySigner, type Signer, verifySignature } from '
 export type { EnrolledReel, PreviousReel, VaultWords } from './vaultLedger.ts';
 export {
   AlertReason,
+  CallerMethod,
+  EnrolmentMethod,
   HELD_SESSIONS_MAX,
   HoldScope,
   Lock,

@@ -4,7 +4,7 @@
  */
 import type { ParsedRecord } from './checkRecord.ts';
 import type { Findings } from './findings.ts';
-import { vaultKinds } from './vaultRecord.ts';
+import { type EnrolmentMethod, vaultKinds } from './vaultRecord.ts';
 
 /** The vault's reel before, which it found without an end. */
 export interface PreviousReel {
@@ -19,7 +19,7 @@ export interface EnrolledReel {
   readonly recorder: string;
   readonly key: string;
   readonly recoveryKey: string;
-  readonly method: 'secret' | 'mtls' | 'none';
+  readonly method: EnrolmentMethod;
   readonly name: string;
   /** The record's line: `key#line`. */
   readonly artefact: string;

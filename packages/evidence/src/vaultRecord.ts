@@ -12,6 +12,11 @@ export const Lock = z
       'can (S3 GOVERNANCE, Unlocked); `none`: the store does not lock, tampering is evident only.',
   );
 
+/** How a caller of the HTTP API was known. */
+export const CallerMethod = z.enum(['token', 'mtls', 'kubernetes', 'local']);
+/** Who vouched for a reel's keys. */
+export const EnrolmentMethod = z.enum(['secret', 'mtls', 'kubernetes', 'jwks', 'none']);
+
 const ofReel = { of_reel: ReelId.describe('The reel it is about.') };
 const who = z.string().describe("The caller's name in the vault's configuration.");
 
@@ -42,7 +47,9 @@ export const Access = z
     ...lineHead,
     kind: z.literal('access'),
     who,
-    method: z.enum(['token', 'mtls', 'local']).describe('How the caller was known.'),
+    method: CallerMethod.describe(
+      'How the caller was known; `kubernetes`: by a token that the API server vouched for.',
+    ),
     action: z.enum(['sessions', 'search', 'play', 'tail', 'export', 'verify', 'status']),
     what: z.string().describe('The query or session id, bounded.'),
     why: z.string().describe('The reason given, bounded; empty where none was asked for.'),
@@ -158,10 +165,7 @@ export const Probe = z
         'True: the vault tried its own archive. False: somebody reported what `pgtape doctor archive` saw.',
       ),
     who: who.optional().describe('Who reported it; the vault has not seen it. Absent at a start.'),
-    method: z
-      .enum(['token', 'mtls', 'local'])
-      .optional()
-      .describe('How the vault knew him. Absent at a start.'),
+    method: CallerMethod.optional().describe('How the vault knew him. Absent at a start.'),
     store: z
       .string()
       .optional()
@@ -185,14 +189,17 @@ export const Enrolment = z
     of_recorder: hex(8),
     key: hex(32).describe("Public key of the reel's first segment."),
     recovery_key: hex(32).describe("The reel's recovery key."),
-    method: z
-      .enum(['secret', 'mtls', 'none'])
-      .describe(
-        '`secret`: an HMAC under a shared enrolment secret; `mtls`: a client certificate; `none`: nobody vouches for the keys.',
-      ),
+    method: EnrolmentMethod.describe(
+      '`secret`: an HMAC under a shared enrolment secret; `mtls`: a client certificate; `kubernetes`: a token bound to a pod, which ' +
+        'the API server vouched for, and the pod was one with a recorder of that database; `jwks`: such a token, of which only ' +
+        'signature and claims were checked: nobody looked at the pod; `none`: nobody vouches for the keys.',
+    ),
     name: z
       .string()
-      .describe('Who vouched: the name of the secret, or of the certificate; empty for `none`.'),
+      .describe(
+        'Who vouched: the name of the secret, or of the certificate; `namespace/pod` of a token; empty for `none`.',
+      ),
+    pod_uid: z.string().optional().describe('UID of the pod that a token was bound to.'),
   })
   .describe('A reel began, and who vouched for its keys.');
 
@@ -264,6 +271,8 @@ export const vaultRecords = [
 ] as const;
 /** Their names. */
 export const vaultKinds: ReadonlySet<string> = new Set(vaultRecords.map(({ shape }) => shape.kind.value));
+export type CallerMethod = z.infer<typeof CallerMethod>;
+export type EnrolmentMethod = z.infer<typeof EnrolmentMethod>;
 export type VaultRecord = z.infer<(typeof vaultRecords)[number]>;
 export type AlertReason = z.infer<typeof AlertReason>;
 export type Lock = z.infer<typeof Lock>;

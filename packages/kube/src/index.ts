@@ -8,6 +8,7 @@ export {
   type KubeCredentials,
   type KubeRequest,
   type KubeTransport,
+  ordinaryLimits,
 } from './connection.ts';
 export { EventRecorder, type EventRecorderOptions, type Told } from './eventRecorder.ts';
 export { type AccessSource, accessOf, type ConfiguredAccess, kubeConfigAccess } from './kubeConfigAccess.ts';
@@ -18,6 +19,7 @@ export type { LeaseTiming } from './leasePlan.ts';
 export type { Change } from './objectStore.ts';
 export { type ApplyOptions, KubeObjects, type ListOptions, type WriteOptions } from './objects.ts';
 export type { Pacing } from './pacing.ts';
+export { podAnnotations, RECORDER_AUDIENCE, RECORDER_CONTAINER } from './podMarks.ts';
 export { Reflector, type ReflectorEvents, type ReflectorLimits, type ReflectorOptions } from './reflector.ts';
 export {
   configMaps,
@@ -26,4 +28,5 @@ export {
   pods,
   type ResourcePlace,
 } from './resource.ts';
+export { reviewToken, type TokenReview } from './tokenReview.ts';
 export { type WorkOutcome, WorkQueue, type WorkQueueOptions } from './workQueue.ts';

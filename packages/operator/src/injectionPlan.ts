@@ -2,16 +2,8 @@
 import type { CaptureFacts } from './capturePlan.ts';
 import type { RecordedDatabaseSpec } from './recordedDatabase.ts';
 
-export const RECORDER_CONTAINER = 'pgtape-recorder';
-
-export const annotations = {
-  /** `namespace/name` of the RecordedDatabase. */
-  by: 'pgtape.dev/recorded-by',
-  mode: 'pgtape.dev/capture-mode',
-  /** The recorder's configuration, for when everything else of ours is gone. */
-  config: 'pgtape.dev/recorder-config',
-  configHash: 'pgtape.dev/config-hash',
-} as const;
+// The vault reads them too.
+export { podAnnotations as annotations, RECORDER_CONTAINER } from '@pgtape/kube';
 
 /** What the operator knows beside pod and RecordedDatabase. */
 export interface InjectionPlan extends CaptureFacts {

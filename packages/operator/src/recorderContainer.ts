@@ -1,4 +1,5 @@
 /** Owns the containers and volumes that a recorder is in a pod. Every volume of ours is optional: a pod starts without them. Pure. */
+import { RECORDER_AUDIENCE } from '@pgtape/kube';
 import type { AchievableMode } from './capturePlan.ts';
 import { annotations, type InjectionPlan, RECORDER_CONTAINER } from './injectionPlan.ts';
 import type { QosClass } from './podFacts.ts';
@@ -182,7 +183,7 @@ export function recorderVolumes(spec: RecordedDatabaseSpec, configMap: string): 
       name: 'pgtape-vault',
       projected: {
         sources: [
-          { serviceAccountToken: { audience: 'pgtape-vault', expirationSeconds: 3600, path: 'token' } },
+          { serviceAccountToken: { audience: RECORDER_AUDIENCE, expirationSeconds: 3600, path: 'token' } },
           { configMap: { name: configMap, optional: true, items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
         ],
       },

@@ -56,7 +56,11 @@ describe('recorderSettings', () => {
       spool: { dir: '/var/lib/pgtape/outbox', maxBytes: 800_000_000 },
       journal: { dir: '/var/lib/pgtape/journal', maxBytes: 83_886_080 },
       failure: { onSpoolFull: 'refuse' },
-      vault: { url: 'https://vault:4317', caFile: '/var/run/pgtape/vault/ca.crt' },
+      vault: {
+        url: 'https://vault:4317',
+        caFile: '/var/run/pgtape/vault/ca.crt',
+        tokenFile: '/var/run/pgtape/vault/token',
+      },
       health: { host: '0.0.0.0', port: 7418 },
     });
   });

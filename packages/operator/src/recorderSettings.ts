@@ -50,7 +50,11 @@ export function recorderSettings(database: string, spec: RecordedDatabaseSpec, v
     spool: { dir: paths.outbox, maxBytes: Math.floor(bytesOf(spool.outboxSize) * shareOfVolume) },
     journal: { dir: paths.journal, maxBytes: Math.floor(bytesOf(spool.journalSize) * shareOfVolume) },
     failure: { onSpoolFull: lower(onFull) },
-    vault: { url: vault.url, ...(isTls ? { caFile: `${paths.vault}/ca.crt` } : {}) },
+    // Over plaintext anyone on the way could take the token.
+    vault: {
+      url: vault.url,
+      ...(isTls ? { caFile: `${paths.vault}/ca.crt`, tokenFile: `${paths.vault}/token` } : {}),
+    },
     health: { host: '0.0.0.0', port: HEALTH_PORT },
   });
 }

@@ -252,6 +252,14 @@ const Vault = z.strictObject({
     .optional()
     .describe("PEM file of this recorder's certificate, for a vault that asks for one; with `keyFile`."),
   keyFile: z.string().min(1).optional().describe('PEM file of the private key of `certFile`.'),
+  tokenFile: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'File with a bearer token that goes with every segment: in Kubernetes, the projected service-account token of the pod. ' +
+        'Read again when it changes. Sent over https only, and to loopback.',
+    ),
   timeoutMs: z
     .int()
     .positive()

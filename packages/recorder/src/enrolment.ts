@@ -27,6 +27,11 @@ export function enroller(
   };
 }
 
+/** What all of them say. @throws as the first of them that does */
+export function allMetadata(all: readonly SegmentMetadata[]): SegmentMetadata {
+  return (segment, bytes) => Object.assign({}, ...all.map((metadata) => metadata(segment, bytes)));
+}
+
 function secretOf(path: string, read: (path: string) => string): string {
   let secret: string;
   try {

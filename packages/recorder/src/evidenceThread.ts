@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { DraftRecord } from '@pgtape/evidence';
 import type { GrpcClient } from '@pgtape/otlp';
 import { defaultLimits } from '@pgtape/session';
-import { enroller } from './enrolment.ts';
+import { allMetadata, enroller } from './enrolment.ts';
 import { Outbox } from './outbox.ts';
 import { deadReels, journalTest, recoverReel } from './recovery.ts';
 import { type PipelineOptions, type PipelineState, ReelPipeline } from './reelPipeline.ts';
@@ -15,6 +15,7 @@ import { SealTimes } from './sealTimes.ts';
 import { Sender, within } from './sender.ts';
 import type { SpoolDisk } from './spoolDisk.ts';
 import { TypeLearner, type TypeLearnerEdges } from './typeLearner.ts';
+import { tokenBearer } from './vaultToken.ts';
 import type { FromWorker, ToWorker, WorkerPlan, WorkerStats } from './workerPlan.ts';
 
 /** What the worker has of the world. */
@@ -111,7 +112,10 @@ export class EvidenceThread {
       outbox: this.#outbox,
       client,
       timeoutMs: plan.vault.timeoutMs,
-      metadata: enroller(plan.vault.enrolment, edges.readSecret),
+      metadata: allMetadata([
+        tokenBearer(plan.vault, edges.readSecret),
+        enroller(plan.vault.enrolment, edges.readSecret),
+      ]),
       wallUs: edges.wallUs,
       nowMs,
       random,

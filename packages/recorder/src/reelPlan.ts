@@ -50,7 +50,7 @@ export function workerPlan(
   progress: SharedArrayBuffer,
   room: JournalRoom,
 ): WorkerPlan {
-  const { url, caFile, certFile, keyFile, timeoutMs, enrolment } = config.vault;
+  const { url, caFile, certFile, keyFile, tokenFile, timeoutMs, enrolment } = config.vault;
   return {
     journalDir: spool.journalDir,
     outboxDir: spool.outboxDir,
@@ -63,6 +63,7 @@ export function workerPlan(
       ...(caFile === undefined ? {} : { caFile }),
       ...(certFile === undefined ? {} : { certFile }),
       ...(keyFile === undefined ? {} : { keyFile }),
+      ...(tokenFile === undefined ? {} : { tokenFile }),
       ...(enrolment === undefined ? {} : { enrolment }),
     },
     heartbeatSeconds: config.heartbeatSeconds,

@@ -34,6 +34,8 @@ export interface WorkerPlan {
     readonly certFile?: string;
     readonly keyFile?: string;
     readonly timeoutMs: number;
+    /** Absent: no token goes with segments. */
+    readonly tokenFile?: string;
     /** Absent: nothing is proven to the vault. */
     readonly enrolment?: { readonly name: string; readonly secretFile: string };
   };

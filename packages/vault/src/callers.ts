@@ -1,12 +1,13 @@
 /** Owns who somebody is by a token or a certificate, and what he may; pure. It refuses to know where either comes from. */
 import { createHash, timingSafeEqual } from 'node:crypto';
+import type { CallerMethod } from '@pgtape/evidence';
 import type { Permission } from './httpConfig.ts';
 import { HttpRefusal } from './httpRefusal.ts';
 
 export interface Caller {
   /** As in the configuration; the `who` of records. */
   readonly name: string;
-  readonly method: 'token' | 'mtls' | 'local';
+  readonly method: CallerMethod;
   readonly may: ReadonlySet<Permission>;
 }
 

@@ -9,6 +9,7 @@ describe('VaultConfig', () => {
     expect(load('archive: {store: /srv/archive}')).toEqual({
       name: 'vault',
       enrolment: { required: false, secrets: [] },
+      kubernetes: {},
       otlp: { host: '127.0.0.1', port: 4317 },
       http: {
         host: '127.0.0.1',

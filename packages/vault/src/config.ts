@@ -4,6 +4,7 @@
  */
 
 import { enrolmentNamePattern } from '@pgtape/evidence';
+import { RECORDER_AUDIENCE } from '@pgtape/kube';
 import { parseStoreAddress } from '@pgtape/store';
 import { z } from 'zod';
 import { HttpConfig } from './httpConfig.ts';
@@ -61,6 +62,52 @@ const Archive = z.strictObject({
   retention: RetentionConfig.optional(),
 });
 
+const audience = z
+  .string()
+  .min(1)
+  .max(253)
+  .default(RECORDER_AUDIENCE)
+  .describe('What tokens must be made for (`aud`).');
+
+const KubernetesTokens = z
+  .strictObject({ audience })
+  .describe(
+    'Recorders show the token of their pod; the API server is asked whose it is (TokenReview), and the pod must be one with a ' +
+      "recorder of the reel's database. Every segment of such a reel comes with a token.",
+  );
+
+const JwksTokens = z
+  .strictObject({
+    issuer: z.string().min(1).describe('Who made the tokens (`iss`).'),
+    audience,
+    file: z.string().min(1).optional().describe("File with the issuer's keys (RFC 7517)."),
+    url: z
+      .url({ protocol: /^https$/ })
+      .optional()
+      .describe('Or where they are: `https://.../openid/v1/jwks`. Read again every five minutes.'),
+    caFile: z.string().min(1).optional().describe('PEM file of authorities `url` is checked against.'),
+  })
+  .refine(({ file, url }) => (file === undefined) !== (url === undefined), {
+    error: 'one of file and url must be set',
+  })
+  .describe(
+    'As `kubernetes`, for a vault that reaches no API server: only signature and claims are checked, nobody looks at the pod, and the ' +
+      'record says so.',
+  );
+
+const Kubernetes = z
+  .strictObject({
+    kubeconfig: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'Path of a kubeconfig. Absent: what KUBECONFIG names, `~/.kube/config`, or the service account of the pod.',
+      ),
+    context: z.string().min(1).optional().describe("Instead of the kubeconfig's current context."),
+  })
+  .describe('The API server, where something else here needs one.');
+
 const Enrolment = z
   .strictObject({
     required: z
@@ -84,9 +131,15 @@ const Enrolment = z
       )
       .default([])
       .describe('Secrets that recorders prove their reels with (`vault.enrolment` of the recorder).'),
+    kubernetes: KubernetesTokens.optional(),
+    jwks: JwksTokens.optional(),
+  })
+  .refine(({ kubernetes, jwks }) => kubernetes === undefined || jwks === undefined, {
+    error: 'tokens are judged by kubernetes or by jwks, not by both',
   })
   .describe(
-    'Who may begin reels: who knows a secret, or has a certificate of `otlp.tls.clientCaFile`, by the name in it.',
+    'Who may begin reels: who knows a secret, has a certificate of `otlp.tls.clientCaFile`, by the name in it, or shows the ' +
+      'token of a pod.',
   );
 
 const Forward = z.strictObject({
@@ -222,6 +275,7 @@ export const VaultConfig = z.strictObject({
     ),
   holds: HoldsConfig.prefault({}),
   enrolment: Enrolment.prefault({}),
+  kubernetes: Kubernetes.prefault({}),
   forward: Forward.prefault({}),
   tail: Tail.prefault({}),
   tlog: Tlog.prefault({}),

@@ -160,7 +160,7 @@ describe('enrolment by a secret', () => {
       name: 'nothing to enrol with',
       files: {},
       enrolment: { required: true },
-      says: /give enrolment\.secrets or otlp\.tls\.clientCaFile/,
+      says: /give enrolment\.secrets, enrolment\.kubernetes or otlp\.tls\.clientCaFile/,
     },
     {
       name: 'a secret that is not there',

@@ -30,8 +30,8 @@ const { reel, segments } = TestReel.whole(2);
 const vaultId = vaultIdOf('main');
 const reading = readSegmentRequest(segments[0]!.request);
 const header = reading.kind === 'segment' ? JSON.parse(Buffer.from(reading.lines[0]!).toString()) : null;
-const proven: Caller = { certificate: null, proof: enrolmentProof(secret, header) };
-const unproven: Caller = { certificate: null, proof: null };
+const proven: Caller = { certificate: null, proof: enrolmentProof(secret, header), token: null };
+const unproven: Caller = { certificate: null, proof: null, token: null };
 const nothing = () => undefined;
 
 /** A vault's life: numbers of the segments it acknowledged. Nobody else sends the first one without a proof. */
@@ -68,6 +68,7 @@ async function live(disk: MemoryDisk): Promise<Set<number>> {
     vaultId,
     enrolments: new Enrolments({
       required: true,
+      tokens: null,
       secrets: () => [secret],
       append: (entry) => vault.append(entry),
       started,

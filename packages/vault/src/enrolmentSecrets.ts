@@ -21,9 +21,11 @@ export function secretFiles(
   read: (path: string) => string,
   failed: (problem: string) => void,
 ): SecretFiles {
-  const { required, secrets } = enrolment;
-  if (required && secrets.length === 0 && otlp.tls?.clientCaFile === undefined) {
-    const advice = 'give enrolment.secrets or otlp.tls.clientCaFile, or leave enrolment.required out';
+  const { required, secrets, kubernetes, jwks } = enrolment;
+  const takesTokens = kubernetes !== undefined || jwks !== undefined;
+  if (required && !takesTokens && secrets.length === 0 && otlp.tls?.clientCaFile === undefined) {
+    const advice =
+      'give enrolment.secrets, enrolment.kubernetes or otlp.tls.clientCaFile, or leave enrolment.required out';
     throw new VaultError(
       'ENROLMENT',
       `enrolment is required and nothing to enrol with is configured: ${advice}`,

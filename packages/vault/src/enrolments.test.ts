@@ -4,7 +4,15 @@ import {
   enrolmentProof,
   type SegmentSuccess,
 } from '@pgtape/evidence';
-import { type Caller, type Enrolment, type EnrolmentSources, Enrolments } from './enrolments.ts';
+import {
+  type Caller,
+  type Enrolment,
+  type EnrolmentJudgement,
+  type EnrolmentSources,
+  Enrolments,
+} from './enrolments.ts';
+import type { TokenVerdict } from './podIdentity.ts';
+import { refusal } from './tokenClaims.ts';
 import type { VaultEntry } from './vaultReel.ts';
 
 const keys: EnrolledKeys = {
@@ -17,7 +25,12 @@ const shop = { name: 'shop', secret: 'correct horse battery staple' };
 const bank = { name: 'bank', secret: 'a different secret, longer' };
 const segment = (number: number, more: Partial<EnrolledKeys> = {}) =>
   ({ header: { ...keys, ...more, segment: number } }) as unknown as SegmentSuccess;
-const from = (more: Partial<Caller> = {}): Caller => ({ certificate: null, proof: null, ...more });
+const from = (more: Partial<Caller> = {}): Caller => ({
+  certificate: null,
+  proof: null,
+  token: null,
+  ...more,
+});
 const proven = (by: EnrolmentSecret) => from({ proof: enrolmentProof(by, keys) });
 
 interface Setting {
@@ -35,6 +48,7 @@ function made(
   const enrolments = new Enrolments({
     required,
     secrets: () => secrets,
+    tokens: null,
     append: async (entry: VaultEntry) => {
       written.push(
         entry.kind === 'enrolment' ? `${entry.method} ${entry.name} ${entry.of_reel}` : entry.kind,
@@ -53,6 +67,72 @@ function made(
 }
 const said = (judgement: Enrolment | { readonly refused: string }) =>
   'refused' in judgement ? judgement.refused : `${judgement.method} ${judgement.name}`.trim();
+
+const podOf = (name: string, database = 'shop/orders'): TokenVerdict => ({
+  method: 'kubernetes',
+  pod: { namespace: 'shop', name, uid: `uid of ${name}` },
+  database,
+});
+/** Tokens are the names of pods; `shop/gone-0` is there no more. */
+const tokens: NonNullable<EnrolmentSources['tokens']> = {
+  judge: async (token) =>
+    token === 'bad'
+      ? refusal('token_invalid', 'no')
+      : podOf(token.replace('bank-', ''), token.startsWith('bank-') ? 'shop/bank' : 'shop/orders'),
+  inherits: async (heir, enrolled) => enrolled === `shop/${heir.pod.name}` || enrolled === 'shop/gone-0',
+};
+const named = (number: number) => segment(number, { name: 'shop/orders' } as object);
+const word = (judgement: EnrolmentJudgement): string =>
+  'refused' in judgement ? (judgement.reason ?? 'not_enrolled') : said(judgement);
+
+describe('Enrolments by token', () => {
+  it.each<{ name: string; caller: Caller; says: string }>([
+    { name: 'a token of its pod', caller: from({ token: 'orders-0' }), says: 'kubernetes shop/orders-0' },
+    {
+      name: 'a token that is none, beside a good proof',
+      caller: { ...proven(shop), token: 'bad' },
+      says: 'token_invalid',
+    },
+    {
+      name: 'a token of a pod of another database',
+      caller: from({ token: 'bank-0' }),
+      says: 'pod_of_other_database',
+    },
+    { name: 'nothing', caller: from(), says: 'none' },
+  ])('judges a first segment by $name', async ({ caller, says }) => {
+    const { enrolments } = made({}, { tokens });
+    expect(word(await enrolments.check(named(1), caller, false))).toBe(says);
+  });
+
+  it('ignores tokens where none are taken', async () => {
+    const { enrolments } = made();
+    expect(word(await enrolments.check(named(1), from({ token: 'bad' }), false))).toBe('none');
+  });
+
+  it.each<{ by: string; caller: Caller; says: string }>([
+    { by: 'orders-0', caller: from({ token: 'orders-0' }), says: 'kubernetes shop/orders-0' },
+    { by: 'orders-0', caller: from({ token: 'orders-1' }), says: 'other_pod' },
+    { by: 'gone-0', caller: from({ token: 'orders-1' }), says: 'kubernetes shop/gone-0' },
+    { by: 'gone-0', caller: from({ token: 'bank-1' }), says: 'pod_of_other_database' },
+    { by: 'orders-0', caller: from({ token: 'bad' }), says: 'token_invalid' },
+    { by: 'orders-0', caller: proven(shop), says: 'token_missing' },
+    { by: 'orders-0', caller: from({ certificate: 'db-0' }), says: 'token_missing' },
+  ])('of a reel that $by enrolled: $says', async ({ by, caller, says }) => {
+    const enrolled: Enrolment = { method: 'kubernetes', name: `shop/${by}` };
+    for (const number of [1, 2]) {
+      const living = made({}, { tokens });
+      await living.enrolments.begin(named(1), enrolled);
+      expect(word(await living.enrolments.check(named(number), caller, true))).toBe(says);
+      const restarted = made({ history: [{ ...enrolled, reel: keys.reel }] }, { tokens });
+      expect(word(await restarted.enrolments.check(named(number), caller, true))).toBe(says);
+    }
+  });
+
+  it('goes on with no such reel once no tokens are taken any more', async () => {
+    const { enrolments } = made({ history: [{ method: 'jwks', name: 'shop/orders-0', reel: keys.reel }] });
+    expect(word(await enrolments.check(named(2), from({ token: 'orders-0' }), true))).toBe('not_enrolled');
+  });
+});
 
 describe('Enrolments', () => {
   it.each<{ name: string; setting?: Setting; caller: Caller; says: string }>([

@@ -3,9 +3,18 @@
  * first segment is acknowledged, and that a reel goes on under the name it began with. It refuses to read
  * files.
  */
-import { checkEnrolment, type EnrolmentSecret, enrolmentNameOf, type SegmentSuccess } from '@pgtape/evidence';
+import {
+  checkEnrolment,
+  type EnrolmentMethod,
+  type EnrolmentSecret,
+  enrolmentNameOf,
+  type SegmentSuccess,
+} from '@pgtape/evidence';
 import { once } from './once.ts';
 import type { AppendedRecord } from './ownSealer.ts';
+import { misnamed, podText } from './podIdentity.ts';
+import { refusal, type TokenReason } from './tokenClaims.ts';
+import type { TokenJudge } from './tokenJudge.ts';
 import type { VaultEntry } from './vaultReel.ts';
 
 /** Who sends, as far as the connection says. */
@@ -14,15 +23,25 @@ export interface Caller {
   readonly certificate: string | null;
   /** The metadata `pgtape-enrolment`; null: none came. */
   readonly proof: string | null;
+  /** Bearer token; null: none came. */
+  readonly token: string | null;
 }
 
 export interface Enrolment {
-  readonly method: 'secret' | 'mtls' | 'none';
+  readonly method: EnrolmentMethod;
   /** Empty for `none`. */
   readonly name: string;
+  /** Of the pod that a token is bound to. */
+  readonly podUid?: string;
 }
 
-export type EnrolmentJudgement = Enrolment | { readonly refused: string };
+/** `reason`: the answer's word; absent, `not_enrolled`. */
+export interface EnrolmentRefusal {
+  readonly refused: string;
+  readonly reason?: TokenReason;
+}
+
+export type EnrolmentJudgement = Enrolment | EnrolmentRefusal;
 
 /** What the log is told of a reel before its first segment. */
 export interface ReelStart {
@@ -39,12 +58,16 @@ export interface EnrolmentSources {
   readonly required: boolean;
   /** As they are now. */
   readonly secrets: () => readonly EnrolmentSecret[];
+  /** null: tokens say nothing here. */
+  readonly tokens: Pick<TokenJudge, 'judge' | 'inherits'> | null;
   readonly append: (entry: VaultEntry) => Promise<AppendedRecord>;
   /** Resolves when the log has it. */
   readonly started: (start: ReelStart) => Promise<void>;
   /** Enrolments by earlier vaults, in their order. Rejects as the archive does. */
   readonly history: () => AsyncIterable<Enrolment & { readonly reel: string }>;
 }
+
+type Header = SegmentSuccess['header'];
 
 const none: Enrolment = { method: 'none', name: '' };
 /** Reels that began and whose first segment is not stored yet. */
@@ -77,11 +100,12 @@ export class Enrolments {
     const { reel, segment } = header;
     if (isArchived) await this.load();
     const known = this.of(reel);
+    if (isByToken(known)) return await this.#continued(known, header, caller);
     if (segment > 1) {
       const isOther = known.method === 'mtls' && caller.certificate !== known.name;
       return isOther ? other(known, caller.certificate ?? 'nobody') : known;
     }
-    const shown = this.#shown(header, caller);
+    const shown = await this.#shown(header, caller);
     if ('refused' in shown) return shown;
     // Sent again without a proof it is still the segment that was vouched for.
     if (known.method === 'none' || shown.method === 'none') return shown;
@@ -91,7 +115,7 @@ export class Enrolments {
   /** Records who vouches for a reel; to be called before its first segment is stored. Rejects as `append`. */
   async begin({ header }: SegmentSuccess, enrolment: Enrolment): Promise<void> {
     const { reel, recorder, key, recovery_key } = header;
-    const { method, name } = enrolment;
+    const { method, name, podUid } = enrolment;
     const what = `${method} ${name} ${key}`;
     if (this.#begun.get(reel) === what) return;
     const { line } = await this.#sources.append({
@@ -102,6 +126,7 @@ export class Enrolments {
       recovery_key,
       method,
       name,
+      ...(podUid !== undefined && { pod_uid: podUid }),
     });
     await this.#sources.started({ reel, recorder, key, recovery_key, enrolment: line });
     this.#learn(reel, enrolment);
@@ -109,7 +134,31 @@ export class Enrolments {
     this.#begun.set(reel, what);
   }
 
-  #shown(header: SegmentSuccess['header'], { proof, certificate }: Caller): EnrolmentJudgement {
+  /** Every segment of a reel that a pod enrolled comes with a token: the keys alone may have been stolen with the spool. */
+  async #continued(known: Enrolment, header: Header, { token }: Caller): Promise<EnrolmentJudgement> {
+    const { tokens } = this.#sources;
+    if (tokens === null) return { refused: 'the reel was enrolled by token, and no tokens are taken here' };
+    if (token === null) return refusal('token_missing', `pod ${known.name} enrolled the reel by token`);
+    const shown = await tokens.judge(token);
+    if ('refused' in shown) return shown;
+    const isOther = misnamed(shown, header.name);
+    if (isOther !== null) return isOther;
+    if (await tokens.inherits(shown, known.name)) return known;
+    return refusal('other_pod', `pod ${known.name} enrolled the reel, and ${podText(shown.pod)} sends it`);
+  }
+
+  async #byToken(token: string, header: Header): Promise<EnrolmentJudgement | null> {
+    const { tokens } = this.#sources;
+    if (tokens === null) return null;
+    const shown = await tokens.judge(token);
+    if ('refused' in shown) return shown;
+    const { method, pod } = shown;
+    return misnamed(shown, header.name) ?? { method, name: podText(pod), podUid: pod.uid };
+  }
+
+  async #shown(header: Header, { proof, certificate, token }: Caller): Promise<EnrolmentJudgement> {
+    const pod = token === null ? null : await this.#byToken(token, header);
+    if (pod !== null) return pod;
     const secrets = this.#sources.secrets();
     if (proof !== null && secrets.length > 0) {
       const name = enrolmentNameOf(proof);
@@ -132,6 +181,10 @@ export class Enrolments {
       if (!this.#known.has(reel) || !this.#begun.has(reel)) this.#learn(reel, { method, name });
     }
   }
+}
+
+function isByToken({ method }: Enrolment): boolean {
+  return method === 'kubernetes' || method === 'jwks';
 }
 
 function other(known: Enrolment, shown: string): EnrolmentJudgement {

@@ -71,7 +71,7 @@ export interface ReceiverOptions {
   readonly holdsLock: () => boolean;
 }
 
-const retryMs = { overloaded: 500, store: 1000, damaged: 30_000, closing: 1000 } as const;
+const retryMs = { overloaded: 500, store: 1000, damaged: 30_000, closing: 1000, identity: 2000 } as const;
 
 /** What a failure inside the vault is called; the segment may be stored, and is sent again. */
 function refusalOf(failure: Error): Refusal {
@@ -99,7 +99,7 @@ interface Sent {
 }
 
 /** A caller of whom the connection says nothing. */
-export const unknownCaller: Caller = { certificate: null, proof: null };
+export const unknownCaller: Caller = { certificate: null, proof: null, token: null };
 
 export class Receiver {
   readonly #options: ReceiverOptions;
@@ -201,8 +201,11 @@ export class Receiver {
     const tail = await this.#tail(header.recorder, header.reel);
     const enrolment = await this.#options.enrolments.check(segment, sent.caller, tail.segment > 0);
     if ('refused' in enrolment) {
-      this.#options.events.notEnrolled(header.reel, enrolment.refused);
-      return notEnrolled(enrolment.refused);
+      const { refused, reason = 'not_enrolled' } = enrolment;
+      if (reason === 'api_unreachable') return later(reason, refused, retryMs.identity);
+      const detail = reason === 'not_enrolled' ? refused : `${reason}: ${refused}`;
+      this.#options.events.notEnrolled(header.reel, detail);
+      return notEnrolled(refused, reason);
     }
     const continuation = continuationOf(tail, sent.segment);
     switch (continuation.kind) {

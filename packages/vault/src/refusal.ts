@@ -3,6 +3,7 @@
  * sockets.
  */
 import type { SegmentReason } from '@pgtape/evidence';
+import type { TokenReason } from './tokenClaims.ts';
 
 /** gRPC status codes the vault answers with (grpc/doc/statuscodes.md). */
 export const grpcStatus = {
@@ -21,6 +22,7 @@ export type GrpcStatus = (typeof grpcStatus)[keyof typeof grpcStatus];
  * - `forged`: sound by itself, but contradicts what is archived; it was quarantined;
  * - `quarantine_full`: as `forged`, but `limits.quarantineBytesMax` leaves no room to keep it;
  * - `not_enrolled`: nobody vouches for the reel, or another than did at its beginning;
+ * - the reasons of a token (tokenClaims.ts): a pod's token does not vouch for the reel, or cannot be judged now;
  * - `vault_reel`: the vault's own reel cannot be written, so it cannot be said who began this one;
  * - `archive_damaged`: what is archived of this reel cannot be read, so nothing can be checked against it;
  * - `store`: the archive's store failed;
@@ -39,6 +41,7 @@ export type RefusalReason =
   | 'forged'
   | 'quarantine_full'
   | 'not_enrolled'
+  | TokenReason
   | 'vault_reel'
   | 'archive_damaged'
   | 'store'
@@ -70,9 +73,9 @@ export function misfit(reason: 'out_of_order' | 'forged', detail: string): Refus
   return { kind: 'refused', status: grpcStatus.failedPrecondition, reason, detail };
 }
 
-/** Someone must give the sender the right secret or certificate. */
-export function notEnrolled(detail: string): Refusal {
-  return { kind: 'refused', status: grpcStatus.permissionDenied, reason: 'not_enrolled', detail };
+/** Someone must give the sender the right secret, certificate or token. */
+export function notEnrolled(detail: string, reason: RefusalReason = 'not_enrolled'): Refusal {
+  return { kind: 'refused', status: grpcStatus.permissionDenied, reason, detail };
 }
 
 /** The segment does not fit what is archived, and someone must make room in the quarantine to keep it. */

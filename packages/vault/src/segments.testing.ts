@@ -47,6 +47,8 @@ const salt = '00112233aabbccdd';
 export class TestReel {
   readonly reel: string;
   readonly recorder: string;
+  /** The recorder's, in header and `reel_opened`. */
+  readonly name: string;
   readonly session: string;
   /** What only the journal has. */
   readonly recovery: Signer = recoverySigner(randomBytes(16).toString('hex'));
@@ -59,7 +61,9 @@ export class TestReel {
   constructor(
     recorder: string = randomBytes(8).toString('hex'),
     reel: string = randomBytes(16).toString('hex'),
+    name = 'test',
   ) {
+    this.name = name;
     this.recorder = recorder;
     this.reel = reel;
     this.session = `${this.reel.slice(0, 16)}-1`;
@@ -128,7 +132,7 @@ export class TestReel {
         ...this.#clock(),
         kind: 'reel_opened',
         recorder: this.recorder,
-        name: 'test',
+        name: this.name,
         version: '0.1.0',
         ...where,
         journal: 'memory',
@@ -213,7 +217,7 @@ export class TestReel {
       boot: 'boot',
       clock: 'realtime+monotonic',
       host: 'test',
-      name: 'test',
+      name: this.name,
       version: '0.1.0',
     });
   }

@@ -38,7 +38,22 @@ const quiet: ReadonlySet<RefusalReason> = new Set([
   'quarantine_full',
   'vault_reel',
   'not_enrolled',
+  'token_missing',
+  'token_invalid',
+  'token_expired',
+  'token_audience',
+  'token_not_pod_bound',
+  'pod_not_found',
+  'pod_not_injected',
+  'pod_of_other_database',
+  'other_pod',
 ]);
+
+const bearer = /^Bearer ([\x21-\x7e]{1,16384})$/i;
+
+function bearerOf(authorization: string | undefined): string | null {
+  return bearer.exec(authorization ?? '')?.[1] ?? null;
+}
 
 /** One Export call. Throws GrpcError with `<reason>: <detail>` for what is not acknowledged. */
 export async function exportTraces(
@@ -49,6 +64,7 @@ export async function exportTraces(
   const outcome = await parts.receiver.receive(message, {
     certificate: call.certificate,
     proof: call.metadata[enrolmentMetadata] ?? null,
+    token: bearerOf(call.metadata.authorization),
   });
   switch (outcome.kind) {
     case 'refused':

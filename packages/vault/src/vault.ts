@@ -7,6 +7,7 @@ import { logger } from '@pgtape/process';
 import { errnoOf } from '@pgtape/store';
 import type { Logger } from 'pino';
 import { openArchive, stateDirOf } from './archivePlace.ts';
+import { needsCluster, openCluster } from './cluster.ts';
 import type { VaultConfig } from './config.ts';
 import { addHoldRoutes } from './holdRoutes.ts';
 import { type HttpServer, startHttp } from './http.ts';
@@ -67,6 +68,8 @@ async function compose(config: VaultConfig, deps: VaultDeps, endings: Endings): 
   const log = deps.log ?? logger('vault', config.log.level);
   const tls = serverTls('otlp', config.otlp);
   const httpTls = serverTls('http', config.http);
+  const cluster = needsCluster(config) ? await openCluster(config.kubernetes) : null;
+  endings.add(async () => cluster?.close());
   const lock = await lockArchive(stateDirOf(config), log);
   endings.add(() => lock.release());
   const opened = deps.store === undefined ? await openArchive(config) : { store: deps.store, attempts: null };
@@ -80,7 +83,7 @@ async function compose(config: VaultConfig, deps: VaultDeps, endings: Endings): 
     logEvents(() => made, log),
   );
   endings.add(() => vaultLog.close());
-  const parts = makeParts(config, deps, { store, proven, lock, vaultLog, log });
+  const parts = makeParts(config, deps, { store, proven, lock, vaultLog, cluster, log });
   made = parts;
   const { receiver, reel, holds, forwarder, health, segmentLog } = parts;
   endings.add(() => reel.close());

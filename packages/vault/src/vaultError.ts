@@ -9,6 +9,7 @@
  * - `LOG_UNUSABLE`: the log was rolled back, forked or damaged; someone must find out by whom.
  * - `LISTEN_FAILED`: an address cannot be listened on.
  * - `ENROLMENT`: a secret of `enrolment.secrets` cannot be used, or nobody could enrol.
+ * - `KUBERNETES`: there is no usable configuration of an API server.
  * - `TLS_FILES`: a certificate or key cannot be read.
  */
 export type VaultErrorCode =
@@ -19,6 +20,7 @@ export type VaultErrorCode =
   | 'LOG_KEY'
   | 'LOG_UNUSABLE'
   | 'LISTEN_FAILED'
+  | 'KUBERNETES'
   | 'TLS_FILES'
   | 'ENROLMENT';
 

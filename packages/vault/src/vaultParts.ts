@@ -9,6 +9,7 @@ import type { Alerts } from './alerts.ts';
 import { Archive } from './archive.ts';
 import { type ArchiveLock, takeLock } from './archiveLock.ts';
 import { storeKindOf } from './archivePlace.ts';
+import type { Cluster } from './cluster.ts';
 import type { VaultConfig } from './config.ts';
 import { secretFiles } from './enrolmentSecrets.ts';
 import { Enrolments } from './enrolments.ts';
@@ -17,6 +18,9 @@ import type { GrantSources } from './grants.ts';
 import { type Holding, holdParts } from './holdParts.ts';
 import type { Holds } from './holds.ts';
 import { type HttpParts, makeHttpParts } from './httpParts.ts';
+import { readJwks } from './jwksPlace.ts';
+import { jwksTokens } from './jwksTokens.ts';
+import { kubernetesTokens } from './kubernetesTokens.ts';
 import { LiveTail } from './liveTail.ts';
 import { OwnHistory, ownRecords } from './ownHistory.ts';
 import { ownReel } from './ownReel.ts';
@@ -28,6 +32,7 @@ import { restoreReels } from './reelRestore.ts';
 import type { ReelWatcher } from './reelWatcher.ts';
 import { ownEnrolment, SegmentLog } from './segmentLog.ts';
 import { readPem } from './tlsFiles.ts';
+import { TokenJudge } from './tokenJudge.ts';
 import { VaultError } from './vaultError.ts';
 import { Health } from './vaultHealth.ts';
 import type { VaultLog } from './vaultLog.ts';
@@ -51,6 +56,8 @@ export interface VaultGround {
   readonly proven: ProvenLock;
   readonly lock: ArchiveLock;
   readonly vaultLog: VaultLog;
+  /** null: nothing is asked of one. */
+  readonly cluster: Cluster | null;
   readonly log: Logger;
 }
 
@@ -105,7 +112,7 @@ export async function lockArchive(dir: string, log: Logger): Promise<ArchiveLock
 export function makeParts(
   config: VaultConfig,
   deps: VaultDeps,
-  { store, proven, lock, vaultLog, log }: VaultGround,
+  { store, proven, lock, vaultLog, cluster, log }: VaultGround,
 ): VaultParts {
   const { sequencer } = vaultLog;
   const clock = systemClock();
@@ -195,6 +202,7 @@ export function makeParts(
   const enrolments = new Enrolments({
     required: config.enrolment.required,
     secrets: secretFiles(config, readSecretFile, warn).secrets,
+    tokens: tokensOf(config.enrolment, cluster, clock),
     append: (entry) => reel.append(entry, ENROLMENT_PATIENCE_MS),
     started: segmentLog.started,
     history: async function* () {
@@ -253,6 +261,27 @@ export function makeParts(
     http,
     log,
   };
+}
+
+/** null: tokens say nothing here. */
+function tokensOf(
+  { kubernetes, jwks }: VaultConfig['enrolment'],
+  cluster: Cluster | null,
+  clock: SystemClock,
+): TokenJudge | null {
+  const nowMs = (): number => clock.wallUs() / 1000;
+  if (kubernetes !== undefined && cluster !== null) {
+    const { audience } = kubernetes;
+    return new TokenJudge({
+      audience,
+      nowMs,
+      ...kubernetesTokens(cluster.connection, cluster.objects, audience),
+    });
+  }
+  if (jwks === undefined) return null;
+  const { audience, issuer } = jwks;
+  const read = (): Promise<string> => readJwks(jwks);
+  return new TokenJudge({ audience, nowMs, ...jwksTokens({ issuer, read, nowMs: () => clock.monoMs() }) });
 }
 
 function makeForwarder(

@@ -2,6 +2,7 @@
  * Owns what `/v1/status` says of the vault: readiness, archive, log, reels and who writes them, alerts that
  * stand. Names in it are for programs and stay. It refuses to change anything.
  */
+import type { EnrolmentMethod } from '@pgtape/evidence';
 import type { VaultConfig } from './config.ts';
 import { logStatus } from './logParts.ts';
 import type { ReelStatus } from './reelWatcher.ts';
@@ -15,7 +16,7 @@ export interface StatusReel {
   /** The recorder's name, as it says. */
   readonly name: string;
   readonly state: 'open' | 'silent' | 'crashed';
-  readonly enrolled: { readonly method: 'secret' | 'mtls' | 'none'; readonly name: string };
+  readonly enrolled: { readonly method: EnrolmentMethod; readonly name: string };
   /** The last one that came; 0: none did, later ones were refused. */
   readonly segment: number;
   /** Since it came, or since the vault started. */

@@ -1,0 +1,345 @@
+/** Who a recorder is, by the token of its pod: asked of a real API server, by a vault that may do no more than ask. */
+import { createPrivateKey, createSign } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { JudgedReel } from '@pgtape/evidence';
+import { type KubeObject, KubeObjects, podAnnotations, pods, RECORDER_CONTAINER } from '@pgtape/kube';
+import { exportTracePath, GrpcClient } from '@pgtape/otlp';
+import { startVault, type Vault, VaultConfig } from '@pgtape/vault';
+import { TestReel } from '@pgtape/vault/testing';
+import { verify } from '../probes.ts';
+import { makeNamespace, serviceAccounts } from './clusterKinds.ts';
+import { type ControlPlane, startControlPlane } from './controlPlane.ts';
+import { type FaultyHop, startFaultyHop } from './faultyHop.ts';
+import { kubectlAt } from './kubectl.ts';
+
+const audience = 'pgtape-vault';
+const rbac = { group: 'rbac.authorization.k8s.io', version: 'v1', namespaced: false } as const;
+const clusterRoles = { ...rbac, plural: 'clusterroles', kind: 'ClusterRole' };
+const clusterRoleBindings = { ...rbac, plural: 'clusterrolebindings', kind: 'ClusterRoleBinding' };
+
+let plane: ControlPlane;
+let hop: FaultyHop;
+let objects: KubeObjects;
+let dir: string;
+let made = 0;
+const endings: (() => Promise<unknown>)[] = [];
+
+interface TokenOptions {
+  readonly audiences?: readonly string[];
+  readonly pod?: KubeObject;
+  readonly namespace?: string;
+}
+
+/** TokenRequest, as the kubelet does it for a projected volume. */
+async function tokenFor({ audiences = [audience], pod, namespace = 'shop' }: TokenOptions): Promise<string> {
+  const bound = pod && { kind: 'Pod', apiVersion: 'v1', name: pod.metadata.name, uid: pod.metadata.uid };
+  const answer = (await plane.connection.request({
+    method: 'POST',
+    path: `/api/v1/namespaces/${namespace}/serviceaccounts/default/token`,
+    body: {
+      apiVersion: 'authentication.k8s.io/v1',
+      kind: 'TokenRequest',
+      spec: { audiences, expirationSeconds: 600, ...(bound && { boundObjectRef: bound }) },
+    },
+  })) as { status: { token: string } };
+  return answer.status.token;
+}
+
+/** `database`: what the injection wrote into it; null: it was not injected. */
+async function podNamed(name: string, database: string | null = 'shop/orders'): Promise<KubeObject> {
+  const image = 'registry.example/x';
+  const recorder = { name: RECORDER_CONTAINER, image, restartPolicy: 'Always' };
+  return await objects.create(pods, {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name,
+      namespace: 'shop',
+      annotations: database === null ? {} : { [podAnnotations.by]: database },
+    },
+    spec: {
+      ...(database !== null && { initContainers: [recorder] }),
+      containers: [{ name: 'postgres', image }],
+    },
+  });
+}
+
+async function deletePod(name: string): Promise<void> {
+  await plane.connection.request({
+    method: 'DELETE',
+    path: `/api/v1/namespaces/shop/pods/${name}`,
+    body: { apiVersion: 'v1', kind: 'DeleteOptions', gracePeriodSeconds: 0 },
+  });
+}
+
+/** The same claims, an hour ago, signed with the API server's own key. */
+function expired(token: string): string {
+  const [head = '', body = ''] = token.split('.');
+  const claims = JSON.parse(Buffer.from(body, 'base64url').toString()) as Record<string, number>;
+  const back = 3600;
+  const { exp = 0, iat = 0, nbf = 0 } = claims;
+  const older = { ...claims, exp: exp - back, iat: iat - back, nbf: nbf - back };
+  const signed = `${head}.${Buffer.from(JSON.stringify(older)).toString('base64url')}`;
+  const key = createPrivateKey(readFileSync(join(dirname(plane.kubeconfig), 'pki/sa.key')));
+  return `${signed}.${createSign('sha256').update(signed).sign(key).toString('base64url')}`;
+}
+
+/** A kubeconfig of the vault's own service account. */
+async function vaultKubeconfig(server: URL): Promise<string> {
+  const spec = { audiences: ['https://kubernetes.default.svc'], expirationSeconds: 3600 };
+  const { status } = (await plane.connection.request({
+    method: 'POST',
+    path: '/api/v1/namespaces/pgtape-system/serviceaccounts/pgtape-vault/token',
+    body: { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec },
+  })) as { status: { token: string } };
+  const ca = Buffer.from(plane.ca).toString('base64');
+  const path = join(dir, `kubeconfig-${server.port}`);
+  const config = {
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name: 'c', cluster: { server: server.href, 'certificate-authority-data': ca } }],
+    users: [{ name: 'vault', user: { token: status.token } }],
+    contexts: [{ name: 'c', context: { cluster: 'c', user: 'vault' } }],
+    'current-context': 'c',
+  };
+  writeFileSync(path, JSON.stringify(config), { mode: 0o600 });
+  return path;
+}
+
+interface Place {
+  readonly vault: Vault;
+  readonly archive: string;
+}
+
+async function vaultWith(more: object): Promise<Place> {
+  made += 1;
+  const archive = join(dir, `archive-${made}`);
+  const vault = await startVault(
+    VaultConfig.parse({
+      otlp: { port: 0 },
+      http: { port: 0 },
+      archive: { store: archive },
+      log: { level: 'silent' },
+      ...more,
+    }),
+  );
+  endings.push(() => vault.close());
+  return { vault, archive };
+}
+
+const byReview = (kubeconfig: string): object => ({
+  enrolment: { required: true, kubernetes: {} },
+  kubernetes: { kubeconfig },
+});
+
+async function send({ vault }: Place, request: Uint8Array, token: string | null): Promise<string> {
+  const client = new GrpcClient({ url: `http://127.0.0.1:${vault.otlp.port}` });
+  const metadata: Record<string, string> = token === null ? {} : { authorization: `Bearer ${token}` };
+  const reply = await client.unary(exportTracePath, request, {
+    encoding: 'identity',
+    timeoutMs: 15_000,
+    metadata,
+  });
+  await client.close();
+  return reply.code === 0 ? 'ok' : `${reply.code} ${reply.message.split(':')[0]}`;
+}
+
+const reelOf = (name = 'shop/orders'): TestReel => new TestReel(undefined, undefined, name);
+const opening = (reel: TestReel): Uint8Array =>
+  reel.next([...reel.opening(), reel.statement('SELECT 1')]).request;
+
+beforeAll(async () => {
+  plane = await startControlPlane();
+  hop = await startFaultyHop(plane);
+  objects = new KubeObjects(plane.connection);
+  dir = mkdtempSync(join(tmpdir(), 'pgtape-vault-identity-'));
+  for (const name of ['shop', 'pgtape-system']) await makeNamespace(objects, name);
+  const metadata = { name: 'pgtape-vault', namespace: 'pgtape-system' };
+  await objects.create(serviceAccounts, { apiVersion: 'v1', kind: 'ServiceAccount', metadata });
+  await objects.create(clusterRoles, {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'ClusterRole',
+    metadata: { name: 'pgtape-vault' },
+    rules: [
+      { apiGroups: ['authentication.k8s.io'], resources: ['tokenreviews'], verbs: ['create'] },
+      { apiGroups: [''], resources: ['pods'], verbs: ['get'] },
+    ],
+  });
+  await objects.create(clusterRoleBindings, {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'ClusterRoleBinding',
+    metadata: { name: 'pgtape-vault' },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'pgtape-vault' },
+    subjects: [{ kind: 'ServiceAccount', ...metadata }],
+  });
+}, 120_000);
+
+afterEach(async () => {
+  for (const end of endings.splice(0).reverse()) await end().catch(() => undefined);
+});
+
+afterAll(async () => {
+  await hop?.stop();
+  await plane?.stop();
+  rmSync(dir, { recursive: true, force: true });
+}, 30_000);
+
+describe('a recorder by the token of its pod', () => {
+  it('begins a reel and goes on with it, and the verdict says which pod it was', async () => {
+    const place = await vaultWith(byReview(await vaultKubeconfig(plane.server)));
+    const pod = await podNamed('orders-0');
+    const token = await tokenFor({ pod });
+    const reel = reelOf();
+    const first = opening(reel);
+    expect([
+      await send(place, first, null),
+      await send(place, first, token),
+      await send(place, reel.next().request, token),
+    ]).toEqual(['7 not_enrolled', 'ok', 'ok']);
+    // The keys are good; who has only them is not the pod.
+    const stolen = reel.next([reel.statement('SELECT 2'), ...reel.closing()]).request;
+    const other = await tokenFor({ pod: await podNamed('orders-1') });
+    expect([await send(place, stolen, null), await send(place, stolen, other)]).toEqual([
+      '7 token_missing',
+      '7 other_pod',
+    ]);
+    expect(await send(place, stolen, token)).toBe('ok');
+    await place.vault.close();
+    const reels = verify(place.archive).reels as JudgedReel[];
+    expect(reels.find((each) => each.reel === reel.reel)).toMatchObject({
+      verdict: 'complete',
+      enrolled: { method: 'kubernetes', name: 'shop/orders-0' },
+    });
+  });
+
+  it('is refused by name where the token, or the pod, is not what it must be', async () => {
+    const place = await vaultWith(byReview(await vaultKubeconfig(plane.server)));
+    const said = async (token: string, name?: string): Promise<string> =>
+      await send(place, opening(reelOf(name)), token);
+    const pod = await podNamed('orders-2');
+    const good = await tokenFor({ pod });
+    const plain = await podNamed('plain-0', null);
+    const elsewhere = await podNamed('bank-0', 'shop/bank');
+    const [head, body] = good.split('.');
+    expect({
+      audience: await said(await tokenFor({ pod, audiences: ['https://kubernetes.default.svc'] })),
+      unbound: await said(await tokenFor({})),
+      expired: await said(expired(good)),
+      signature: await said(`${head}.${body}.AAAA`),
+      uninjected: await said(await tokenFor({ pod: plain })),
+      database: await said(await tokenFor({ pod: elsewhere })),
+      good: await said(good),
+    }).toEqual({
+      audience: '7 token_audience',
+      unbound: '7 token_not_pod_bound',
+      expired: '7 token_expired',
+      signature: '7 token_invalid',
+      uninjected: '7 pod_not_injected',
+      database: '7 pod_of_other_database',
+      good: 'ok',
+    });
+  });
+
+  it('is refused when its pod is gone, whether the API server remembers the token or not', async () => {
+    const place = await vaultWith(byReview(await vaultKubeconfig(plane.server)));
+    const pod = await podNamed('orders-3');
+    const [asked, unasked] = [await tokenFor({ pod }), await tokenFor({ pod, audiences: [audience, 'x'] })];
+    const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview' };
+    // Its answer is kept for ten seconds over there.
+    await plane.connection.request({
+      method: 'POST',
+      path: '/apis/authentication.k8s.io/v1/tokenreviews',
+      body: { ...body, spec: { token: asked, audiences: [audience] } },
+    });
+    await deletePod('orders-3');
+    expect([
+      await send(place, opening(reelOf()), asked),
+      await send(place, opening(reelOf()), unasked),
+    ]).toEqual(['7 pod_not_found', '7 pod_not_found']);
+    await podNamed('orders-3');
+    // Another pod of the same name is not the one that the token is bound to.
+    expect(await send(place, opening(reelOf()), await tokenFor({ pod: await podNamed('orders-4') }))).toBe(
+      'ok',
+    );
+    expect(await send(place, opening(reelOf()), asked)).toBe('7 pod_not_found');
+  });
+
+  it('leaves what it could not send to a pod of its database once it is gone', async () => {
+    const place = await vaultWith(byReview(await vaultKubeconfig(plane.server)));
+    const pod = await podNamed('orders-5');
+    const reel = reelOf();
+    expect(await send(place, opening(reel), await tokenFor({ pod }))).toBe('ok');
+    const rest = reel.next([reel.statement('SELECT 2'), ...reel.closing()]).request;
+    const heir = await tokenFor({ pod: await podNamed('orders-6') });
+    expect(await send(place, rest, heir)).toBe('7 other_pod');
+    await deletePod('orders-5');
+    expect(await send(place, rest, heir)).toBe('ok');
+  });
+
+  it('is told to come again while the API server is away, and not once it is known', async () => {
+    const place = await vaultWith(byReview(await vaultKubeconfig(hop.url)));
+    const pod = await podNamed('orders-7');
+    const [known, unknown] = [await tokenFor({ pod }), await tokenFor({ pod, audiences: [audience, 'y'] })];
+    const reel = reelOf();
+    expect(await send(place, opening(reel), known)).toBe('ok');
+    hop.answerNext(2, 503);
+    expect(await send(place, opening(reelOf()), unknown)).toBe('14 api_unreachable');
+    expect(await send(place, reel.next().request, known)).toBe('ok');
+    hop.answerNext(0, 503);
+    expect(await send(place, opening(reelOf()), unknown)).toBe('ok');
+  });
+});
+
+describe('a recorder by the published keys of the issuer', () => {
+  it('is taken at the words of its token, which the record says', async () => {
+    const file = join(dir, 'jwks.json');
+    writeFileSync(file, kubectlAt(plane, ['get', '--raw', '/openid/v1/jwks']).out);
+    const issuer = 'https://kubernetes.default.svc';
+    const place = await vaultWith({ enrolment: { required: true, jwks: { issuer, file } } });
+    const pod = await podNamed('orders-8');
+    const token = await tokenFor({ pod });
+    const reel = reelOf();
+    expect([
+      await send(place, opening(reelOf('bank/orders')), token),
+      await send(place, opening(reelOf()), expired(token)),
+      await send(place, opening(reelOf()), await tokenFor({})),
+      await send(place, opening(reel), token),
+      await send(place, reel.next([reel.statement('x'), ...reel.closing()]).request, token),
+    ]).toEqual(['7 pod_of_other_database', '7 token_expired', '7 token_not_pod_bound', 'ok', 'ok']);
+    await place.vault.close();
+    const reels = verify(place.archive).reels as JudgedReel[];
+    expect(reels.find((each) => each.reel === reel.reel)?.enrolled).toMatchObject({
+      method: 'jwks',
+      name: 'shop/orders-8',
+    });
+  });
+
+  it('reads the keys from the API server, over TLS with its authority', async () => {
+    await objects.create(clusterRoleBindings, {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'ClusterRoleBinding',
+      metadata: { name: 'anyone-reads-keys' },
+      roleRef: {
+        apiGroup: 'rbac.authorization.k8s.io',
+        kind: 'ClusterRole',
+        name: 'system:service-account-issuer-discovery',
+      },
+      subjects: [{ kind: 'Group', apiGroup: 'rbac.authorization.k8s.io', name: 'system:unauthenticated' }],
+    });
+    const caFile = join(dir, 'ca.crt');
+    writeFileSync(caFile, plane.ca);
+    const jwks = {
+      issuer: 'https://kubernetes.default.svc',
+      url: new URL('/openid/v1/jwks', plane.server).href,
+    };
+    const token = await tokenFor({ pod: await podNamed('orders-9') });
+    const trusting = await vaultWith({ enrolment: { jwks: { ...jwks, caFile } } });
+    const mistrusting = await vaultWith({ enrolment: { jwks } });
+    expect([
+      await send(trusting, opening(reelOf()), token),
+      await send(mistrusting, opening(reelOf()), token),
+    ]).toEqual(['ok', '14 api_unreachable']);
+  });
+});
