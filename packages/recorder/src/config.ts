@@ -2,10 +2,11 @@
  * Owns the recorder's configuration: every key, its default and what it means; it refuses to read files or
  * environment.
  */
-import { enrolmentNamePattern, policyDefaults } from '@pgtape/evidence';
+import { policyDefaults } from '@pgtape/evidence';
 import { z } from 'zod';
 import { Capture } from './podConfig.ts';
 import { isLane } from './rawLanes.ts';
+import { VaultTarget } from './vaultConfig.ts';
 
 const mebibyte = 1024 * 1024;
 const share = z.number().min(0.01).max(1);
@@ -240,46 +241,6 @@ const Segment = z.strictObject({
     .describe('Longest time a record waits for its segment to be sealed.'),
 });
 
-const Vault = z.strictObject({
-  url: z
-    .url({ protocol: /^https?$/ })
-    .default('http://127.0.0.1:4317')
-    .describe('The vault, `http://host:4317` or `https://host:4317`.'),
-  caFile: z.string().min(1).optional().describe('PEM file of authorities an https vault is checked against.'),
-  certFile: z
-    .string()
-    .min(1)
-    .optional()
-    .describe("PEM file of this recorder's certificate, for a vault that asks for one; with `keyFile`."),
-  keyFile: z.string().min(1).optional().describe('PEM file of the private key of `certFile`.'),
-  tokenFile: z
-    .string()
-    .min(1)
-    .optional()
-    .describe(
-      'File with a bearer token that goes with every segment: in Kubernetes, the projected service-account token of the pod. ' +
-        'Read again when it changes. Sent over https only, and to loopback.',
-    ),
-  timeoutMs: z
-    .int()
-    .positive()
-    .default(10_000)
-    .describe('Longest wait for one acknowledgement before it is tried again.'),
-  enrolment: z
-    .strictObject({
-      name: z
-        .string()
-        .regex(enrolmentNamePattern)
-        .describe("The secret's name in the vault's `enrolment.secrets`; stands in the vault's records."),
-      secretFile: z
-        .string()
-        .min(1)
-        .describe('File with the secret, at least 16 bytes; read anew for each reel.'),
-    })
-    .optional()
-    .describe('How the recorder proves to the vault that its reels are its own (docs/formats/keys.md).'),
-});
-
 const Health = z.strictObject({
   host: z.string().min(1).default('127.0.0.1').describe('Address of /livez, /readyz and /metrics.'),
   port: port.default(7419).describe('Its port; 0 takes a free one.'),
@@ -383,7 +344,7 @@ export const RecorderConfig = z.strictObject({
   spool: Spool,
   journal: Journal.prefault({}),
   segment: Segment.prefault({}),
-  vault: Vault.prefault({}),
+  vault: VaultTarget.prefault({}),
   health: Health.optional().describe('Absent, there is no health endpoint.'),
   stopGraceSeconds: z
     .number()
