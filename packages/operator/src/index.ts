@@ -2,6 +2,7 @@ export type { AdmissionAnswer, AdmissionRequest } from './admissionReview.ts';
 export { canaryPod } from './canary.ts';
 export type { PodSecurity, Refused, WhyNot } from './capturePlan.ts';
 export { OperatorError } from './clusterAccess.ts';
+export { namedPortOf, podSecurityOf } from './clusterFacts.ts';
 export { configMapName, type ProtectedDatabase } from './clusterNames.ts';
 export {
   admissionPolicies,

@@ -1,4 +1,5 @@
 /** `kubectl pgtape coverage`: of each pod, how it is captured and how many of its sessions are on tape. */
+import type { RecorderStatus } from '@pgtape/evidence';
 import { Command } from 'commander';
 import { exitCode } from '../exitCode.ts';
 import { type Io, put } from '../io.ts';
@@ -73,8 +74,7 @@ export function coverageLine(
   const { capture, coverage, vault, sessions } = word.status;
   const isMeasured = coverage.state === 'measured';
   const notes = [
-    capture.achieved === false ? `not captured: ${capture.reason ?? 'unknown'}` : '',
-    capture.others.length > 0 ? `open past the recorder: ${capture.others.join(', ')}` : '',
+    captureNote(capture),
     isMeasured ? '' : [coverage.state, coverage.reason].filter((part) => part !== null).join(': '),
     vault.reason === null ? '' : `vault: ${vault.reason}`,
   ];
@@ -89,6 +89,12 @@ export function coverageLine(
     lag_seconds: Math.round(vault.lagSeconds),
     note: notes.filter((note) => note !== '').join('; '),
   };
+}
+
+function captureNote({ achieved, reason, others }: RecorderStatus['capture']): string {
+  const where = others.length === 0 ? '' : ` (${others.join(', ')})`;
+  if (achieved === false) return `not captured: ${reason ?? 'unknown'}${where}`;
+  return reason === null ? '' : `${reason}${where}`;
 }
 
 const isWrong = ({ recorder, captured, bypasses }: CoverageLine): boolean =>

@@ -128,7 +128,14 @@ describe('coverageLine', () => {
     [
       'another listener',
       said({ capture: { ...capture, achieved: false, reason: 'other_listener', others: ['[::1]:5432'] } }),
-      { captured: false, note: 'not captured: other_listener; open past the recorder: [::1]:5432' },
+      { captured: false, note: 'not captured: other_listener ([::1]:5432)' },
+    ],
+    [
+      'a mode that leaves the address open',
+      said({
+        capture: { ...capture, mode: 'Service', reason: 'pod_address_open', others: ['10.0.0.7:5432'] },
+      }),
+      { captured: true, note: 'pod_address_open (10.0.0.7:5432)' },
     ],
     [
       'a vault that does not answer',

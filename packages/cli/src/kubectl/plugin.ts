@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import type { Io } from '../io.ts';
 import { version } from '../version.ts';
 import { bypassesCommand } from './bypassesCommand.ts';
+import { clusterDoctorCommand } from './clusterDoctorCommand.ts';
 import { clusterStatusCommand } from './clusterStatusCommand.ts';
 import { coverageCommand } from './coverageCommand.ts';
 import { uninjectCommand } from './uninjectCommand.ts';
@@ -29,7 +30,13 @@ export function buildPlugin(io: Io, name: string): Command {
     .option('--no-color', 'no colours (also: NO_COLOR)')
     .addHelpText('after', epilogue)
     .helpCommand('help [command]', 'show help for a command');
-  for (const command of [clusterStatusCommand, coverageCommand, bypassesCommand, uninjectCommand])
-    plugin.addCommand(command(io));
+  const commands = [
+    clusterStatusCommand,
+    coverageCommand,
+    bypassesCommand,
+    clusterDoctorCommand,
+    uninjectCommand,
+  ];
+  for (const command of commands) plugin.addCommand(command(io));
   return plugin;
 }

@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import type { Io } from '../io.ts';
 
 /** Its commands, for help and completion of `pgtape k8s`; a test holds them against the tree. */
-export const pluginCommands = ['status', 'coverage', 'bypasses', 'uninject'] as const;
+export const pluginCommands = ['status', 'coverage', 'bypasses', 'doctor', 'uninject'] as const;
 
 const help = `
 Examples:
