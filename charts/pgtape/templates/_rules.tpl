@@ -14,6 +14,10 @@ log. `create` on what is only ever applied: server-side apply asks for it where 
 - apiGroups: [""]
   resources: [services, pods]
   verbs: [list, watch]
+# The Service of capture mode `Service`.
+- apiGroups: [""]
+  resources: [services]
+  verbs: [create, patch, update, delete]
 # The configuration of recorders.
 - apiGroups: [""]
   resources: [configmaps]

@@ -7,6 +7,7 @@ import { type ControlPlane, startControlPlane } from './controlPlane.ts';
 import { drifts } from './drifts.ts';
 import { kubectlAt, patch, type Ran } from './kubectl.ts';
 import { type OperatorReplica, startReplica } from './operatorReplicas.ts';
+import { runningPodTests } from './runningPods.ts';
 import { type ServiceAddress, startServiceAddress } from './serviceAddress.ts';
 
 const root = join(import.meta.dirname, '../../..');
@@ -233,22 +234,25 @@ describe('pgtape operator', () => {
     await eventually('archive', () => condition('orders', 'ArchiveFound'), 'True/Found');
   }, 60_000);
 
-  it('is Ready in `kubectl get recdb` once every pod has a recorder; what is not measured is Unknown', async () => {
+  it('is not Ready while no recorder answers, and says what is not known', async () => {
     done(['-n', 'shop', 'delete', 'pod', 'orders-old', '--grace-period=0', '--force']);
-    await eventually('Ready', () => condition('orders', 'Ready'), 'True/Injected');
+    await eventually('Ready', () => condition('orders', 'Ready'), 'Unknown/NotProbed');
     const [, row = ''] = done(['-n', 'shop', 'get', 'recdb', 'orders']).split('\n');
-    expect(row.split(/\s+/).slice(0, 3)).toEqual(['orders', 'True', 'Unknown']);
+    expect(row.split(/\s+/).slice(0, 3)).toEqual(['orders', 'Unknown', 'Unknown']);
     const { status } = json<{ status: Status }>(['-n', 'shop', 'get', 'recdb', 'orders']);
     expect(status.conditions.map(({ type, status: is, reason }) => `${type}=${is}/${reason}`)).toEqual([
-      'Ready=True/Injected',
+      'Ready=Unknown/NotProbed',
       'PolicyAccepted=True/Accepted',
       'ArchiveFound=True/Found',
       'InjectorAvailable=True/CanaryInjected',
       'Injected=True/AllPods',
       'InSync=True/Current',
-      'Captured=Unknown/NotMeasured',
+      'Captured=Unknown/NotProbed',
+      'TLSMatched=Unknown/NotKnown',
       'Guarded=True/Denying',
-      'BypassFree=Unknown/NotMeasured',
+      'BypassFree=Unknown/RecorderUnreachable',
+      'Archiving=Unknown/RecorderUnreachable',
+      'UpToDate=True/Current',
     ]);
   }, 60_000);
 
@@ -409,6 +413,24 @@ describe('pgtape operator', () => {
     await eventually('status', () => condition('ledger', 'PolicyAccepted'), 'True/Accepted', 60_000);
   }, 150_000);
 
+  runningPodTests({
+    done,
+    eventually,
+    condition,
+    message,
+    database,
+    pod,
+    async changeLeader() {
+      const before = leader();
+      await before.end('SIGKILL');
+      address.ports.delete(before.webhookPort);
+      const replica = await addReplica('d');
+      await eventually('a new replica', () => readiness(replica), { ok: true, reasons: [] });
+      await eventually('another leads', () => leader().name !== before.name, true);
+    },
+    metrics: async () => await (await fetch(`${leader().healthUrl}/metrics`)).text(),
+  });
+
   it('leaves nothing that blocks pods when the databases are deleted', async () => {
     done(['-n', 'shop', 'delete', 'recdb', '--all']);
     await eventually('objects', owned, [injector]);
@@ -429,6 +451,8 @@ describe('pgtape operator', () => {
       'pgtape_operator_queue_depth',
       'pgtape_operator_reconcile_duration_seconds',
       'pgtape_operator_reconciles_total',
+      'pgtape_operator_recorder_answers_total',
+      'pgtape_operator_rollouts_total',
       'pgtape_operator_watch_age_seconds',
       'pgtape_operator_watch_reconnects_total',
       'pgtape_operator_webhook_certificate_expiry_seconds',
@@ -471,6 +495,7 @@ describe('pgtape operator', () => {
     // Asked for by server-side apply and logged as `patch`; and what repeated Events need, after ten seconds at the earliest.
     const asPatch = [
       'create configmaps ',
+      'create services ',
       ...[
         'mutatingwebhookconfigurations',
         'validatingadmissionpolicies',

@@ -11,9 +11,10 @@ export {
   ordinaryLimits,
 } from './connection.ts';
 export { EventRecorder, type EventRecorderOptions, type Told } from './eventRecorder.ts';
+export { type EvictedPod, type Eviction, evict } from './eviction.ts';
 export { type AccessSource, accessOf, type ConfiguredAccess, kubeConfigAccess } from './kubeConfigAccess.ts';
 export { KubeError, type KubeErrorCode } from './kubeError.ts';
-export { type KubeObject, keyOf, type ObjectMeta, splitKey } from './kubeObject.ts';
+export { isNewer, type KubeObject, keyOf, type ObjectMeta, splitKey } from './kubeObject.ts';
 export { type ElectionEvents, type ElectionOptions, LeaderElection } from './leaderElection.ts';
 export type { LeaseTiming } from './leasePlan.ts';
 export type { Change } from './objectStore.ts';

@@ -50,6 +50,7 @@ export const ownedKinds: readonly KubeResource[] = [
   policyBindings,
   admissionPolicies,
   configMaps,
+  networkServices,
 ];
 
 /** @throws RangeError for a kind that the operator owns nothing of */

@@ -21,6 +21,7 @@ import {
   secrets,
 } from './clusterResources.ts';
 import { type DatabaseFacts, databaseFacts } from './databaseFacts.ts';
+import { hasLabels } from './labels.ts';
 
 export interface ClusterWatchEvents {
   /** Something that decisions depend on is other than before. */
@@ -44,6 +45,9 @@ function labelSelector(labels: Readonly<Record<string, string>>): string {
     .map(([name, value]) => `${name}=${value}`)
     .join(',');
 }
+
+/** Of Services all are watched: other people's say how clients come. */
+const labelledKinds = ownedKinds.filter((kind) => kind !== networkServices);
 
 interface PodWatch {
   readonly selector: string;
@@ -72,7 +76,7 @@ export class ClusterWatch {
       ['recordingarchives', this.#reflector(recordingArchives, {})],
       ['namespaces', this.#reflector(namespaces, {})],
       ['services', this.#reflector(networkServices, {})],
-      ...ownedKinds.map((kind) => [kind.plural, this.#reflector(kind, label)] as const),
+      ...labelledKinds.map((kind) => [kind.plural, this.#reflector(kind, label)] as const),
       ['secrets', this.#secret],
     ]);
   }
@@ -120,9 +124,17 @@ export class ClusterWatch {
     return this.#of('services').objects;
   }
 
+  networkService(key: string): KubeObject | undefined {
+    return this.#of('services').get(key);
+  }
+
   /** Of all kinds of which the operator owns objects. */
   get owned(): KubeObject[] {
-    return ownedKinds.flatMap(({ plural }) => [...this.#of(plural).objects]);
+    const labelled = labelledKinds.flatMap(({ plural }) => [...this.#of(plural).objects]);
+    return [
+      ...labelled,
+      ...[...this.networkServices].filter(({ metadata }) => hasLabels(metadata.labels ?? {}, managedBy)),
+    ];
   }
 
   get secret(): KubeObject | undefined {

@@ -1,40 +1,69 @@
 import { Condition } from './apiFields.ts';
 import { type DatabaseObservation, databaseVerdicts, statusFields } from './databaseStatus.ts';
 import { conditionNotices } from './notices.ts';
-import { coverageOf, databaseObject, databaseOf } from './recordedCluster.testing.ts';
+import { databaseObject, databaseOf, observedOf, wantedRecorder } from './recordedCluster.testing.ts';
+import { RecordedDatabaseStatus } from './recordedDatabase.ts';
+import { recordingBefore, recordingFold } from './recordingFold.ts';
+import { rolloutStep } from './rolloutPlan.ts';
 import { conditionsFrom } from './statusConditions.ts';
 
-const well: DatabaseObservation = {
-  database: databaseOf(),
-  pods: [coverageOf()],
-  conflict: null,
-  isArchiveThere: true,
-  configHash: 'hash',
-  writes: { configMap: '', webhook: '', guard: '' },
-  canary: '',
-  minorVersion: 36,
-};
+const nowMs = Date.parse('2026-11-27T05:00:00Z');
+
+/** With numbers and rollout as they follow from the pods. */
+function observation({ pods = [observedOf()], ...over }: Partial<DatabaseObservation>): DatabaseObservation {
+  const database = over.database ?? databaseOf();
+  return {
+    database,
+    pods,
+    conflict: null,
+    isArchiveThere: true,
+    wanted: wantedRecorder,
+    recording: recordingFold(pods, recordingBefore(undefined), nowMs),
+    rollout: rolloutStep({
+      spec: database.spec ?? { restarts: 'Never', recorder: { upgrade: 'OnPodRestart' } },
+      wanted: wantedRecorder,
+      pods,
+      leaving: new Set(),
+      before: null,
+      isInjectorWell: true,
+      refusal: '',
+      nowMs,
+    }),
+    nowMs,
+    writes: { configMap: '', webhook: '', guard: '' },
+    canary: '',
+    minorVersion: 36,
+    ...over,
+  };
+}
 
 const summary = (over: Partial<DatabaseObservation>): Record<string, string> =>
   Object.fromEntries(
-    Object.entries(databaseVerdicts({ ...well, ...over })).map(([type, { status, reason }]) => [
+    Object.entries(databaseVerdicts(observation(over))).map(([type, { status, reason }]) => [
       type,
       `${status}/${reason}`,
     ]),
   );
 
 const allWell = {
-  Ready: 'True/Injected',
+  Ready: 'True/Recorded',
   PolicyAccepted: 'True/Accepted',
   ArchiveFound: 'True/Found',
   InjectorAvailable: 'True/CanaryInjected',
   Injected: 'True/AllPods',
   InSync: 'True/Current',
-  Captured: 'Unknown/NotMeasured',
+  Captured: 'True/AllAddresses',
+  TLSMatched: 'True/Matched',
   Guarded: 'True/Warning',
-  BypassFree: 'Unknown/NotMeasured',
+  BypassFree: 'True/NoneSeen',
+  Archiving: 'True/Acknowledged',
+  UpToDate: 'True/Current',
 };
-const bare = coverageOf({ name: 'orders-1', injected: false, configHash: '', recorderImage: '' });
+const noProblems = { configMap: '', webhook: '', guard: '' };
+const bare = observedOf(
+  { name: 'orders-1', uid: 'uid-orders-1', injected: false, configHash: '', recorderImage: '' },
+  null,
+);
 const invalid = databaseOf({ spec: { archiveRef: 7 } });
 const unmanaged = databaseOf({ spec: { managementState: 'Unmanaged' } });
 const required = databaseOf({ spec: { enforcement: { admission: 'Required' } } });
@@ -51,17 +80,38 @@ describe('databaseVerdicts', () => {
         Ready: 'Unknown/NoPods',
         Injected: 'Unknown/NoPods',
         InSync: 'Unknown/NoRecorder',
+        Captured: 'Unknown/NoRecorder',
+        TLSMatched: 'Unknown/NoRecorder',
+        BypassFree: 'Unknown/NoPods',
+        Archiving: 'Unknown/NoRecorder',
+        UpToDate: 'Unknown/NoPods',
       },
     },
     {
       name: 'a pod from before',
-      over: { pods: [coverageOf(), bare] },
-      wanted: { ...allWell, Ready: 'False/RestartRequired', Injected: 'False/RestartRequired' },
+      over: { pods: [observedOf(), bare] },
+      wanted: {
+        ...allWell,
+        Ready: 'False/RestartRequired',
+        Injected: 'False/RestartRequired',
+        TLSMatched: 'True/Matched',
+        BypassFree: 'Unknown/NotInjected',
+        UpToDate: 'False/RestartRequired',
+      },
     },
     {
       name: 'a pod with an older configuration',
-      over: { pods: [coverageOf({ configHash: 'older' })] },
-      wanted: { ...allWell, Ready: 'False/RestartRequired', InSync: 'False/RestartRequired' },
+      over: { pods: [observedOf({ configHash: 'older' }, null)] },
+      wanted: {
+        ...allWell,
+        Ready: 'False/RestartRequired',
+        InSync: 'False/RestartRequired',
+        Captured: 'Unknown/NotProbed',
+        TLSMatched: 'Unknown/NotKnown',
+        BypassFree: 'Unknown/RecorderUnreachable',
+        Archiving: 'Unknown/RecorderUnreachable',
+        UpToDate: 'False/RestartRequired',
+      },
     },
     {
       name: 'no archive',
@@ -75,7 +125,7 @@ describe('databaseVerdicts', () => {
     },
     {
       name: 'webhook not written',
-      over: { writes: { ...well.writes, webhook: 'no right' } },
+      over: { writes: { ...noProblems, webhook: 'no right' } },
       wanted: { ...allWell, Ready: 'False/WebhookNotWritten', InjectorAvailable: 'False/WebhookNotWritten' },
     },
     {
@@ -90,12 +140,12 @@ describe('databaseVerdicts', () => {
     },
     {
       name: 'guard not written',
-      over: { writes: { ...well.writes, guard: 'no right' } },
+      over: { writes: { ...noProblems, guard: 'no right' } },
       wanted: { ...allWell, Ready: 'False/GuardNotWritten', Guarded: 'False/GuardNotWritten' },
     },
     {
       name: 'configuration not written',
-      over: { writes: { ...well.writes, configMap: 'no right' } },
+      over: { writes: { ...noProblems, configMap: 'no right' } },
       wanted: { ...allWell, Ready: 'False/ConfigNotWritten', InSync: 'False/ConfigNotWritten' },
     },
     {
@@ -128,28 +178,47 @@ describe('databaseVerdicts', () => {
   });
 
   it('names the pods and what their owner does', () => {
-    const { Injected } = databaseVerdicts({ ...well, pods: [bare] });
+    const { Injected } = databaseVerdicts(observation({ pods: [bare] }));
     expect(Injected?.message).toBe(
       'without a recorder: orders-1; kubectl rollout restart -n shop statefulset/orders',
     );
   });
 
   it('makes conditions that the schema takes', () => {
-    const conditions = conditionsFrom(databaseVerdicts(well), [], 1, '2026-11-27T00:00:00Z');
+    const conditions = conditionsFrom(databaseVerdicts(observation({})), [], 1, '2026-11-27T00:00:00Z');
     expect(conditions.map((one) => Condition.parse(one))).toEqual(conditions);
   });
 });
 
 describe('statusFields', () => {
   it('lists pods by name, with what is known of each', () => {
-    expect(statusFields({ ...well, pods: [bare, coverageOf()] })).toEqual({
+    expect(statusFields(observation({ pods: [bare, observedOf()] }))).toEqual({
       observedGeneration: 1,
+      mode: 'AddressSwap',
       coverage: 'Unknown',
+      sessionsRecorded: 10,
+      lagSeconds: 2,
       pods: [
-        { name: 'orders-0', uid: 'uid-orders-0', injected: true, recorderImage: 'image', configHash: 'hash' },
-        { name: 'orders-1', uid: 'uid-orders-0', injected: false },
+        {
+          name: 'orders-0',
+          uid: 'uid-orders-0',
+          injected: true,
+          recorderImage: 'image',
+          configHash: 'hash',
+          capture: 'whole',
+          mode: 'AddressSwap',
+          sessionsRecorded: 10,
+          bypasses: 0,
+        },
+        { name: 'orders-1', uid: 'uid-orders-1', injected: false, need: 'Injection' },
       ],
     });
+  });
+
+  it('says how much is covered where every pod stands behind it', () => {
+    const fields = statusFields(observation({}));
+    expect(fields).toMatchObject({ coverage: '100%', sessionsSeen: 10, bypasses: 0 });
+    expect(RecordedDatabaseStatus.parse({ ...fields, conditions: [] })).toMatchObject(fields);
   });
 });
 
@@ -194,6 +263,18 @@ describe('conditionNotices', () => {
     },
     { name: 'well from the start', before: [], after: conditions('True', 'C'), told: [] },
     { name: 'unknown', before: conditions('True', 'C'), after: conditions('Unknown', 'D'), told: [] },
+    {
+      name: 'a step of a rollout',
+      before: [],
+      after: conditions('False', 'Evicting', 'UpToDate'),
+      told: [],
+    },
+    {
+      name: 'a rollout that stopped',
+      before: [],
+      after: conditions('False', 'StoppedAfterFailures', 'UpToDate'),
+      told: ['Warning StoppedAfterFailures'],
+    },
     { name: 'not ready', before: [], after: conditions('False', 'A', 'Ready'), told: [] },
   ])('$name', ({ before, after, told }) => {
     const notices = conditionNotices(databaseObject(), before, after);

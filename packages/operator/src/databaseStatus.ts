@@ -4,7 +4,10 @@
  */
 import type { DatabaseFacts } from './databaseFacts.ts';
 import { GUARD_MINOR } from './desiredObjects.ts';
-import type { PodCoverage } from './podCoverage.ts';
+import { achievedMode, type ObservedPod, podCapture, statusOf, type WantedRecorder } from './observedPod.ts';
+import { coverageText, type Recording } from './recordingFold.ts';
+import { archiving, bypassFree, captured, commonMode, podNames, tlsMatched } from './recordingVerdicts.ts';
+import type { RolloutStep } from './rolloutPlan.ts';
 import type { SelectorConflict } from './selectorConflicts.ts';
 import { type Verdict, verdict } from './statusConditions.ts';
 
@@ -17,18 +20,19 @@ export interface WriteProblems {
 
 export interface DatabaseObservation {
   readonly database: DatabaseFacts;
-  readonly pods: readonly PodCoverage[];
+  readonly pods: readonly ObservedPod[];
   readonly conflict: SelectorConflict | null;
   readonly isArchiveThere: boolean;
-  /** Of what its recorders should run with; '' where nothing should. */
-  readonly configHash: string;
+  readonly wanted: WantedRecorder;
+  readonly recording: Recording;
+  readonly rollout: RolloutStep;
+  /** Wall clock, milliseconds since 1970. */
+  readonly nowMs: number;
   readonly writes: WriteProblems;
   /** Why a pod made as a dry run did not come back with a recorder; '' where it did; null: not tried yet. */
   readonly canary: string | null;
   readonly minorVersion: number;
 }
-
-const names = (pods: readonly PodCoverage[]): string => pods.map(({ name }) => name).join(', ');
 
 function policyAccepted({ database, conflict }: DatabaseObservation): Verdict {
   if (database.spec === null) return verdict('False', 'Invalid', database.problem);
@@ -65,20 +69,20 @@ function injected({ pods }: DatabaseObservation): Verdict {
   const bare = pods.filter((pod) => !pod.injected);
   if (bare.length === 0) return verdict('True', 'AllPods', '');
   const commands = [...new Set(bare.map(({ restart }) => restart))];
-  return verdict('False', 'RestartRequired', `without a recorder: ${names(bare)}; ${commands.join('; ')}`);
+  return verdict('False', 'RestartRequired', `without a recorder: ${podNames(bare)}; ${commands.join('; ')}`);
 }
 
-function inSync({ pods, configHash, writes }: DatabaseObservation): Verdict {
+function inSync({ pods, wanted, writes }: DatabaseObservation): Verdict {
   if (writes.configMap !== '') return verdict('False', 'ConfigNotWritten', writes.configMap);
   const recorded = pods.filter((pod) => pod.injected);
   if (recorded.length === 0) return verdict('Unknown', 'NoRecorder', 'no pod has a recorder');
-  const old = recorded.filter((pod) => pod.configHash !== configHash);
+  const old = recorded.filter((pod) => pod.runningHash !== wanted.configHash);
   if (old.length === 0) return verdict('True', 'Current', '');
   const commands = [...new Set(old.map(({ restart }) => restart))];
   return verdict(
     'False',
     'RestartRequired',
-    `made with an older configuration: ${names(old)}; ${commands.join('; ')}`,
+    `with an older configuration: ${podNames(old)}; ${commands.join('; ')}`,
   );
 }
 
@@ -95,26 +99,27 @@ function guarded({ database, writes, minorVersion }: DatabaseObservation): Verdi
     : verdict('True', 'Warning', 'a covered pod without a recorder is let in with a warning');
 }
 
-const notMeasured = (what: string): Verdict =>
-  verdict('Unknown', 'NotMeasured', `${what} is not measured by this version`);
+/**
+ * What a condition may say without the database being less well than it was asked to be: a mode that leaves PostgreSQL's
+ * address alone, no credentials to measure with.
+ */
+const asAsked = new Set(['PodAddressAnswers', 'NoCredentials']);
 
-/** Well: nothing it is made of is False, and there are pods. What is not measured does not make it well or ill. */
+/** Well: nothing it is made of is wrong, and there are pods. */
 function ready(verdicts: Readonly<Record<string, Verdict>>): Verdict {
-  const all = Object.entries(verdicts);
+  const all = Object.entries(verdicts).filter(([, { reason }]) => !asAsked.has(reason));
   const wrong = all.find(([, { status }]) => status === 'False');
   if (wrong !== undefined) return verdict('False', wrong[1].reason, `${wrong[0]}: ${wrong[1].message}`);
-  const open = all.find(([, { status, reason }]) => status === 'Unknown' && reason !== 'NotMeasured');
+  const open = all.find(([, { status }]) => status === 'Unknown');
   if (open !== undefined) return verdict('Unknown', open[1].reason, `${open[0]}: ${open[1].message}`);
-  return verdict(
-    'True',
-    'Injected',
-    'every pod has a recorder; what it captures is not measured by this version',
-  );
+  const { Captured } = verdicts;
+  if (Captured?.reason === 'PodAddressAnswers') return verdict('True', 'PartlyCaptured', Captured.message);
+  return verdict('True', 'Recorded', 'every address of every pod leads to a recorder');
 }
 
 /** By type, in the order they are shown. */
 export function databaseVerdicts(observation: DatabaseObservation): Record<string, Verdict> {
-  const { database } = observation;
+  const { database, pods } = observation;
   const accepted = policyAccepted(observation);
   const isActed = database.spec !== null && database.spec.managementState === 'Managed';
   if (!isActed) {
@@ -128,26 +133,56 @@ export function databaseVerdicts(observation: DatabaseObservation): Record<strin
     InjectorAvailable: injectorAvailable(observation),
     Injected: injected(observation),
     InSync: inSync(observation),
-    Captured: notMeasured('whether clients reach the recorder by every address'),
+    Captured: captured(pods),
+    TLSMatched: tlsMatched(pods),
     Guarded: guarded(observation),
-    BypassFree: notMeasured('whether sessions go past the recorder'),
+    BypassFree: bypassFree(pods, observation.recording, observation.nowMs),
+    Archiving: archiving(pods),
   };
-  return { Ready: ready(parts), ...parts };
+  // A newer recorder or a restart under way makes no database unwell.
+  return { Ready: ready(parts), ...parts, UpToDate: observation.rollout.says };
 }
 
+/** Pods that status names. */
+const podsMax = 128;
+
 /** Shape of RecordedDatabaseStatus, conditions aside. */
-export function statusFields({ database, pods }: DatabaseObservation): Record<string, unknown> {
+export function statusFields(observation: DatabaseObservation): Record<string, unknown> {
+  const { database, pods, recording, rollout } = observation;
+  const mode = commonMode(pods);
+  const isHeard = pods.some((pod) => statusOf(pod) !== null);
+  const { sessionsRecorded, sessionsSeen, bypasses, lagSeconds, lastBypassMs } = recording;
   return {
     observedGeneration: database.generation,
-    coverage: 'Unknown',
+    ...(mode === null ? {} : { mode }),
+    coverage: coverageText(recording),
+    ...(isHeard ? { sessionsRecorded, lagSeconds } : {}),
+    ...(recording.state === 'measured' ? { sessionsSeen, bypasses } : {}),
+    ...(lastBypassMs === null
+      ? {}
+      : { lastBypassTime: new Date(lastBypassMs).toISOString().replace(/\.\d+Z$/, 'Z') }),
     pods: [...pods]
       .sort((a, b) => (a.name < b.name ? -1 : 1))
-      .slice(0, 128)
-      .map(({ name, uid, injected: isInjected, recorderImage, configHash }) => ({
-        name,
-        uid,
-        injected: isInjected,
-        ...(isInjected ? { recorderImage, configHash } : {}),
-      })),
+      .slice(0, podsMax)
+      .map((pod) => podFields(pod, recording.counted.get(pod.uid))),
+    ...(rollout.state === null ? {} : { rollout: rollout.state }),
+  };
+}
+
+function podFields(pod: ObservedPod, bypasses: number | undefined): Record<string, unknown> {
+  const { name, uid, injected: isInjected, need, skipped, recorderImage, runningHash } = pod;
+  const said = statusOf(pod);
+  const mode = achievedMode(pod);
+  return {
+    name,
+    uid,
+    injected: isInjected,
+    ...(need === null ? {} : { need }),
+    ...(need === 'Injection' && skipped !== '' ? { skipped } : {}),
+    ...(isInjected ? { recorderImage, configHash: runningHash } : {}),
+    ...(isInjected ? { capture: podCapture(pod) } : {}),
+    ...(mode === null ? {} : { mode }),
+    ...(said === null ? {} : { sessionsRecorded: said.sessions.recorded }),
+    ...(bypasses === undefined ? {} : { bypasses }),
   };
 }

@@ -22,6 +22,8 @@ export interface ObservedCluster {
   /** Names of a database's pods, by its key. */
   readonly podNames: (key: string) => readonly string[];
   readonly settings: RecordingSettings;
+  /** Of capture mode `Service`. */
+  readonly services: readonly KubeObject[];
   readonly webhook: WebhookPlan;
   /** Guards need 1.30. */
   readonly minorVersion: number;
@@ -59,7 +61,7 @@ function configMap(database: DatabaseFacts, settings: RecordingSettings): KubeOb
 
 /** Guards last: what they ask for must be possible before they ask. */
 export function desiredObjects(observed: ObservedCluster): KubeObject[] {
-  const { databases, podNames, settings, webhook, minorVersion } = observed;
+  const { databases, podNames, settings, services, webhook, minorVersion } = observed;
   const acted = databases.flatMap((database) => {
     const one = protectedDatabase(database);
     return one === null ? [] : [{ database, protected: one }];
@@ -76,5 +78,5 @@ export function desiredObjects(observed: ObservedCluster): KubeObject[] {
     acted.map(({ protected: one }) => one),
     webhook,
   );
-  return [...configs, configuration, ...guards.map((object) => withOwner(object, webhook))];
+  return [...configs, ...services, configuration, ...guards.map((object) => withOwner(object, webhook))];
 }

@@ -16,7 +16,7 @@ const webhook = {
 };
 const settings = { vault: { url: 'https://vault:4317', ca: 'vault ca' }, exempt: { users: [] } };
 const desired = (databases: ReturnType<typeof databaseOf>[], minorVersion = 36): KubeObject[] =>
-  desiredObjects({ databases, podNames: () => ['orders-0'], settings, webhook, minorVersion });
+  desiredObjects({ databases, podNames: () => ['orders-0'], settings, services: [], webhook, minorVersion });
 const titles = (objects: readonly KubeObject[]): string[] =>
   objects.map(({ kind, metadata }) => `${kind} ${metadata.name}`);
 

@@ -19,9 +19,23 @@ interface WebhookEntry {
   readonly namespaceSelector?: { readonly matchExpressions?: unknown };
 }
 
+interface ServiceSpec {
+  readonly selector?: unknown;
+  readonly ports?: readonly Readonly<Record<string, unknown>>[];
+}
+
+/** Whom it leads where: all else of a Service is the API server's to fill in. */
+function servedBy({ selector, ports = [] }: ServiceSpec): object {
+  return {
+    selector,
+    ports: ports.map(({ name, port, protocol, targetPort }) => ({ name, port, protocol, targetPort })),
+  };
+}
+
 /** Platforms add expressions of their own to the selectors of webhooks, for good: taking them away would never end. */
 function withoutPlatformParts(object: KubeObject): Record<string, unknown> {
   const { metadata: _, status: __, apiVersion: ___, kind: ____, ...rest } = object;
+  if (object.kind === 'Service') return { spec: servedBy((rest.spec ?? {}) as ServiceSpec) };
   if (object.kind !== 'MutatingWebhookConfiguration' || !Array.isArray(rest.webhooks)) return rest;
   const webhooks = (rest.webhooks as WebhookEntry[]).map((entry) => {
     const { matchExpressions: _added, ...selector } = entry.namespaceSelector ?? {};

@@ -42,9 +42,7 @@ function answerOf(injection: Injection): AdmissionAnswer {
   if (injection.outcome === 'patch')
     return { patch: injection.patch, warnings: [], audit: { 'pgtape.dev/mode': injection.mode } };
   if (injection.reason === 'injected') return untouched('injected');
-  const refused = injection.refused.map(({ mode, why }) => `${mode}: ${why}`).join(', ');
-  const detail = refused === '' ? '' : ` (${refused})`;
-  return untouched(injection.reason, `this pod is not recorded: ${injection.reason}${detail}`);
+  return untouched(injection.reason, `this pod is not recorded: ${skippedText(injection)}`);
 }
 
 export function admissionAnswer(
@@ -81,20 +79,37 @@ function canaryOf(namespace: string): DatabaseFacts {
 }
 
 function injectedBy(view: InjectorView, database: DatabaseFacts, request: AdmissionRequest): AdmissionAnswer {
+  const injection = injectionInto(view, database, request.object);
+  return injection === null ? untouched('invalid') : answerOf(injection);
+}
+
+/** Why this pod, made anew, would come out without a recorder; '' where it would get one. */
+export function whySkipped(view: InjectorView, database: DatabaseFacts, pod: KubeObject): string {
+  const injection = injectionInto(view, database, pod);
+  if (injection === null) return 'invalid';
+  if (injection.outcome === 'patch' || injection.reason === 'injected') return '';
+  return skippedText(injection);
+}
+
+function skippedText({ reason, refused }: Extract<Injection, { outcome: 'skip' }>): string {
+  const modes = refused.map(({ mode, why }) => `${mode}: ${why}`).join(', ');
+  return modes === '' ? reason : `${reason} (${modes})`;
+}
+
+/** null: the database is not understood. */
+function injectionInto(view: InjectorView, database: DatabaseFacts, raw: unknown): Injection | null {
   const { spec, key, namespace } = database;
   const config = recorderConfig(database, view.settings);
-  if (spec === null || config === null) return untouched('invalid');
-  const pod = PodFacts.parse(request.object);
-  return answerOf(
-    inject(request.object, {
-      database: key,
-      spec,
-      image: view.image,
-      config,
-      platform: platformFor(pod, spec),
-      podSecurity: podSecurityOf(view.namespace(namespace)),
-      namedPort: namedPortOf(view.networkServices(), namespace, pod.metadata.labels ?? {}, spec.capture.port),
-      minorVersion: view.minorVersion(),
-    }),
-  );
+  if (spec === null || config === null) return null;
+  const pod = PodFacts.parse(raw);
+  return inject(raw, {
+    database: key,
+    spec,
+    image: view.image,
+    config,
+    platform: platformFor(pod, spec),
+    podSecurity: podSecurityOf(view.namespace(namespace)),
+    namedPort: namedPortOf(view.networkServices(), namespace, pod.metadata.labels ?? {}, spec.capture.port),
+    minorVersion: view.minorVersion(),
+  });
 }

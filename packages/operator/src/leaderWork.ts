@@ -2,7 +2,7 @@
 import type { WorkOutcome } from '@pgtape/kube';
 import type { OperatorMetrics } from './operatorMetrics.ts';
 
-export type WorkKey = 'certificates' | 'cluster';
+export type WorkKey = 'certificates' | 'cluster' | 'recorders';
 type Work = (signal: AbortSignal) => Promise<WorkOutcome>;
 
 /** Work that takes longer than any API server's answer is stuck. */
@@ -12,7 +12,7 @@ export class LeaderWork {
   readonly #works: Readonly<Record<WorkKey, Work>>;
   readonly #measured: OperatorMetrics;
   readonly #now: () => number;
-  #since: number | null = null;
+  readonly #since = new Map<string, number>();
 
   /** @param now monotonic milliseconds */
   constructor(works: Readonly<Record<WorkKey, Work>>, measured: OperatorMetrics, now: () => number) {
@@ -22,21 +22,30 @@ export class LeaderWork {
   }
 
   get isStuck(): boolean {
-    return this.#since !== null && this.#now() - this.#since > stuckMs;
+    return [...this.#since.values()].some((since) => this.#now() - since > stuckMs);
   }
 
   async run(key: string, signal: AbortSignal): Promise<WorkOutcome> {
-    this.#since = this.#now();
+    const work = this.#works[key as WorkKey];
+    this.#since.set(key, this.#now());
+    try {
+      // Asking recorders changes nothing in the cluster.
+      return key === 'recorders' ? await work(signal) : await this.#measuredRun(work, signal);
+    } finally {
+      this.#since.delete(key);
+    }
+  }
+
+  async #measuredRun(work: Work, signal: AbortSignal): Promise<WorkOutcome> {
     const end = this.#measured.reconcileSeconds.startTimer();
     try {
-      const outcome = await this.#works[key as WorkKey](signal);
+      const outcome = await work(signal);
       this.#measured.reconciles.inc({ outcome: 'done' });
       return outcome;
     } catch (error) {
       this.#measured.reconciles.inc({ outcome: 'failed' });
       throw error;
     } finally {
-      this.#since = null;
       end();
     }
   }

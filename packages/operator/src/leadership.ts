@@ -72,7 +72,8 @@ export class Leadership {
     const { keys, work, failed, told, identity } = this.#options;
     this.#queue = new WorkQueue({
       work,
-      workers: 1,
+      // A key never beside itself; asking recorders, which may be slow, beside everything else.
+      workers: 2,
       failed: (key, error, _failures, waitMs) => failed(key, error, waitMs),
       backoff: { firstMs: 200, maxMs: 30_000 },
     });

@@ -4,6 +4,15 @@ import type { Condition } from './apiFields.ts';
 import type { Written } from './applyObjects.ts';
 import { annotations } from './injectionPlan.ts';
 
+/** Of a rollout: what somebody must act on; its steps have Events of their own. */
+const stuck = new Set(['EvictionRefused', 'StoppedAfterFailures', 'NotInjectable', 'NoOwner']);
+
+function isTold(type: string, reason: string): boolean {
+  // Ready says what another condition says already; a bypass is told each time, not once.
+  if (type === 'Ready' || reason === 'BypassDetected') return false;
+  return type !== 'UpToDate' || stuck.has(reason);
+}
+
 /** What became wrong, and what is well again; what is merely unknown is in status only. */
 export function conditionNotices(
   regarding: KubeObject,
@@ -12,8 +21,7 @@ export function conditionNotices(
 ): Told[] {
   return after.flatMap(({ type, status, reason, message }): Told[] => {
     const known = before.find((one) => one.type === type);
-    // Ready says what another condition says already.
-    if (type === 'Ready' || (known?.status === status && known.reason === reason)) return [];
+    if (!isTold(type, reason) || (known?.status === status && known.reason === reason)) return [];
     if (status === 'False')
       return [{ regarding, type: 'Warning', reason, action: type, note: message || `${type} is not so` }];
     if (status === 'True' && known?.status === 'False')

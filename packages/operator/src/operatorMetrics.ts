@@ -10,6 +10,15 @@ export interface OperatorGauges {
   readonly certificateSeconds: () => number;
   readonly injectedPods: () => Iterable<[string, number]>;
   readonly uncoveredPods: () => Iterable<[string, number]>;
+  /** Of databases whose recorders this replica asks: of the leader. */
+  readonly recordings: () => Iterable<[string, RecordedNumbers]>;
+}
+
+/** Of one database; null: not known. */
+export interface RecordedNumbers {
+  readonly coverage: number | null;
+  readonly lagSeconds: number | null;
+  readonly capturedPods: number;
 }
 
 export function operatorMetrics(metrics: Metrics, gauges: OperatorGauges) {
@@ -29,7 +38,43 @@ export function operatorMetrics(metrics: Metrics, gauges: OperatorGauges) {
   );
   metrics.gaugeBy('operator_injected_pods', 'Pods with a recorder.', 'database', gauges.injectedPods);
   metrics.gaugeBy('operator_uncovered_pods', 'Pods without one.', 'database', gauges.uncoveredPods);
+  const of = (number: (numbers: RecordedNumbers) => number | null) => (): [string, number][] =>
+    [...gauges.recordings()].flatMap(([database, numbers]): [string, number][] => {
+      const value = number(numbers);
+      return value === null ? [] : [[database, value]];
+    });
+  metrics.gaugeBy(
+    'operator_coverage_ratio',
+    'Sessions on tape per sessions the server saw; absent where it is not known.',
+    'database',
+    of(({ coverage }) => coverage),
+  );
+  metrics.gaugeBy(
+    'operator_evidence_lag_seconds',
+    'Age of the oldest evidence that the vault has not acknowledged.',
+    'database',
+    of(({ lagSeconds }) => lagSeconds),
+  );
+  metrics.gaugeBy(
+    'operator_captured_pods',
+    'Pods whose clients are proven to be led through the recorder.',
+    'database',
+    of(({ capturedPods }) => capturedPods),
+  );
   return {
+    bypasses: metrics.counter('operator_bypasses_total', 'Sessions seen that went past a recorder.', [
+      'database',
+    ]),
+    recorderAnswers: metrics.counter(
+      'operator_recorder_answers_total',
+      'Recorders asked, by what came back.',
+      ['outcome'],
+    ),
+    rollouts: metrics.counter(
+      'operator_rollouts_total',
+      'Evictions and upgrades in place, by how they ended.',
+      ['action', 'outcome'],
+    ),
     reconciles: metrics.counter('operator_reconciles_total', 'Reconciles, by how they ended.', ['outcome']),
     reconcileSeconds: metrics.histogram(
       'operator_reconcile_duration_seconds',

@@ -13,12 +13,15 @@ import { materialOf } from './certificateSecret.ts';
 import { clusterAccess, vaultAuthority } from './clusterAccess.ts';
 import { ClusterWatch } from './clusterWatch.ts';
 import type { RecordingSettings } from './desiredObjects.ts';
-import { admissionAnswer } from './injector.ts';
+import { admissionAnswer, whySkipped } from './injector.ts';
 import { Leadership } from './leadership.ts';
 import { LeaderWork } from './leaderWork.ts';
 import type { OperatorConfig } from './operatorConfig.ts';
 import { operatorMetrics } from './operatorMetrics.ts';
 import { Reconciler } from './reconciler.ts';
+import { recordedNumbers, watchedPods } from './recordedPods.ts';
+import { RecorderWatch } from './recorderWatch.ts';
+import { RolloutWork } from './rolloutWork.ts';
 import { secondsLeft } from './webhookCertificates.ts';
 import { WEBHOOK_CONFIGURATION } from './webhookConfiguration.ts';
 import { WebhookEndpoint } from './webhookEndpoint.ts';
@@ -29,6 +32,9 @@ export interface Operator {
   /** Gives leading away, is not ready from then on, and answers until nobody is sent here any more. */
   close(): Promise<void>;
 }
+
+/** From one look at all recorders to the next: a bypass is told within 15 s, of which the recorder takes its share. */
+const recordersEveryMs = 5000;
 
 /** Resolves when it watches and takes part in the election. @throws OperatorError */
 export async function startOperator(config: OperatorConfig): Promise<Operator> {
@@ -61,6 +67,7 @@ export async function startOperator(config: OperatorConfig): Promise<Operator> {
     },
     injectedPods: () => podCounts(true),
     uncoveredPods: () => podCounts(false),
+    recordings: () => (leadership.isLeading ? recordedNumbers(reconciler.recordings) : []),
   });
   const watch: ClusterWatch = new ClusterWatch({
     connection,
@@ -97,7 +104,24 @@ export async function startOperator(config: OperatorConfig): Promise<Operator> {
       if (error !== undefined) log.warn({ reason, problem: problemText(error) }, 'event not written');
     },
   });
-  const reconciler = new Reconciler({
+  const recorders: RecorderWatch = new RecorderWatch({
+    pods: () => watchedPods(watch.databases, (database) => reconciler.podsOf(database) ?? []),
+    asked: (outcome) => measured.recorderAnswers.inc({ outcome }),
+    now: clock.monoMs,
+  });
+  const rollouts = new RolloutWork({
+    connection,
+    objects,
+    events,
+    ended: (action, outcome) => measured.rollouts.inc({ action, outcome }),
+    now: clock.monoMs,
+  });
+  const reconciler: Reconciler = new Reconciler({
+    recorders,
+    rollouts,
+    image: config.image,
+    skipped: (database, pod) => whySkipped(view, database, pod),
+    bypassed: (database, count) => measured.bypasses.inc({ database }, count),
     objects,
     watch,
     events,
@@ -130,6 +154,10 @@ export async function startOperator(config: OperatorConfig): Promise<Operator> {
     {
       certificates: (signal) => keepCertificates(certificates, signal),
       cluster: (signal) => reconciler.reconcile(signal),
+      async recorders(signal) {
+        if (await recorders.poll(signal)) leadership.add('cluster');
+        return { againAfterMs: recordersEveryMs };
+      },
     },
     measured,
     clock.monoMs,
@@ -146,11 +174,17 @@ export async function startOperator(config: OperatorConfig): Promise<Operator> {
         retryMs: lease.retrySeconds * 1000,
       },
     },
-    keys: ['certificates', 'cluster'],
+    keys: ['certificates', 'cluster', 'recorders'],
     work: (key, signal) => work.run(key, signal),
     failed: (key, error, waitMs) =>
       log.error({ work: key, waitMs, problem: problemText(error) }, 'reconcile failed'),
-    told: (what, detail) => log.info({ detail }, what),
+    told(what, detail) {
+      if (what === 'leading') {
+        reconciler.forget();
+        recorders.forget();
+      }
+      log.info({ detail }, what);
+    },
     trouble: (error) => log.warn({ problem: problemText(error) }, 'lease neither read nor written'),
   });
   const view = {

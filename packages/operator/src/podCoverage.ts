@@ -1,7 +1,9 @@
 /** Owns what a running pod says about its recorder, and how its owner has it made anew. Pure. */
 import type { KubeObject } from '@pgtape/kube';
+import { z } from 'zod';
 import { annotations, RECORDER_CONTAINER } from './injectionPlan.ts';
 import { PodFacts, platformFor } from './podFacts.ts';
+import { type PodRole, podRole } from './podRole.ts';
 import type { RecordedDatabaseSpec } from './recordedDatabase.ts';
 
 export interface PodCoverage {
@@ -12,9 +14,40 @@ export interface PodCoverage {
   /** '' without a recorder. */
   readonly configHash: string;
   readonly recorderImage: string;
+  /** Capture mode that it was injected for; '' without a recorder. */
+  readonly plannedMode: string;
+  /** Of the pod, none before it has a network. */
+  readonly addresses: readonly string[];
+  readonly role: PodRole;
+  /** Whether somebody makes it anew when it is gone. */
+  readonly hasOwner: boolean;
+  /** As its owner and its Services see it. */
+  readonly isReady: boolean;
+  /** RFC 3339, as the API server wrote it. */
+  readonly createdAt: string;
+  readonly recorder: RecorderContainer;
   /** What its owner does to have the pod made anew; for a shell. */
   readonly restart: string;
 }
+
+/** The recorder's container as the kubelet last told. */
+export interface RecorderContainer {
+  /** Of the running container; '' where none runs. */
+  readonly id: string;
+  readonly isReady: boolean;
+}
+
+const containerStatus = z.looseObject({
+  name: z.string(),
+  ready: z.boolean().optional(),
+  containerID: z.string().optional(),
+});
+const Status = z.looseObject({
+  podIP: z.string().optional(),
+  podIPs: z.array(z.looseObject({ ip: z.string() })).optional(),
+  conditions: z.array(z.looseObject({ type: z.string(), status: z.string() })).optional(),
+  initContainerStatuses: z.array(containerStatus).optional(),
+});
 
 /** null: not a pod that anybody could still connect to, or none that is understood. */
 export function podCoverage(
@@ -31,14 +64,32 @@ export function podCoverage(
   const recorder = (pod.spec.initContainers ?? []).find(({ name }) => name === RECORDER_CONTAINER);
   const given = pod.metadata.annotations ?? {};
   const injected = recorder?.restartPolicy === 'Always' && given[annotations.by] === database;
+  const { creationTimestamp } = object.metadata;
+  const labels = pod.metadata.labels ?? {};
   return {
+    ...running(object.status),
     name: object.metadata.name,
     uid: object.metadata.uid ?? '',
-    labels: pod.metadata.labels ?? {},
+    labels,
+    role: podRole(labels),
+    hasOwner: (pod.metadata.ownerReferences ?? []).some(({ controller }) => controller === true),
+    createdAt: typeof creationTimestamp === 'string' ? creationTimestamp : '',
     injected,
+    plannedMode: injected ? (given[annotations.mode] ?? '') : '',
     configHash: injected ? (given[annotations.configHash] ?? '') : '',
     recorderImage: injected ? (recorder.image ?? '') : '',
     restart: restartCommand(pod, object.metadata.namespace ?? '', spec),
+  };
+}
+
+function running(raw: unknown): Pick<PodCoverage, 'addresses' | 'isReady' | 'recorder'> {
+  const parsed = Status.safeParse(raw ?? {});
+  const { podIP, podIPs, conditions = [], initContainerStatuses = [] } = parsed.data ?? {};
+  const own = initContainerStatuses.find(({ name }) => name === RECORDER_CONTAINER);
+  return {
+    addresses: podIPs?.map(({ ip }) => ip) ?? (podIP === undefined ? [] : [podIP]),
+    isReady: conditions.some(({ type, status }) => type === 'Ready' && status === 'True'),
+    recorder: { id: own?.containerID ?? '', isReady: own?.ready === true },
   };
 }
 

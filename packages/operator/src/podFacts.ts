@@ -27,7 +27,9 @@ export const PodFacts = z.looseObject({
     namespace: z.string().optional(),
     labels: z.record(z.string(), z.string()).optional(),
     annotations: z.record(z.string(), z.string()).optional(),
-    ownerReferences: z.array(z.looseObject({ kind: z.string(), name: z.string() })).optional(),
+    ownerReferences: z
+      .array(z.looseObject({ kind: z.string(), name: z.string(), controller: z.boolean().optional() }))
+      .optional(),
   }),
   spec: z.looseObject({
     containers: z.array(Container).min(1),

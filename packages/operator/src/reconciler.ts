@@ -5,40 +5,46 @@
 import { isDeepStrictEqual } from 'node:util';
 import {
   type EventRecorder,
+  isNewer,
   KubeError,
   type KubeObject,
   type KubeObjects,
+  keyOf,
   type WorkOutcome,
 } from '@pgtape/kube';
 import type { Condition } from './apiFields.ts';
-import { applyObjects, objectKey, problemText, type Written } from './applyObjects.ts';
+import { applyObjects, problemText, type Written } from './applyObjects.ts';
 import { canaryProblem } from './canary.ts';
-import { clusterName, configMapName, FIELD_MANAGER } from './clusterNames.ts';
+import { configMapName, FIELD_MANAGER } from './clusterNames.ts';
 import { recordedDatabases } from './clusterResources.ts';
 import type { ClusterWatch } from './clusterWatch.ts';
 import { conditionsOf, type DatabaseFacts, protectedDatabase } from './databaseFacts.ts';
-import { databaseVerdicts, statusFields, type WriteProblems } from './databaseStatus.ts';
-import { desiredObjects, type RecordingSettings, recorderConfig } from './desiredObjects.ts';
-import { configHash } from './injection.ts';
+import { type ObserverOptions, observedDatabase, reachablePods } from './databaseObserver.ts';
+import { type DatabaseObservation, databaseVerdicts, statusFields } from './databaseStatus.ts';
+import { desiredObjects } from './desiredObjects.ts';
 import { conditionNotices, driftNotices } from './notices.ts';
-import { type PodCoverage, podCoverage } from './podCoverage.ts';
-import { olderSelecting, selectorConflict } from './selectorConflicts.ts';
+import type { PodCoverage } from './podCoverage.ts';
+import { bypassNotices, podNotices } from './podNotices.ts';
+import type { KnownRecording } from './recordedPods.ts';
+import { recordedService, recordedServiceName } from './recordedService.ts';
+import { rolloutBefore } from './rolloutState.ts';
+import type { RolloutWork } from './rolloutWork.ts';
 import { conditionsFrom } from './statusConditions.ts';
-import { WEBHOOK_CONFIGURATION, type WebhookPlan } from './webhookConfiguration.ts';
+import { isWorthWriting, type WrittenStatus } from './statusPace.ts';
+import type { WebhookPlan } from './webhookConfiguration.ts';
 
-export interface ReconcilerOptions {
+export interface ReconcilerOptions extends ObserverOptions {
   readonly objects: KubeObjects;
   readonly watch: ClusterWatch;
   readonly events: Pick<EventRecorder, 'tell'>;
-  readonly settings: RecordingSettings;
   readonly namespace: string;
   /** null: nothing may be written, there are no certificates yet. */
   readonly webhookPlan: () => WebhookPlan | null;
-  readonly minorVersion: () => number;
   readonly wrote: (written: Written) => void;
-  /** Monotonic milliseconds, and wall clock. */
+  readonly rollouts: RolloutWork;
+  readonly bypassed: (database: string, count: number) => void;
+  /** Monotonic milliseconds. */
   readonly now: () => number;
-  readonly wall: () => Date;
 }
 
 const canaryEveryMs = 30_000;
@@ -46,12 +52,15 @@ const canaryEveryMs = 30_000;
 const lookAgainMs = 1000;
 /** While the API server has not yet taken over what was written. */
 const canaryRetryMs = 1000;
+/** While a pod is restarted or upgraded. */
+const rolloutLookMs = 2000;
 
 export class Reconciler {
   readonly #options: ReconcilerOptions;
   /** Text of each object as it was written last, by its key. */
   readonly #texts = new Map<string, string>();
-  readonly #statuses = new Map<string, { readonly uid: string; readonly conditions: readonly Condition[] }>();
+  readonly #statuses = new Map<string, WrittenStatus>();
+  readonly #recordings = new Map<string, KnownRecording>();
   #canary: { readonly problem: string; readonly atMs: number } | null = null;
 
   constructor(options: ReconcilerOptions) {
@@ -59,10 +68,20 @@ export class Reconciler {
   }
 
   /** Pods of a database that could be connected to; null: not completely known yet. */
-  podsOf({ key, spec }: DatabaseFacts): PodCoverage[] | null {
-    const found = this.#options.watch.podsOf(key);
-    if (found === null || spec === null) return found === null ? null : [];
-    return found.map((pod) => podCoverage(pod, key, spec)).filter((pod) => pod !== null);
+  podsOf(database: DatabaseFacts): PodCoverage[] | null {
+    return reachablePods(this.#options.watch, database);
+  }
+
+  /** What is known of each database's recorders; of none, while this process does not lead. */
+  get recordings(): ReadonlyMap<string, KnownRecording> {
+    return this.#recordings;
+  }
+
+  /** What was written while this process led before: somebody else may have gone on since. */
+  forget(): void {
+    this.#statuses.clear();
+    this.#recordings.clear();
+    this.#options.rollouts.forget();
   }
 
   /** Rejects with what could not be written, once everything else is. */
@@ -73,7 +92,15 @@ export class Reconciler {
     const { databases } = watch;
     const podNames = (key: string): string[] =>
       (watch.podsOf(key) ?? []).map(({ metadata }) => metadata.name);
-    const wanted = desiredObjects({ databases, podNames, settings, webhook, minorVersion: minorVersion() });
+    const services = databases.flatMap((database) => this.#service(database) ?? []);
+    const wanted = desiredObjects({
+      databases,
+      podNames,
+      settings,
+      services,
+      webhook,
+      minorVersion: minorVersion(),
+    });
     const written = await applyObjects(objects, {
       wanted,
       live: watch.owned.filter((object) => !isKept(object, databases)),
@@ -85,15 +112,26 @@ export class Reconciler {
     for (const told of driftNotices(written)) events.tell(told);
     await this.#probe(written, signal);
     const failed = written.flatMap((one) => (one.how === 'failed' ? [one.error] : []));
+    let isRolling = false;
     for (const database of databases) {
-      const error = await this.#status(database, databases, written, signal).catch((cause: unknown) => cause);
+      const done = await this.#status(database, databases, written, signal).catch((cause: unknown) => cause);
       signal.throwIfAborted();
-      if (error instanceof Error && !isGone(error)) failed.push(error);
+      if (done instanceof Error && !isGone(done)) failed.push(done);
+      isRolling ||= done === 'rolling';
     }
     const keys = new Set(databases.map(({ key }) => key));
-    for (const key of this.#statuses.keys()) if (!keys.has(key)) this.#statuses.delete(key);
+    for (const known of [this.#statuses, this.#recordings])
+      for (const key of known.keys()) if (!keys.has(key)) known.delete(key);
     if (failed.length > 0) throw new AggregateError(failed, failed.map(problemText).join('; '));
-    return { againAfterMs: this.#canary?.problem === '' ? canaryEveryMs : canaryRetryMs };
+    if (this.#canary?.problem !== '') return { againAfterMs: canaryRetryMs };
+    return { againAfterMs: isRolling ? rolloutLookMs : canaryEveryMs };
+  }
+
+  /** As it is while pods are not completely known: clients use it. */
+  #service(database: DatabaseFacts): KubeObject | null {
+    const { watch } = this.#options;
+    const key = `${database.namespace}/${recordedServiceName(database.name)}`;
+    return recordedService(database, this.podsOf(database) ?? [], watch.networkService(key));
   }
 
   async #probe(written: readonly Written[], signal: AbortSignal): Promise<void> {
@@ -105,64 +143,98 @@ export class Reconciler {
     this.#canary = { problem, atMs: now() };
   }
 
+  /** @returns `rolling` while a pod is restarted or upgraded */
   async #status(
     database: DatabaseFacts,
     all: readonly DatabaseFacts[],
     written: readonly Written[],
     signal: AbortSignal,
-  ): Promise<void> {
-    const { objects, watch, settings, events, minorVersion, wall } = this.#options;
-    const pods = this.podsOf(database);
-    if (pods === null) return;
-    const config = recorderConfig(database, settings);
-    const observation = {
+  ): Promise<'rolling' | 'still'> {
+    const { events, rollouts, watch } = this.#options;
+    const before = this.#before(database.object);
+    const observation = observedDatabase(this.#options, {
       database,
-      // Of pods that an older database selects too, that one tells.
-      pods: pods.filter(({ labels }) => olderSelecting(database, all, labels).length === 0),
-      conflict: selectorConflict(database, all, pods),
-      isArchiveThere: database.spec !== null && watch.hasArchive(database.spec.archiveRef),
-      configHash: config === null ? '' : configHash(config),
-      writes: problemsOf(database, written),
+      all,
+      written,
+      before: before.status,
       canary: this.#canary?.problem ?? null,
-      minorVersion: minorVersion(),
-    };
-    const before = this.#conditionsOf(database.object);
-    const now = wall()
-      .toISOString()
-      .replace(/\.\d+Z$/, 'Z');
-    const conditions = conditionsFrom(databaseVerdicts(observation), before, database.generation, now);
+    });
+    if (observation === null) return 'still';
+    const { pods, recording, rollout, wanted } = observation;
+    this.#recordings.set(database.key, { recording, pods });
+    const status = await this.#write(observation, before, signal);
+    if (status !== null) {
+      for (const { count } of recording.news) this.#options.bypassed(database.key, count);
+      const known = conditionsOf({ ...database.object, status: before.status });
+      for (const told of [
+        ...conditionNotices(database.object, known, status.conditions),
+        ...podNotices(database.namespace, before.status, pods),
+        ...bypassNotices(database.object, database.namespace, recording.news),
+      ])
+        events.tell(told);
+    }
+    const live = (watch.podsOf(database.key) ?? []).find(
+      ({ metadata }) => metadata.uid === rollout.action?.pod.uid,
+    );
+    await rollouts.act(database, rollout.action, live, wanted.image, signal);
+    return rollout.state?.active === undefined ? 'still' : 'rolling';
+  }
+
+  /** null: nothing was to be written. */
+  async #write(
+    observation: DatabaseObservation,
+    before: WrittenStatus,
+    signal: AbortSignal,
+  ): Promise<{ readonly conditions: readonly Condition[] } | null> {
+    const { objects, now } = this.#options;
+    const { database, nowMs } = observation;
+    const time = new Date(nowMs).toISOString().replace(/\.\d+Z$/, 'Z');
+    const known = conditionsOf({ ...database.object, status: before.status });
+    const conditions = conditionsFrom(databaseVerdicts(observation), known, database.generation, time);
     const status = { ...statusFields(observation), conditions };
-    if (isDeepStrictEqual(database.object.status, status)) return;
+    if (!isWorthWriting(database.object.status, status, now() - before.atMs)) return null;
     const { apiVersion, kind, metadata } = database.object;
     const { name, namespace = '', uid = '' } = metadata;
-    await objects.apply(
+    // A pod is restarted only by who knows how far the one before him came.
+    const isSame = isDeepStrictEqual(rolloutBefore(before.status), observation.rollout.state);
+    const guarded = isSame ? {} : { resourceVersion: before.resourceVersion };
+    const stored = await objects.apply(
       recordedDatabases,
-      { apiVersion, kind, metadata: { name, namespace, ...(uid === '' ? {} : { uid }) }, status },
+      { apiVersion, kind, metadata: { name, namespace, ...(uid === '' ? {} : { uid }), ...guarded }, status },
       { fieldManager: FIELD_MANAGER, force: true, subresource: 'status', signal },
     );
-    this.#statuses.set(database.key, { uid, conditions });
-    for (const told of conditionNotices(database.object, before, conditions)) events.tell(told);
+    const { resourceVersion = '' } = stored.metadata;
+    this.#statuses.set(database.key, { uid, status, resourceVersion, atMs: now() });
+    return status;
   }
 
   /** As written last: the watch may not have told it yet. */
-  #conditionsOf(object: KubeObject): readonly Condition[] {
-    const known = this.#statuses.get(`${object.metadata.namespace}/${object.metadata.name}`);
-    return known !== undefined && known.uid === object.metadata.uid ? known.conditions : conditionsOf(object);
+  #before(object: KubeObject): WrittenStatus {
+    const { uid = '', resourceVersion = '' } = object.metadata;
+    const known = this.#statuses.get(keyOf(object));
+    const isOurs = known !== undefined && known.uid === uid;
+    if (isOurs && !isNewer(resourceVersion, known.resourceVersion)) return known;
+    return {
+      uid,
+      status: object.status,
+      resourceVersion,
+      atMs: isOurs ? known.atMs : Number.NEGATIVE_INFINITY,
+    };
   }
 }
 
 /**
- * What recorders that run are configured by stays as it is while their database is not understood, or not to be acted on:
+ * What recorders that run are configured by, and reached by, stays as it is while their database is not understood, or not to be acted on:
  * the last good one.
  */
 function isKept({ kind, metadata }: KubeObject, databases: readonly DatabaseFacts[]): boolean {
   return (
-    kind === 'ConfigMap' &&
+    (kind === 'ConfigMap' || kind === 'Service') &&
     databases.some(
       (database) =>
         protectedDatabase(database) === null &&
         metadata.namespace === database.namespace &&
-        metadata.name === configMapName(database.name),
+        [configMapName(database.name), recordedServiceName(database.name)].includes(metadata.name),
     )
   );
 }
@@ -170,20 +242,4 @@ function isKept({ kind, metadata }: KubeObject, databases: readonly DatabaseFact
 /** Deleted, or made anew, since the watch told of it: the watch will tell that too. */
 function isGone(error: Error): boolean {
   return error instanceof KubeError && (error.code === 'KUBE_NOT_FOUND' || error.code === 'KUBE_CONFLICT');
-}
-
-function problemsOf({ namespace, name }: DatabaseFacts, written: readonly Written[]): WriteProblems {
-  const of = (isConcerned: (object: KubeObject) => boolean): string =>
-    written
-      .flatMap((one) => (one.how === 'failed' && isConcerned(one.object) ? [problemText(one.error)] : []))
-      .join('; ');
-  const title = clusterName(namespace, name);
-  const guards = new Set([title, `${title}.exec`]);
-  return {
-    configMap: of((object) => objectKey(object) === `ConfigMap/${namespace}/${configMapName(name)}`),
-    webhook: of(({ metadata }) => metadata.name === WEBHOOK_CONFIGURATION),
-    guard: of(
-      ({ kind, metadata }) => kind.startsWith('ValidatingAdmissionPolicy') && guards.has(metadata.name),
-    ),
-  };
 }

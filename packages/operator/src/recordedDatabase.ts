@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { bytesQuantity, conditions, objectName } from './apiFields.ts';
+import { RolloutState } from './rolloutState.ts';
 import { cel, mapList, setList } from './structuralSchema.ts';
 
 const Selector = z
@@ -219,8 +220,19 @@ const PodStatus = z.strictObject({
   uid: z.string().max(64).optional(),
   injected: z.boolean(),
   mode: CaptureMode.optional().describe('Achieved, proven by a probe; absent: not yet.'),
+  capture: z
+    .enum(['whole', 'partial', 'past', 'silent', 'untold', 'unprobed'])
+    .optional()
+    .describe(
+      'What the probe found: `partial` where PostgreSQL itself answers at the address of the pod too.',
+    ),
+  need: z
+    .enum(['Injection', 'Configuration', 'Upgrade'])
+    .optional()
+    .describe('What it lacks until it is made anew.'),
+  skipped: z.string().max(512).optional().describe('Why it would get no recorder even then.'),
   recorderImage: z.string().max(512).optional(),
-  configHash: z.string().max(64).optional(),
+  configHash: z.string().max(64).optional().describe('Of what its recorder runs with.'),
   sessionsRecorded: z.int().min(0).optional(),
   bypasses: z.int().min(0).optional(),
 });
@@ -237,12 +249,14 @@ export const RecordedDatabaseStatus = z
     sessionsRecorded: z.int().min(0).optional(),
     sessionsSeen: z.int().min(0).optional(),
     bypasses: z.int().min(0).optional(),
+    lastBypassTime: z.string().max(64).optional().describe('When a session past a recorder was last seen.'),
     lagSeconds: z
       .int()
       .min(0)
       .optional()
       .describe('Age of the oldest evidence that the vault has not acknowledged.'),
     pods: z.array(PodStatus).max(128).meta(mapList('name')).optional(),
+    rollout: RolloutState.optional(),
     conditions,
   })
   .optional();

@@ -19,6 +19,9 @@ const actors: Readonly<Record<string, Actor>> = {
   Captured: 'database',
   Guarded: 'pgtape',
   BypassFree: 'database',
+  TLSMatched: 'database',
+  Archiving: 'pgtape',
+  UpToDate: 'database',
 };
 
 /** Where the reason says more than the type. */

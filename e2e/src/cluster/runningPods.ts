@@ -1,0 +1,301 @@
+/**
+ * What the leader measures and does about running pods, as tests of operator.test.ts: recorders are asked, bypasses told,
+ * pods evicted one at a time over a change of leader, images changed in place. No kubelet and no StatefulSet is there: the
+ * tests play both.
+ */
+import { patch } from './kubectl.ts';
+import { type PlayedRecorder, playRecorder } from './playedRecorder.ts';
+
+export interface OperatorUnderTest {
+  /** kubectl that must succeed; its output. */
+  done(args: readonly string[], input?: object): string;
+  eventually(what: string, look: () => unknown, wanted: unknown, ms?: number): Promise<void>;
+  /** `Status/Reason` of a condition. */
+  condition(name: string, type: string): string;
+  message(name: string, type: string): string;
+  database(name: string, more?: object, app?: string): object;
+  pod(namespace: string, app: string, name?: string): object;
+  /** Ends the replica that leads; another one takes over, and one more is started. */
+  changeLeader(): Promise<void>;
+  metrics(): Promise<string>;
+}
+
+interface RawPod {
+  readonly metadata: {
+    readonly labels: Record<string, string>;
+    readonly annotations?: Record<string, string>;
+  };
+  readonly spec: { readonly initContainers?: readonly { readonly name: string; readonly image: string }[] };
+}
+
+const owner = { apiVersion: 'apps/v1', kind: 'StatefulSet', name: 'fleet', uid: 'set', controller: true };
+
+export function runningPodTests(operator: OperatorUnderTest): void {
+  const { done, eventually, condition, message } = operator;
+  const played = new Map<string, PlayedRecorder>();
+
+  const get = (kind: string, name: string, path: string): string =>
+    done(['-n', 'shop', 'get', kind, name, '-o', `jsonpath={${path}}`]);
+  const rawPod = (name: string): RawPod =>
+    JSON.parse(done(['-n', 'shop', 'get', 'pod', name, '-o', 'json'])) as RawPod;
+  /** '' where there is none. */
+  const uidOf = (name: string): string =>
+    done([
+      '-n',
+      'shop',
+      'get',
+      'pods',
+      `--field-selector=metadata.name=${name}`,
+      '-o',
+      'jsonpath={.items[*].metadata.uid}',
+    ]);
+  const toldOf = (name: string): string[] =>
+    done([
+      'get',
+      'events',
+      '-A',
+      '-o',
+      `jsonpath={range .items[?(@.involvedObject.name=="${name}")]}{.involvedObject.kind}/{.reason}{"\\n"}{end}`,
+    ]).split('\n');
+
+  /** As its StatefulSet makes it: with an owner, and the labels of the database from the start or only afterwards. */
+  function make(name: string, isBare: boolean): void {
+    const made = operator.pod('shop', 'fleet', name) as { metadata: object };
+    const labels = isBare ? { bare: 'yes' } : { app: 'fleet' };
+    done(['create', '--validate=false', '-f', '-'], {
+      ...made,
+      metadata: { ...made.metadata, labels, ownerReferences: [owner] },
+    });
+    if (isBare) done(['-n', 'shop', 'label', 'pod', name, 'app=fleet']);
+  }
+
+  /** As its kubelet tells it. */
+  function tell(name: string, ip: string, container: string, isReady = true): void {
+    const status = {
+      phase: 'Running',
+      podIP: ip,
+      podIPs: [{ ip }],
+      conditions: [{ type: 'Ready', status: isReady ? 'True' : 'False' }],
+      initContainerStatuses: [
+        {
+          name: 'pgtape-recorder',
+          ready: isReady,
+          started: true,
+          containerID: `containerd://${container}`,
+          image: 'i',
+          imageID: '',
+          restartCount: 0,
+          state: { running: {} },
+        },
+      ],
+    };
+    const own =
+      rawPod(name).spec.initContainers === undefined ? { ...status, initContainerStatuses: [] } : status;
+    done([
+      '-n',
+      'shop',
+      'patch',
+      'pod',
+      name,
+      '--subresource=status',
+      '--type=merge',
+      '-p',
+      JSON.stringify({ status: own }),
+    ]);
+  }
+
+  async function play(name: string, ip: string, captures = true): Promise<PlayedRecorder> {
+    const hash = rawPod(name).metadata.annotations?.['pgtape.dev/config-hash'] ?? '';
+    const recorder = await playRecorder(ip, 'shop/fleet', hash, captures);
+    played.set(name, recorder);
+    return recorder;
+  }
+
+  const rollout = (): { failures?: number; active?: { pod: string } } =>
+    JSON.parse(get('recdb', 'fleet', '.status.rollout') || '{}') as object;
+  const budget = (disruptionsAllowed: number): void => {
+    const status = {
+      observedGeneration: 1,
+      disruptionsAllowed,
+      currentHealthy: 2,
+      desiredHealthy: 1,
+      expectedPods: 2,
+    };
+    done([
+      '-n',
+      'shop',
+      'patch',
+      'pdb',
+      'fleet',
+      '--subresource=status',
+      '--type=merge',
+      '-p',
+      JSON.stringify({ status }),
+    ]);
+  };
+
+  afterAll(async () => {
+    for (const recorder of played.values()) await recorder.close();
+  });
+
+  it('says of recorders what they say, and by which mode they are proven to be reached', async () => {
+    done(['apply', '-f', '-'], operator.database('fleet', { coverage: { credentialsRef: 'fleet' } }));
+    await eventually('accepted', () => condition('fleet', 'PolicyAccepted'), 'True/Accepted');
+    make('fleet-0', false);
+    tell('fleet-0', '127.0.53.1', '1');
+    await eventually('silent', () => condition('fleet', 'Captured'), 'Unknown/RecorderUnreachable');
+    const recorder = await play('fleet-0', '127.0.53.1');
+    await eventually('Captured', () => condition('fleet', 'Captured'), 'True/AllAddresses');
+    await eventually('Ready', () => condition('fleet', 'Ready'), 'True/Recorded');
+    const row = done(['-n', 'shop', 'get', 'recdb', 'fleet', '--no-headers']).split(/\s+/);
+    expect(row.slice(0, 6)).toEqual(['fleet', 'True', '100%', '0', '1', 'AddressSwap']);
+    recorder.say(({ vault }) => ({ vault: { ...vault, lagSeconds: 90, reason: 'vault_unreachable' } }));
+    await eventually('Archiving', () => condition('fleet', 'Archiving'), 'False/Lagging');
+    recorder.say(({ vault }) => ({ vault: { ...vault, lagSeconds: 0, reason: null } }));
+    await eventually('Archiving', () => condition('fleet', 'Archiving'), 'True/Acknowledged');
+  }, 90_000);
+
+  it('tells a bypass within 15 s: condition, Events on pod and database, metric', async () => {
+    const at = new Date().toISOString();
+    const bypass = { pid: 77, user: 'postgres', database: 'orders', address: '', application: 'psql', at };
+    const before = performance.now();
+    played.get('fleet-0')?.say(({ coverage }) => ({
+      coverage: { ...coverage, seen: 1001, bypasses: 1, recent: [bypass] },
+    }));
+    await eventually('BypassFree', () => condition('fleet', 'BypassFree'), 'False/BypassDetected', 15_000);
+    await eventually(
+      'Event on the pod',
+      () => toldOf('fleet-0').includes('Pod/BypassDetected'),
+      true,
+      15_000,
+    );
+    await eventually(
+      'Event on the database',
+      () => toldOf('fleet').includes('RecordedDatabase/BypassDetected'),
+      true,
+      15_000,
+    );
+    expect(performance.now() - before).toBeLessThan(15_000);
+    expect(await operator.metrics()).toContain('pgtape_operator_bypasses_total{database="shop/fleet"} 1');
+    expect(get('recdb', 'fleet', '.status.coverage')).toBe('99.9%');
+  }, 60_000);
+
+  it('says so where PostgreSQL itself answers', async () => {
+    make('fleet-1', false);
+    tell('fleet-1', '127.0.53.2', '1');
+    await play('fleet-1', '127.0.53.2', false);
+    await eventually('Captured', () => condition('fleet', 'Captured'), 'False/NotCaptured');
+    expect(message('fleet', 'Captured')).toContain('fleet-1: somebody else answers');
+    expect(get('recdb', 'fleet', '.status.pods[?(@.name=="fleet-1")].mode')).toBe('');
+    for (const name of ['fleet-0', 'fleet-1']) {
+      done(['-n', 'shop', 'delete', 'pod', name, '--grace-period=0', '--force']);
+      await played.get(name)?.close();
+      played.delete(name);
+    }
+  }, 60_000);
+
+  it('evicts pods without a recorder only when asked to, one at a time, as disruption budgets allow', async () => {
+    for (const [name, ip] of [
+      ['fleet-0', '127.0.53.3'],
+      ['fleet-1', '127.0.53.4'],
+    ] as const) {
+      make(name, true);
+      tell(name, ip, '1');
+    }
+    done(['apply', '-f', '-'], {
+      apiVersion: 'policy/v1',
+      kind: 'PodDisruptionBudget',
+      metadata: { name: 'fleet', namespace: 'shop' },
+      spec: { minAvailable: 2, selector: { matchLabels: { app: 'fleet' } } },
+    });
+    budget(0);
+    await eventually('told', () => condition('fleet', 'UpToDate'), 'False/RestartRequired');
+    await eventually('Event', () => toldOf('fleet-1').includes('Pod/RestartRequired'), true);
+    const uids = [uidOf('fleet-0'), uidOf('fleet-1')];
+    done(patch('recdb', 'fleet', 'merge', '{"spec":{"restarts":"OneAtATime"}}', 'shop'));
+    await eventually('refused', () => condition('fleet', 'UpToDate'), 'False/EvictionRefused');
+    expect(message('fleet', 'UpToDate')).toContain('fleet-1: ');
+    expect([uidOf('fleet-0'), uidOf('fleet-1')]).toEqual(uids);
+    budget(1);
+    await eventually('the highest ordinal is evicted', () => uidOf('fleet-1'), '');
+    expect(uidOf('fleet-0')).toBe(uids[0]);
+    await eventually('it waits', () => condition('fleet', 'UpToDate'), 'False/WaitingForPod');
+  }, 90_000);
+
+  it('goes on as another leader, and not before the evicted pod is back and ready', async () => {
+    const uid = uidOf('fleet-0');
+    await operator.changeLeader();
+    make('fleet-1', false);
+    tell('fleet-1', '127.0.53.4', '1', false);
+    await play('fleet-1', '127.0.53.4');
+    budget(1);
+    await eventually(
+      'its recorder is heard',
+      () => get('recdb', 'fleet', '.status.pods[1].mode'),
+      'AddressSwap',
+    );
+    expect([uidOf('fleet-0'), rollout().active?.pod]).toEqual([uid, 'fleet-1']);
+    tell('fleet-1', '127.0.53.4', '1');
+    await eventually('the next', () => uidOf('fleet-0'), '');
+    make('fleet-0', false);
+    tell('fleet-0', '127.0.53.3', '1');
+    await play('fleet-0', '127.0.53.3');
+    await eventually('done', () => condition('fleet', 'UpToDate'), 'True/Current');
+    await eventually('Event', () => toldOf('fleet-0').includes('Pod/Evicted'), true);
+  }, 120_000);
+
+  it('changes the image in running pods when asked to, the next when the first is ready, and nothing else', async () => {
+    const image = `registry.example/pgtape@sha256:${'1'.repeat(64)}`;
+    const before = [uidOf('fleet-0'), uidOf('fleet-1')];
+    const imageOf = (name: string): string | undefined =>
+      rawPod(name).spec.initContainers?.find((one) => one.name === 'pgtape-recorder')?.image;
+    const spec = { restarts: 'Never', recorder: { image, upgrade: 'InPlace' } };
+    done(patch('recdb', 'fleet', 'merge', JSON.stringify({ spec }), 'shop'));
+    await eventually('the first', () => imageOf('fleet-1'), image);
+    await eventually(
+      'it waits',
+      () => message('fleet', 'UpToDate'),
+      'fleet-1 is not ready with its new image yet',
+    );
+    expect(imageOf('fleet-0')).not.toBe(image);
+    tell('fleet-1', '127.0.53.4', '2');
+    await eventually('the second', () => imageOf('fleet-0'), image);
+    tell('fleet-0', '127.0.53.3', '2');
+    await eventually('done', () => condition('fleet', 'UpToDate'), 'True/Current');
+    expect([uidOf('fleet-0'), uidOf('fleet-1')]).toEqual(before);
+  }, 90_000);
+
+  it('stops after two pods that came back without a recorder', async () => {
+    for (const name of ['fleet-0', 'fleet-1']) {
+      done(['-n', 'shop', 'delete', 'pod', name, '--grace-period=0', '--force']);
+      make(name, true);
+      tell(name, played.get(name)?.ip ?? '', '1');
+    }
+    budget(1);
+    done(patch('recdb', 'fleet', 'merge', '{"spec":{"restarts":"OneAtATime"}}', 'shop'));
+    for (const failures of [0, 1]) {
+      await eventually('evicted', () => [uidOf('fleet-1'), rollout().failures], ['', failures]);
+      // Not told by a kubelet: no budget protects a pod that does not run yet.
+      make('fleet-1', true);
+    }
+    await eventually('it stops', () => condition('fleet', 'UpToDate'), 'False/StoppedAfterFailures');
+    expect(message('fleet', 'UpToDate')).toContain('fleet-1 came back, and still: it has no recorder');
+    await eventually('Event', () => toldOf('fleet').includes('RecordedDatabase/StoppedAfterFailures'), true);
+    done(['-n', 'shop', 'delete', 'recdb', 'fleet']);
+    done(['-n', 'shop', 'delete', 'pods', '-l', 'app=fleet', '--grace-period=0', '--force']);
+    done(['-n', 'shop', 'delete', 'pdb', 'fleet']);
+  }, 120_000);
+
+  it('makes the Service that capture mode Service leads clients to, and takes it away with its database', async () => {
+    const ports = (): string => get('service', 'moved-recorded', '.spec.ports[*].name');
+    const port = '[{"op":"add","path":"/spec/ports/-","value":{"name":"more","port":1,"targetPort":5432}}]';
+    done(['apply', '-f', '-'], operator.database('moved', { capture: { mode: 'Service' } }));
+    await eventually('Service', ports, 'postgresql');
+    expect(get('service', 'moved-recorded', '.spec.ports[0].targetPort')).toBe('6432');
+    expect(get('service', 'moved-recorded', '.spec.selector.app')).toBe('moved');
+    done(patch('service', 'moved-recorded', 'json', port, 'shop'));
+    await eventually('reverted', ports, 'postgresql');
+    done(['-n', 'shop', 'delete', 'recdb', 'moved']);
+    await eventually('gone', () => done(['-n', 'shop', 'get', 'services', '-o', 'name']), '');
+  }, 60_000);
+}

@@ -1,0 +1,123 @@
+/** Owns putting together what is known of one RecordedDatabase: from watches, recorders, and what was written for it. */
+import type { KubeObject } from '@pgtape/kube';
+import { objectKey, problemText, type Written } from './applyObjects.ts';
+import { clusterName, configMapName } from './clusterNames.ts';
+import type { ClusterWatch } from './clusterWatch.ts';
+import type { DatabaseFacts } from './databaseFacts.ts';
+import type { DatabaseObservation, WriteProblems } from './databaseStatus.ts';
+import { type RecordingSettings, recorderConfig } from './desiredObjects.ts';
+import { configHash } from './injection.ts';
+import { type ObservedPod, observedPod, type WantedRecorder } from './observedPod.ts';
+import { type PodCoverage, podCoverage } from './podCoverage.ts';
+import type { RecorderWatch } from './recorderWatch.ts';
+import { recordingBefore, recordingFold } from './recordingFold.ts';
+import { rolloutStep } from './rolloutPlan.ts';
+import { rolloutBefore } from './rolloutState.ts';
+import type { RolloutWork } from './rolloutWork.ts';
+import { olderSelecting, selectorConflict } from './selectorConflicts.ts';
+import { WEBHOOK_CONFIGURATION } from './webhookConfiguration.ts';
+
+export interface ObserverOptions {
+  readonly watch: Pick<ClusterWatch, 'podsOf' | 'hasArchive'>;
+  readonly settings: RecordingSettings;
+  readonly minorVersion: () => number;
+  readonly recorders: Pick<RecorderWatch, 'seen'>;
+  readonly rollouts: Pick<RolloutWork, 'refusal'>;
+  /** Of recorders, where their database names no other. */
+  readonly image: string;
+  /** Why this pod, made anew, would get no recorder; '' where it would. */
+  readonly skipped: (database: DatabaseFacts, pod: KubeObject) => string;
+  readonly wall: () => Date;
+}
+
+export interface Observing {
+  readonly database: DatabaseFacts;
+  readonly all: readonly DatabaseFacts[];
+  readonly written: readonly Written[];
+  /** Its status as it was written last. */
+  readonly before: unknown;
+  /** See DatabaseObservation. */
+  readonly canary: string | null;
+}
+
+/** Pods of a database that could be connected to; null: not completely known yet. */
+export function reachablePods(
+  watch: Pick<ClusterWatch, 'podsOf'>,
+  { key, spec }: DatabaseFacts,
+): PodCoverage[] | null {
+  const found = watch.podsOf(key);
+  if (found === null || spec === null) return found === null ? null : [];
+  return found.map((pod) => podCoverage(pod, key, spec)).filter((pod) => pod !== null);
+}
+
+/** null: its pods are not completely known. */
+export function observedDatabase(options: ObserverOptions, observing: Observing): DatabaseObservation | null {
+  const { watch, settings, minorVersion, wall, image, rollouts } = options;
+  const { database, all, written, before, canary } = observing;
+  const found = reachablePods(watch, database);
+  if (found === null) return null;
+  const { key, spec } = database;
+  const config = recorderConfig(database, settings);
+  const wanted: WantedRecorder = {
+    configHash: config === null ? '' : configHash(config),
+    image: spec?.recorder.image ?? image,
+  };
+  const raw = new Map((watch.podsOf(key) ?? []).map((pod) => [pod.metadata.uid ?? '', pod]));
+  // Of pods that an older database selects too, that one tells.
+  const own = found.filter(({ labels }) => olderSelecting(database, all, labels).length === 0);
+  const pods = own.map((pod) => observedOf(options, database, pod, raw.get(pod.uid), wanted));
+  const leaving = [...raw].filter(([, { metadata }]) => metadata.deletionTimestamp !== undefined);
+  const nowMs = wall().getTime();
+  return {
+    database,
+    pods,
+    conflict: selectorConflict(database, all, found),
+    isArchiveThere: spec !== null && watch.hasArchive(spec.archiveRef),
+    wanted,
+    recording: recordingFold(pods, recordingBefore(before), nowMs),
+    rollout: rolloutStep({
+      spec: spec?.managementState === 'Managed' ? spec : unasked,
+      wanted,
+      pods,
+      leaving: new Set(leaving.map(([uid]) => uid)),
+      before: rolloutBefore(before),
+      isInjectorWell: canary === '',
+      refusal: rollouts.refusal(key),
+      nowMs,
+    }),
+    nowMs,
+    writes: problemsOf(database, written),
+    canary,
+    minorVersion: minorVersion(),
+  };
+}
+
+/** What is asked for where nothing is to be done. */
+const unasked = { restarts: 'Never', recorder: { upgrade: 'OnPodRestart' } } as const;
+
+function observedOf(
+  { recorders, skipped }: ObserverOptions,
+  database: DatabaseFacts,
+  pod: PodCoverage,
+  raw: KubeObject | undefined,
+  wanted: WantedRecorder,
+): ObservedPod {
+  const why = pod.injected || raw === undefined ? '' : skipped(database, raw);
+  return observedPod(pod, recorders.seen(pod.uid), wanted, why);
+}
+
+function problemsOf({ namespace, name }: DatabaseFacts, written: readonly Written[]): WriteProblems {
+  const of = (isConcerned: (object: KubeObject) => boolean): string =>
+    written
+      .flatMap((one) => (one.how === 'failed' && isConcerned(one.object) ? [problemText(one.error)] : []))
+      .join('; ');
+  const title = clusterName(namespace, name);
+  const guards = new Set([title, `${title}.exec`]);
+  return {
+    configMap: of((object) => objectKey(object) === `ConfigMap/${namespace}/${configMapName(name)}`),
+    webhook: of(({ metadata }) => metadata.name === WEBHOOK_CONFIGURATION),
+    guard: of(
+      ({ kind, metadata }) => kind.startsWith('ValidatingAdmissionPolicy') && guards.has(metadata.name),
+    ),
+  };
+}

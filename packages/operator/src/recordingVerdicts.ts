@@ -1,0 +1,133 @@
+/** Owns the conditions that say what recorders do: who is led through them, what went past, and where evidence is. Pure. */
+import { achievedMode, type ObservedPod, type PodCapture, podCapture, statusOf } from './observedPod.ts';
+import type { CoverageState, Recording } from './recordingFold.ts';
+import { type Verdict, verdict } from './statusConditions.ts';
+
+/** A bypass is news for so long: then it is history, on tape and in Events. */
+export const BYPASS_NEWS_MS = 60 * 60_000;
+/** Evidence is sealed every 15 s and sent at once; older than this, something is wrong. */
+export const LAG_SECONDS_MAX = 60;
+const namesMax = 16;
+
+export const podNames = (pods: readonly { readonly name: string }[]): string => {
+  const shown = pods.slice(0, namesMax).map(({ name }) => name);
+  return pods.length > namesMax ? `${shown.join(', ')} and ${pods.length - namesMax} more` : shown.join(', ');
+};
+
+const silentRecorder = (pods: readonly ObservedPod[]): string => {
+  const why = [...new Set(pods.map(({ seen }) => seen?.problem).filter((problem) => problem))].join(', ');
+  return `no answer from the recorder of ${podNames(pods)}${why === '' ? '' : ` (${why})`}: the operator must reach port 7418 of the pod`;
+};
+
+/** Worst first: the first that a pod is in is what all of them are said to be. */
+const captureOrder: readonly PodCapture[] = ['past', 'untold', 'unprobed', 'silent', 'partial'];
+
+export function captured(pods: readonly ObservedPod[]): Verdict {
+  const recorded = pods.filter(({ injected }) => injected);
+  if (recorded.length === 0) return verdict('Unknown', 'NoRecorder', 'no pod has a recorder');
+  const of = (state: PodCapture): ObservedPod[] => recorded.filter((pod) => podCapture(pod) === state);
+  const state = captureOrder.find((one) => of(one).length > 0);
+  if (state === undefined) return verdict('True', 'AllAddresses', 'every address leads to the recorder');
+  return capturedAs(state, of(state));
+}
+
+function capturedAs(state: Exclude<PodCapture, 'whole'> | PodCapture, pods: readonly ObservedPod[]): Verdict {
+  const names = podNames(pods);
+  switch (state) {
+    case 'past': {
+      const said = [...new Set(pods.map((pod) => statusOf(pod)?.capture.reason).filter((reason) => reason))];
+      const why = said.length === 0 ? 'somebody else answers on the port of PostgreSQL' : said.join(', ');
+      return verdict(
+        'False',
+        'NotCaptured',
+        `clients reach PostgreSQL past the recorder in ${names}: ${why}`,
+      );
+    }
+    case 'partial':
+      return verdict(
+        'False',
+        'PodAddressAnswers',
+        `clients of the Service are recorded; PostgreSQL itself answers at the address of ${names}`,
+      );
+    case 'silent':
+      return verdict('Unknown', 'NobodyAnswers', `nobody answers at the address of ${names}`);
+    case 'untold':
+      return verdict('Unknown', 'RecorderUnreachable', silentRecorder(pods));
+    default:
+      return verdict('Unknown', 'NotProbed', `not tried yet: ${names}`);
+  }
+}
+
+const unmeasured: Readonly<Record<Exclude<CoverageState, 'measured'>, [string, string]>> = {
+  no_pods: ['NoPods', 'no pod has these labels'],
+  not_injected: ['NotInjected', 'sessions of pods without a recorder are not counted'],
+  unreachable: ['RecorderUnreachable', 'not every recorder answers'],
+  no_credentials: ['NoCredentials', 'spec.coverage.credentialsRef names no Secret that recorders could use'],
+  failed: ['CoverageFailed', 'PostgreSQL could not be asked for its sessions'],
+  starting: ['CoverageStarting', 'recorders begin to measure'],
+};
+
+/** @param nowMs wall clock, milliseconds since 1970 */
+export function bypassFree(pods: readonly ObservedPod[], recording: Recording, nowMs: number): Verdict {
+  const { state, lastBypassMs, bypasses } = recording;
+  if (lastBypassMs !== null && nowMs - lastBypassMs < BYPASS_NEWS_MS) {
+    const when = new Date(lastBypassMs).toISOString();
+    return verdict(
+      'False',
+      'BypassDetected',
+      `sessions went past the recorder, last seen ${when}; ${bypasses} in all`,
+    );
+  }
+  if (state === 'measured')
+    return verdict('True', 'NoneSeen', 'no session went past the recorder in the last hour');
+  const [reason, message] = unmeasured[state];
+  const why = pods.flatMap((pod) => statusOf(pod)?.coverage.reason ?? []);
+  const detail = state === 'failed' && why.length > 0 ? ` (${[...new Set(why)].join(', ')})` : '';
+  return verdict('Unknown', reason, `${message}${detail}`);
+}
+
+export function tlsMatched(pods: readonly ObservedPod[]): Verdict {
+  const recorded = pods.filter(({ injected }) => injected);
+  if (recorded.length === 0) return verdict('Unknown', 'NoRecorder', 'no pod has a recorder');
+  const wrong = recorded.filter((pod) => statusOf(pod)?.tls.matched === false);
+  if (wrong.length > 0) {
+    const why = [...new Set(wrong.map((pod) => statusOf(pod)?.tls.reason ?? 'not_told'))].join(', ');
+    const message = `PostgreSQL offers TLS that the recorder of ${podNames(wrong)} cannot (${why}): set spec.tlsSecretName`;
+    return verdict('False', 'NotMatched', message);
+  }
+  const open = recorded.filter((pod) => statusOf(pod)?.tls.matched !== true);
+  if (open.length === 0) return verdict('True', 'Matched', '');
+  return verdict('Unknown', 'NotKnown', `not told by ${podNames(open)}`);
+}
+
+export function archiving(pods: readonly ObservedPod[]): Verdict {
+  const recorded = pods.filter(({ injected }) => injected);
+  if (recorded.length === 0) return verdict('Unknown', 'NoRecorder', 'no pod has a recorder');
+  const full = recorded.filter((pod) => statusOf(pod)?.spool.full != null);
+  if (full.length > 0) {
+    const why = [...new Set(full.map((pod) => statusOf(pod)?.spool.full))].join(', ');
+    return verdict(
+      'False',
+      'SpoolFull',
+      `the spool of ${podNames(full)} is full (${why}): look at the vault`,
+    );
+  }
+  const late = recorded.filter((pod) => (statusOf(pod)?.vault.lagSeconds ?? 0) > LAG_SECONDS_MAX);
+  if (late.length > 0) {
+    const why = [...new Set(late.map((pod) => statusOf(pod)?.vault.reason ?? 'slow'))].join(', ');
+    const message = `evidence of ${podNames(late)} is older than ${LAG_SECONDS_MAX} s and not acknowledged (${why})`;
+    return verdict('False', 'Lagging', `${message}: look at the vault`);
+  }
+  const silent = recorded.filter((pod) => statusOf(pod) === null);
+  if (silent.length > 0) return verdict('Unknown', 'RecorderUnreachable', silentRecorder(silent));
+  return verdict('True', 'Acknowledged', `nothing older than ${LAG_SECONDS_MAX} s waits for the vault`);
+}
+
+/** Proven in all pods, or `Mixed`; null: not proven in all that have a recorder. */
+export function commonMode(pods: readonly ObservedPod[]): string | null {
+  const recorded = pods.filter(({ injected }) => injected);
+  const modes = new Set(recorded.map(achievedMode));
+  const [only] = modes;
+  if (only === undefined || modes.has(null)) return null;
+  return modes.size === 1 ? only : 'Mixed';
+}
