@@ -7,11 +7,15 @@ const project = (displayName, testMatch, more = {}) => ({
 });
 
 export default {
-  reporters: ['default', '<rootDir>/scripts/plainLineReporter.js'],
+  reporters: ['default', '<rootDir>/scripts/clusterReporter.js', '<rootDir>/scripts/plainLineReporter.js'],
   testTimeout: 60_000,
   projects: [
     project('unit', ['<rootDir>/packages/*/dist/**/*.test.js']),
-    project('e2e', ['<rootDir>/e2e/dist/*.test.js', '<rootDir>/e2e/dist/!(cluster)/**/*.test.js']),
+    project('e2e', ['<rootDir>/e2e/dist/*.test.js', '<rootDir>/e2e/dist/!(cluster|kubernetes)/**/*.test.js']),
     project('cluster', ['<rootDir>/e2e/dist/cluster/**/*.test.js']),
+    project('kubernetes', ['<rootDir>/e2e/dist/kubernetes/**/*.test.js'], {
+      globalSetup: '<rootDir>/scripts/clusterSetup.js',
+      globalTeardown: '<rootDir>/scripts/clusterTeardown.js',
+    }),
   ],
 };

@@ -23,7 +23,7 @@ export function builtTool({ name, build, from }: ToolSource): string {
   const dir = fileURLToPath(new URL(`../${name}`, import.meta.url));
   const hash = createHash('sha256').update(JSON.stringify(build));
   for (const file of readdirSync(dir).sort()) hash.update(file).update(readFileSync(join(dir, file)));
-  const target = join(cacheDir('tools'), `${name}-${hash.digest('hex').slice(0, 16)}`);
+  const target = join(cacheDir('tools'), `${name.replaceAll('/', '-')}-${hash.digest('hex').slice(0, 16)}`);
   if (existsSync(target)) return target;
   mkdirSync(cacheDir('tools'), { recursive: true });
   const half = `${target}.${process.pid}`;

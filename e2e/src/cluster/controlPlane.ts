@@ -71,7 +71,7 @@ async function ready(connection: KubeConnection, running: Running): Promise<void
   throw new Error(`kube-apiserver did not become ready; the end of its log:\n${log}`);
 }
 
-function kubeconfigOf(server: URL, ca: string, cert: string, key: string): string {
+export function kubeconfigOf(server: URL, ca: string, cert: string, key: string): string {
   const base64 = (text: string): string => Buffer.from(text).toString('base64');
   return JSON.stringify({
     apiVersion: 'v1',

@@ -1,0 +1,96 @@
+/** A whole Kubernetes on this machine: one node, in namespaces of its own, ready to run pods. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { dnsObjects, volumeNames, volumeObjects } from './clusterBase.ts';
+import {
+  apiServerCommand,
+  controllerManagerCommand,
+  etcdCommand,
+  kubeletCommand,
+  makeKeys,
+  proxyCommand,
+  schedulerCommand,
+} from './controlPlaneCommands.ts';
+import { startEnclosure } from './enclosure.ts';
+import { type Image, pauseProgram, testImages } from './images.ts';
+import { needTools } from './neededTools.ts';
+import { containerdSocket, nodeName, writeNodeFiles } from './nodeConfig.ts';
+import { claimPlace, clearPlace, type NodePlace } from './nodePlace.ts';
+import { NodeProcesses } from './nodeProcesses.ts';
+import { TestCluster } from './testCluster.ts';
+
+/** What an image's import may take, and the node's becoming ready, in ms. */
+const patience = 60_000;
+
+/** @param more images beside those that every test needs */
+export async function startCluster(more: readonly Image[] = []): Promise<TestCluster> {
+  needTools();
+  const images = testImages();
+  const place = await claimPlace();
+  try {
+    await startEnclosure(place, pauseProgram());
+    const processes = new NodeProcesses(place);
+    for (const name of volumeNames)
+      mkdirSync(join(place.dir, 'var-lib', 'volumes', name), { recursive: true });
+    const keys = makeKeys(place);
+    const files = writeNodeFiles(place, images.pause.name, keys.kubelet, keys.kubeconfigs.proxy);
+    await processes.start('etcd', etcdCommand());
+    await processes.start('containerd', [containerdBinary('containerd'), '--config', files.containerd], {
+      PATH: `${process.env.PGTAPE_E2E_CONTAINERD}:${process.env.PATH}`,
+    });
+    await processes.start('kube-apiserver', apiServerCommand(place, keys));
+    const imported = importImages(processes, [images.pause, images.coredns, images.postgres, ...more]);
+    const cluster = new TestCluster(place.number);
+    await cluster.apiServerReady(patience);
+    await processes.start('kube-controller-manager', controllerManagerCommand(keys));
+    await processes.start('kube-scheduler', schedulerCommand(keys));
+    await processes.start('kube-proxy', proxyCommand(files));
+    await imported;
+    await processes.start('kubelet', kubeletCommand(place, keys, files));
+    await cluster.apply(...volumeObjects(), ...dnsObjects(images.coredns.name, place.addresses));
+    await nodeReady(cluster);
+    return cluster;
+  } catch (error) {
+    const logs = endOfLogs(place);
+    await clearPlace(place);
+    throw new Error(`the test node did not start: ${(error as Error).message}\n${logs}`);
+  }
+}
+
+function containerdBinary(name: string): string {
+  return join(process.env.PGTAPE_E2E_CONTAINERD ?? '', name);
+}
+
+async function importImages(processes: NodeProcesses, images: readonly Image[]): Promise<void> {
+  const ctr = [containerdBinary('ctr'), '--address', containerdSocket, '--namespace', 'k8s.io'];
+  for (let waited = 0; ; waited += 100) {
+    const { status, err } = await processes.inNode([...ctr, 'version']);
+    if (status === 0) break;
+    if (waited > patience || !processes.isRunning('containerd')) throw new Error(err);
+    await sleep(100);
+  }
+  for (const { file } of images) {
+    const ran = await processes.inNode([...ctr, 'images', 'import', '--local', file]);
+    if (ran.status !== 0) throw new Error(`import of ${file}: ${ran.err}`);
+  }
+}
+
+async function nodeReady(cluster: TestCluster): Promise<void> {
+  await cluster.eventually('the node is ready', patience, async () => {
+    const node = await cluster.get<{ status?: { conditions?: { type: string; status: string }[] } }>(
+      'node',
+      nodeName,
+    );
+    return (
+      node?.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false
+    );
+  });
+}
+
+function endOfLogs(place: NodePlace): string {
+  const processes = new NodeProcesses(place);
+  return ['kube-apiserver', 'containerd', 'kubelet']
+    .map((name) => `${name}: ${processes.logEnd(name)}`)
+    .join('\n');
+}
