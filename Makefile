@@ -1,7 +1,7 @@
 # pgtape: `make help` lists what there is.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help up demo build check test model fuzz majors e2e e2e-cluster drivers fidelity soak durability bench golden bundle image lock clean
+.PHONY: help up demo build check test model fuzz majors e2e e2e-cluster drivers fidelity soak durability bench golden golden-chart bundle image lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ bundle: build ## one bundle of JavaScript per role, in dist/bundle
 
 image: build ## the container image, by buildah, without a daemon (prints its name and the archive that holds it)
 	@scripts/image
+
+golden-chart: build ## rewrite deploy/ and testdata/chart by helm template
+	@PGTAPE_GOLDEN=write scripts/e2e-cluster chartRenders
 
 lock: ## write package-lock.json anew after a package.json changed
 	@scripts/lock

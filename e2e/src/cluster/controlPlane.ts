@@ -87,6 +87,7 @@ export function kubeconfigOf(server: URL, ca: string, cert: string, key: string)
 
 /** Starts both; the caller stops them. */
 export async function startControlPlane(flags: readonly string[] = []): Promise<ControlPlane> {
+  const binary = kubernetesBinary('kube-apiserver');
   const dir = mkdtempSync(join(tmpdir(), 'pgtape-control-plane-'));
   const authority = new Authority(join(dir, 'pki'));
   const serving = authority.issue('apiserver', '/CN=kube-apiserver', [
@@ -152,7 +153,7 @@ export async function startControlPlane(flags: readonly string[] = []): Promise<
   const connection = new KubeConnection(access);
   const kubeconfig = join(dir, 'kubeconfig');
   writeFileSync(kubeconfig, kubeconfigOf(server, authority.ca, cert, key), { mode: 0o600 });
-  let apiServer = start(dir, 'kube-apiserver', kubernetesBinary('kube-apiserver'), args);
+  let apiServer = start(dir, 'kube-apiserver', binary, args);
   const stop = async (): Promise<void> => {
     connection.close();
     await end(apiServer, 'SIGKILL');
@@ -173,7 +174,7 @@ export async function startControlPlane(flags: readonly string[] = []): Promise<
     etcdUrl,
     async restartApiServer() {
       await end(apiServer, 'SIGKILL');
-      apiServer = start(dir, 'kube-apiserver', kubernetesBinary('kube-apiserver'), args);
+      apiServer = start(dir, 'kube-apiserver', binary, args);
       await ready(connection, apiServer);
     },
     stop,
