@@ -72,6 +72,12 @@ log. `create` on what is only ever applied: server-side apply asks for it where 
   resources: [secrets]
   resourceNames: [{{ $name }}-webhook, {{ $name }}-vault-tls, {{ $name }}-vault-log]
   verbs: [list, watch, update]
+{{- if .Values.rbac.namespaced }}
+# What is published to the vault.
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [list, watch, create, patch, update, delete]
+{{- end }}
 # The canary: a dry run that proves that the API server reaches the webhook.
 - apiGroups: [""]
   resources: [pods]

@@ -71,6 +71,7 @@ describe('charts/pgtape', () => {
     ['no replica', 'webhook.replicas=0', "at '/webhook/replicas'"],
     ['a port for a URL', 'vault.tracing.url=jaeger:4317', "at '/vault/tracing/url'"],
     ['no name for the archive', 'vault.archive=', "at '/vault/archive'"],
+    ['restricted mode without a namespace', 'rbac.namespaced=true', "at '/rbac/namespaces'"],
     ['the cluster-wide part of an ordinary release', 'clusterScopedOnly=true', "at '/rbac/namespaced'"],
   ])('refuses %s', (_, set, says) => {
     const ran = helm(['template', 'pgtape', chartDir, '--kube-version', '1.33.0', '--set', set]);
