@@ -21,7 +21,8 @@ export interface FaultyHop {
   stop(): Promise<void>;
 }
 
-export async function startFaultyHop(plane: ControlPlane): Promise<FaultyHop> {
+/** `port`: 0 takes a free one. */
+export async function startFaultyHop(plane: ControlPlane, port = 0): Promise<FaultyHop> {
   const { ca } = plane;
   const sockets = new Set<Socket>();
   const frozen = new WeakSet<Socket>();
@@ -75,7 +76,7 @@ export async function startFaultyHop(plane: ControlPlane): Promise<FaultyHop> {
     socket.on('error', () => undefined);
     socket.once('close', () => sockets.delete(socket));
   });
-  await new Promise<void>((listening) => hop.listen(0, '127.0.0.1', listening));
+  await new Promise<void>((listening) => hop.listen(port, '127.0.0.1', listening));
   return {
     url: new URL(`https://127.0.0.1:${(hop.address() as AddressInfo).port}`),
     get requests() {

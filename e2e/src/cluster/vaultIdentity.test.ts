@@ -9,16 +9,20 @@ import { exportTracePath, GrpcClient } from '@pgtape/otlp';
 import { startVault, type Vault, VaultConfig } from '@pgtape/vault';
 import { TestReel } from '@pgtape/vault/testing';
 import { verify } from '../probes.ts';
-import { makeNamespace, serviceAccounts } from './clusterKinds.ts';
+import { makeNamespace } from './clusterKinds.ts';
 import { type ControlPlane, startControlPlane } from './controlPlane.ts';
 import { type FaultyHop, startFaultyHop } from './faultyHop.ts';
 import { kubectlAt } from './kubectl.ts';
+import {
+  clusterRoleBindings,
+  makeVaultAccount,
+  requestToken,
+  type TokenOptions,
+  vaultAudience,
+  vaultKubeconfig,
+} from './vaultCluster.ts';
 
-const audience = 'pgtape-vault';
-const rbac = { group: 'rbac.authorization.k8s.io', version: 'v1', namespaced: false } as const;
-const clusterRoles = { ...rbac, plural: 'clusterroles', kind: 'ClusterRole' };
-const clusterRoleBindings = { ...rbac, plural: 'clusterrolebindings', kind: 'ClusterRoleBinding' };
-
+const audience = vaultAudience;
 let plane: ControlPlane;
 let hop: FaultyHop;
 let objects: KubeObjects;
@@ -26,26 +30,7 @@ let dir: string;
 let made = 0;
 const endings: (() => Promise<unknown>)[] = [];
 
-interface TokenOptions {
-  readonly audiences?: readonly string[];
-  readonly pod?: KubeObject;
-  readonly namespace?: string;
-}
-
-/** TokenRequest, as the kubelet does it for a projected volume. */
-async function tokenFor({ audiences = [audience], pod, namespace = 'shop' }: TokenOptions): Promise<string> {
-  const bound = pod && { kind: 'Pod', apiVersion: 'v1', name: pod.metadata.name, uid: pod.metadata.uid };
-  const answer = (await plane.connection.request({
-    method: 'POST',
-    path: `/api/v1/namespaces/${namespace}/serviceaccounts/default/token`,
-    body: {
-      apiVersion: 'authentication.k8s.io/v1',
-      kind: 'TokenRequest',
-      spec: { audiences, expirationSeconds: 600, ...(bound && { boundObjectRef: bound }) },
-    },
-  })) as { status: { token: string } };
-  return answer.status.token;
-}
+const tokenFor = (options: TokenOptions): Promise<string> => requestToken(plane, options);
 
 /** `database`: what the injection wrote into it; null: it was not injected. */
 async function podNamed(name: string, database: string | null = 'shop/orders'): Promise<KubeObject> {
@@ -84,28 +69,6 @@ function expired(token: string): string {
   const signed = `${head}.${Buffer.from(JSON.stringify(older)).toString('base64url')}`;
   const key = createPrivateKey(readFileSync(join(dirname(plane.kubeconfig), 'pki/sa.key')));
   return `${signed}.${createSign('sha256').update(signed).sign(key).toString('base64url')}`;
-}
-
-/** A kubeconfig of the vault's own service account. */
-async function vaultKubeconfig(server: URL): Promise<string> {
-  const spec = { audiences: ['https://kubernetes.default.svc'], expirationSeconds: 3600 };
-  const { status } = (await plane.connection.request({
-    method: 'POST',
-    path: '/api/v1/namespaces/pgtape-system/serviceaccounts/pgtape-vault/token',
-    body: { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec },
-  })) as { status: { token: string } };
-  const ca = Buffer.from(plane.ca).toString('base64');
-  const path = join(dir, `kubeconfig-${server.port}`);
-  const config = {
-    apiVersion: 'v1',
-    kind: 'Config',
-    clusters: [{ name: 'c', cluster: { server: server.href, 'certificate-authority-data': ca } }],
-    users: [{ name: 'vault', user: { token: status.token } }],
-    contexts: [{ name: 'c', context: { cluster: 'c', user: 'vault' } }],
-    'current-context': 'c',
-  };
-  writeFileSync(path, JSON.stringify(config), { mode: 0o600 });
-  return path;
 }
 
 interface Place {
@@ -156,24 +119,7 @@ beforeAll(async () => {
   objects = new KubeObjects(plane.connection);
   dir = mkdtempSync(join(tmpdir(), 'pgtape-vault-identity-'));
   for (const name of ['shop', 'pgtape-system']) await makeNamespace(objects, name);
-  const metadata = { name: 'pgtape-vault', namespace: 'pgtape-system' };
-  await objects.create(serviceAccounts, { apiVersion: 'v1', kind: 'ServiceAccount', metadata });
-  await objects.create(clusterRoles, {
-    apiVersion: 'rbac.authorization.k8s.io/v1',
-    kind: 'ClusterRole',
-    metadata: { name: 'pgtape-vault' },
-    rules: [
-      { apiGroups: ['authentication.k8s.io'], resources: ['tokenreviews'], verbs: ['create'] },
-      { apiGroups: [''], resources: ['pods'], verbs: ['get'] },
-    ],
-  });
-  await objects.create(clusterRoleBindings, {
-    apiVersion: 'rbac.authorization.k8s.io/v1',
-    kind: 'ClusterRoleBinding',
-    metadata: { name: 'pgtape-vault' },
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'pgtape-vault' },
-    subjects: [{ kind: 'ServiceAccount', ...metadata }],
-  });
+  await makeVaultAccount(objects);
 }, 120_000);
 
 afterEach(async () => {
@@ -188,7 +134,7 @@ afterAll(async () => {
 
 describe('a recorder by the token of its pod', () => {
   it('begins a reel and goes on with it, and the verdict says which pod it was', async () => {
-    const place = await vaultWith(byReview(await vaultKubeconfig(plane.server)));
+    const place = await vaultWith(byReview(await vaultKubeconfig(plane, plane.server, dir)));
     const pod = await podNamed('orders-0');
     const token = await tokenFor({ pod });
     const reel = reelOf();
@@ -215,7 +161,7 @@ describe('a recorder by the token of its pod', () => {
   });
 
   it('is refused by name where the token, or the pod, is not what it must be', async () => {
-    const place = await vaultWith(byReview(await vaultKubeconfig(plane.server)));
+    const place = await vaultWith(byReview(await vaultKubeconfig(plane, plane.server, dir)));
     const said = async (token: string, name?: string): Promise<string> =>
       await send(place, opening(reelOf(name)), token);
     const pod = await podNamed('orders-2');
@@ -243,7 +189,7 @@ describe('a recorder by the token of its pod', () => {
   });
 
   it('is refused when its pod is gone, whether the API server remembers the token or not', async () => {
-    const place = await vaultWith(byReview(await vaultKubeconfig(plane.server)));
+    const place = await vaultWith(byReview(await vaultKubeconfig(plane, plane.server, dir)));
     const pod = await podNamed('orders-3');
     const [asked, unasked] = [await tokenFor({ pod }), await tokenFor({ pod, audiences: [audience, 'x'] })];
     const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview' };
@@ -267,7 +213,7 @@ describe('a recorder by the token of its pod', () => {
   });
 
   it('leaves what it could not send to a pod of its database once it is gone', async () => {
-    const place = await vaultWith(byReview(await vaultKubeconfig(plane.server)));
+    const place = await vaultWith(byReview(await vaultKubeconfig(plane, plane.server, dir)));
     const pod = await podNamed('orders-5');
     const reel = reelOf();
     expect(await send(place, opening(reel), await tokenFor({ pod }))).toBe('ok');
@@ -279,7 +225,7 @@ describe('a recorder by the token of its pod', () => {
   });
 
   it('is told to come again while the API server is away, and not once it is known', async () => {
-    const place = await vaultWith(byReview(await vaultKubeconfig(hop.url)));
+    const place = await vaultWith(byReview(await vaultKubeconfig(plane, hop.url, dir)));
     const pod = await podNamed('orders-7');
     const [known, unknown] = [await tokenFor({ pod }), await tokenFor({ pod, audiences: [audience, 'y'] })];
     const reel = reelOf();

@@ -10,6 +10,7 @@ Examples:
   $ pgtape vault --archive /srv/pgtape/archive
   $ pgtape vault --archive 's3://audit/pgtape?region=eu-central-1' --config /etc/pgtape/vault.yaml
   $ pgtape vault --config /etc/pgtape/vault.yaml --forward http://jaeger:4317
+  $ pgtape vault --config /etc/pgtape/vault.yaml --archive audit      the RecordingArchive of that name
   $ pgtape vault --config-reference               every key, its default and meaning
 
 Recorders send sealed segments to its OTLP/gRPC receiver. A segment is acknowledged only when its object
@@ -34,19 +35,37 @@ function overlay(flags: Flags): object {
   };
 }
 
+/** A directory is written with a slash, a bucket as s3://; a plain name is a RecordingArchive's. */
+const archiveName = /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/;
+
 async function run(io: Io, flags: Flags): Promise<void> {
   // Loaded only here: the other commands start without it.
-  const { startVault, VAULT_ENV_PREFIX, VaultConfig, VaultError } = await import('@pgtape/vault');
-  await runProcess(io, {
-    schema: VaultConfig,
+  const { NamedVaultConfig, startArchiveVault, startVault, VAULT_ENV_PREFIX, VaultConfig, VaultError } =
+    await import('@pgtape/vault');
+  const { archive, ...others } = flags;
+  const common = {
     title: 'Vault',
     envPrefix: VAULT_ENV_PREFIX,
     configReference: flags.configReference,
     files: [flags.config],
-    flags: overlay(flags),
     telemetry: 'pgtape-vault',
+    isTold: (error: unknown): error is InstanceType<typeof VaultError> => error instanceof VaultError,
+  };
+  if (archive !== undefined && archiveName.test(archive)) {
+    await runProcess(io, {
+      ...common,
+      schema: NamedVaultConfig,
+      flags: overlay(others),
+      start: (config) => startArchiveVault(config, archive, { version }),
+      ready: ({ http }) => ({ http: http.port }),
+    });
+    return;
+  }
+  await runProcess(io, {
+    ...common,
+    schema: VaultConfig,
+    flags: overlay(flags),
     start: (config) => startVault(config, { version }),
-    isTold: (error) => error instanceof VaultError,
     ready: ({ otlp, http }) => ({ otlp: otlp.port, http: http.port }),
   });
 }
@@ -58,7 +77,10 @@ export function vaultCommand(io: Io): Command {
     .option('-c, --config <file>', 'YAML configuration file')
     .option('--otlp <host:port>', 'OTLP/gRPC receiver')
     .option('--http <host:port>', 'health, metrics, tail and status')
-    .option('--archive <store>', 'where the archive lies: a directory, or s3://bucket/prefix?...')
+    .option(
+      '--archive <archive>',
+      'where the archive lies: ./directory, s3://bucket/prefix?..., or the name of a RecordingArchive in Kubernetes',
+    )
     .option('--forward <url>', 'OTLP/gRPC endpoint of a tracing backend')
     .option('--config-reference', 'print every configuration key and stop')
     .addHelpText('after', help)

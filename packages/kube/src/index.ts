@@ -19,6 +19,7 @@ export { type ElectionEvents, type ElectionOptions, LeaderElection } from './lea
 export type { LeaseTiming } from './leasePlan.ts';
 export type { Change } from './objectStore.ts';
 export { type ApplyOptions, KubeObjects, type ListOptions, type WriteOptions } from './objects.ts';
+export { recordingArchives } from './ownKinds.ts';
 export type { Pacing } from './pacing.ts';
 export { podAnnotations, RECORDER_AUDIENCE, RECORDER_CONTAINER } from './podMarks.ts';
 export { Reflector, type ReflectorEvents, type ReflectorLimits, type ReflectorOptions } from './reflector.ts';

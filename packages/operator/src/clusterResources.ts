@@ -3,6 +3,8 @@ import type { KubeObject, KubeResource } from '@pgtape/kube';
 import { configMaps } from '@pgtape/kube';
 import { API_GROUP, API_VERSION } from './crd.ts';
 
+export { recordingArchives } from '@pgtape/kube';
+
 const own = { group: API_GROUP, version: API_VERSION } as const;
 const admission = { group: 'admissionregistration.k8s.io', version: 'v1', namespaced: false } as const;
 const core = { group: '', version: 'v1', namespaced: true } as const;
@@ -12,12 +14,6 @@ export const recordedDatabases: KubeResource = {
   plural: 'recordeddatabases',
   kind: 'RecordedDatabase',
   namespaced: true,
-};
-export const recordingArchives: KubeResource = {
-  ...own,
-  plural: 'recordingarchives',
-  kind: 'RecordingArchive',
-  namespaced: false,
 };
 export const webhookConfigurations: KubeResource = {
   ...admission,

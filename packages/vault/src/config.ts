@@ -31,6 +31,12 @@ const Otlp = z.strictObject({
   host: z.string().min(1).default('127.0.0.1').describe('Address the OTLP/gRPC receiver listens on.'),
   port: port.default(4317).describe('Its port; 0 takes a free one.'),
   tls: Tls.optional(),
+  publicUrl: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe(
+      'How recorders reach it, `https://host:4317`; with `--archive NAME` it stands in the status of the RecordingArchive.',
+    ),
 });
 
 function isStore(text: string): boolean {
@@ -105,6 +111,13 @@ const Kubernetes = z
         'Path of a kubeconfig. Absent: what KUBECONFIG names, `~/.kube/config`, or the service account of the pod.',
       ),
     context: z.string().min(1).optional().describe("Instead of the kubeconfig's current context."),
+    volumesDir: z
+      .string()
+      .min(1)
+      .default('/var/lib/pgtape/archives')
+      .describe(
+        'With `--archive NAME`: directory in which the claims of RecordingArchives (`spec.volume.claimName`) are mounted.',
+      ),
   })
   .describe('The API server, where something else here needs one.');
 
@@ -283,6 +296,10 @@ export const VaultConfig = z.strictObject({
   log: Log.prefault({}),
 });
 export type VaultConfig = z.infer<typeof VaultConfig>;
+
+/** The same for a vault that a RecordingArchive tells where and how to store (archiveSpec.ts). */
+export const NamedVaultConfig = VaultConfig.extend({ archive: Archive.partial().prefault({}) });
+export type NamedVaultConfig = z.infer<typeof NamedVaultConfig>;
 
 /**
  * Prefix of the environment variables that override the file: PGTAPE_VAULT_ARCHIVE_STORE sets `archive.store`.

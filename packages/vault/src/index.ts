@@ -1,4 +1,6 @@
-export { VAULT_ENV_PREFIX, VaultConfig } from './config.ts';
+export { ArchiveSpec, archiveOverlay } from './archiveSpec.ts';
+export { type ArchiveVault, startArchiveVault } from './archiveVault.ts';
+export { NamedVaultConfig, VAULT_ENV_PREFIX, VaultConfig } from './config.ts';
 export { type ListeningAt, startVault, type Vault } from './vault.ts';
 export { VaultError, type VaultErrorCode } from './vaultError.ts';
 export type { VaultDeps } from './vaultParts.ts';

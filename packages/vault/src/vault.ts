@@ -21,7 +21,7 @@ import { exportTraces } from './traceService.ts';
 import { VaultError } from './vaultError.ts';
 import { openVaultLog } from './vaultLog.ts';
 import { lockArchive, makeParts, type VaultDeps, type VaultParts } from './vaultParts.ts';
-import { statusOf } from './vaultStatus.ts';
+import { statusOf, type VaultStatus } from './vaultStatus.ts';
 import { doubtsOf, type ProvenLock, proveLock } from './wormProbe.ts';
 
 export interface ListeningAt {
@@ -33,6 +33,7 @@ export interface ListeningAt {
 export interface Vault {
   readonly otlp: ListeningAt;
   readonly http: ListeningAt;
+  status(): VaultStatus;
   /** Stops listening, finishes what is being received, lets the archive go. */
   close(): Promise<void>;
 }
@@ -140,7 +141,7 @@ async function compose(config: VaultConfig, deps: VaultDeps, endings: Endings): 
   holds.start();
   const at = { host: http.host, port: http.port };
   log.info({ otlp, http: at, archive: config.archive.store }, 'vault is ready');
-  return { otlp, http: at, close: () => endings.run() };
+  return { otlp, http: at, status: () => statusOf(config, otlp, parts), close: () => endings.run() };
 }
 
 interface SecuredListener {
