@@ -46,7 +46,7 @@
 {{- $config := dict
   "name" $name
   "stateDir" "/var/lib/pgtape/vault"
-  "otlp" (dict "host" "0.0.0.0" "port" 4317 "tls" $tls)
+  "otlp" (dict "host" "0.0.0.0" "port" 4317 "tls" $tls "publicUrl" (.Values.vault.url | default (printf "https://%s:4317" (include "pgtape.vaultHost" .))))
   "http" (dict "host" "0.0.0.0" "port" 7417 "tls" $tls "callers" $callers)
   "tlog" (dict "keyFile" "/etc/pgtape/log/log.key")
   "enrolment" (dict "required" .Values.vault.enrolmentRequired "kubernetes" (dict "audience" "pgtape-vault"))
