@@ -212,7 +212,7 @@ function preparedFates(records: readonly DraftRecord[], fates: Map<number, strin
 
 /** The mark that a statement keeps, where it keeps one. */
 const keeper =
-  /^[;\s]*(?:insert into mark.* values \((?<value>\d+)\)|insert into mark|call (?<called>keep(?:_commit)?)\((?<k>\d+)\))/;
+  /^[;\s]*(?:insert into mark.*? values \((?<value>\d+)\)|insert into mark|call (?<called>keep(?:_commit)?)\((?<k>\d+)\))/;
 
 /** What is durable is what the records call committed. */
 function checkMarks(
