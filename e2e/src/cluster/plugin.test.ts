@@ -300,11 +300,9 @@ describe('kubectl pgtape doctor', () => {
     done(['create', '-f', '-'], { ...rbac, kind: 'Role', rules });
     const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'viewer' };
     done(['create', '-f', '-'], { ...rbac, kind: 'RoleBinding', roleRef, subjects: [subject] });
-    const { status, out, err } = await kubectlPgtape(
-      plane,
-      ['doctor', '-n', 'shop', '-o', 'json'],
-      kubeconfigFor('other', 'default'),
-    );
+    const { status, out, err } = await kubectlPgtape(plane, ['doctor', '-n', 'shop', '-o', 'json'], {
+      kubeconfig: kubeconfigFor('other', 'default'),
+    });
     expect({ status, err }).toEqual({ status: 1, err: '' });
     expect(states(JSON.parse(out) as Findings)).toMatchObject({
       'kubelet_version nodes': 'unknown',

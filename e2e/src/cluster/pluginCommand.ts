@@ -6,17 +6,24 @@ import type { Ran } from './kubectl.ts';
 
 const root = join(import.meta.dirname, '../../..');
 
+export interface PluginOptions {
+  readonly kubeconfig?: string;
+  /** Folders that the PATH begins with. */
+  readonly before?: readonly string[];
+}
+
 /** As the control plane's administrator, or as whom `kubeconfig` names; not blocking, so that the test's own servers answer meanwhile. */
 export function kubectlPgtape(
   plane: ControlPlane,
   args: readonly string[],
-  kubeconfig = plane.kubeconfig,
+  { kubeconfig = plane.kubeconfig, before = [] }: PluginOptions = {},
 ): Promise<Ran> {
-  const path = [root, kubernetesBinary(''), process.env.PATH ?? ''].join(delimiter);
+  const path = [...before, root, kubernetesBinary(''), process.env.PATH ?? ''].join(delimiter);
   const child = spawn(kubernetesBinary('kubectl'), ['pgtape', ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     // Nothing of the test runner's own, like NODE_OPTIONS.
     env: { PATH: path, KUBECONFIG: kubeconfig, HOME: process.env.HOME ?? '/' },
+    cwd: '/',
   });
   const text = { out: '', err: '' };
   child.stdout.on('data', (chunk: Buffer) => {

@@ -2,6 +2,7 @@
 
 import { hangupIgnored } from './hangup.ts';
 import { keyboard, type Press } from './keyboard.ts';
+import type { VaultAccess } from './vaultClient.ts';
 
 export interface Output {
   /** False when the reader is slow: wait for `drained` before the next write. */
@@ -22,6 +23,8 @@ export interface Io {
   readonly cwd: string;
   /** Aborted, with a `StopReason`, by the first SIGINT, SIGTERM or SIGHUP, and when standard output is closed. */
   readonly stop: AbortSignal;
+  /** A vault that was reached for this command and is asked where none is named; null, absent: there is none. */
+  readonly reachedVault?: () => VaultAccess | null;
   /** From now on a hangup does this; it ends the command no more. */
   onHangup(act: () => void): void;
   /** Waits for a key of the person; what is no terminal gives a press for each line, and for its end. */
@@ -30,6 +33,22 @@ export interface Io {
   now(): number;
   /** Sets the exit code; the worst one said wins. */
   exit(code: number): void;
+}
+
+/** The same, for commands that ask the vault that `reachedVault` gives. */
+export function reaching(io: Io, reachedVault: () => VaultAccess | null): Io {
+  return {
+    out: io.out,
+    err: io.err,
+    env: io.env,
+    cwd: io.cwd,
+    stop: io.stop,
+    reachedVault,
+    onHangup: (act) => io.onHangup(act),
+    press: () => io.press(),
+    now: () => io.now(),
+    exit: (code) => io.exit(code),
+  };
 }
 
 /** Writes and, where the reader is slow, waits for it. */

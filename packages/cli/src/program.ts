@@ -1,6 +1,6 @@
 /** The whole command tree: every command there is, each from a file of its own. */
 import type { Command } from 'commander';
-import { commandTree, ended, parsed, speaking } from './commandLine.ts';
+import { commandTree, ended, speaking } from './commandLine.ts';
 import { completionCommand } from './completionCommand.ts';
 import { demoCommand } from './demoCommand.ts';
 import { doctorCommand } from './doctorCommand.ts';
@@ -59,7 +59,7 @@ export function buildProgram(io: Io): Command {
     doctorCommand,
     completionCommand,
   ]).addHelpText('after', epilogue);
-  const plugin = pluginCommand(io, (tree, args) => parsed(io, tree, args));
+  const plugin = pluginCommand(io);
   program.addCommand(plugin);
   speaking(io, program);
   // Help that is asked for behind one of its commands is that command's.
@@ -70,10 +70,4 @@ export function buildProgram(io: Io): Command {
 /** Runs one command line; sets the exit code and never throws. */
 export async function runProgram(args: readonly string[], io: Io): Promise<void> {
   await ended(io, args, buildProgram(io).parseAsync(args, { from: 'user' }));
-}
-
-/** Runs one command line of `kubectl pgtape`; sets the exit code and never throws. */
-export async function runPlugin(args: readonly string[], io: Io): Promise<void> {
-  const { buildPlugin } = await import('./kubectl/plugin.ts');
-  await ended(io, args, parsed(io, buildPlugin(io, 'kubectl pgtape'), args));
 }

@@ -60,13 +60,26 @@ export function momentOf(io: Io, text: string | undefined): number | null {
   });
 }
 
-const wayOptions = ['archive', 'vault', 'why', 'tokenFile', 'cert', 'key', 'ca'];
+/** They name a way to evidence, and nothing of it. */
+const wayOptions = new Set([
+  'archive',
+  'vault',
+  'why',
+  'tokenFile',
+  'cert',
+  'key',
+  'ca',
+  'context',
+  'kubeconfig',
+  'pgtapeNamespace',
+  'release',
+]);
 
 /** What a person looks for, as he might have typed it, for the record of his reading. */
 export function spoken(argument: string | undefined, flags: object, without: readonly string[]): string {
   const words = argument === undefined ? [] : [argument];
   for (const [name, value] of Object.entries(flags)) {
-    if (value === undefined || wayOptions.includes(name) || without.includes(name)) continue;
+    if (value === undefined || wayOptions.has(name) || without.includes(name)) continue;
     const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
     words.push(value === true ? flag : `${flag} ${String(value)}`);
   }

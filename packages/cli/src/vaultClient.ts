@@ -18,6 +18,8 @@ export interface VaultAccess {
   readonly ca: string | null;
   readonly cert: string | null;
   readonly key: string | null;
+  /** Name the vault's certificate must have, where it is not the URL's host. */
+  readonly serverName: string | null;
 }
 
 /** A vault answered that it will not. `code` is `VAULT_` and its word. */
@@ -76,8 +78,9 @@ export class VaultClient {
   /** `stop` ends what is being asked. @throws CommandError `VAULT_URL` */
   constructor(access: VaultAccess, stop: AbortSignal | null = null) {
     const url = vaultUrl(access.url);
-    const { ca, cert, key } = access;
-    const tls = Object.fromEntries(Object.entries({ ca, cert, key }).filter(([, text]) => text !== null));
+    const { ca, cert, key, serverName: servername } = access;
+    const named = Object.entries({ ca, cert, key, servername });
+    const tls = Object.fromEntries(named.filter(([, text]) => text !== null));
     const isTls = url.protocol === 'https:';
     const agent = { keepAlive: true, maxSockets: connectionsMax };
     this.origin = url.origin;

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CommandError } from './exitCode.ts';
 import { FakeIo } from './fakeIo.testing.ts';
+import { type Io, reaching } from './io.ts';
 import { upLayout } from './upLayout.ts';
 import { takeUpLock } from './upLock.ts';
 import { type WayFlags, wayOf } from './vaultWay.ts';
@@ -116,7 +117,7 @@ describe('wayOf', () => {
   afterEach(() => {
     rmSync(dir, { recursive: true });
   });
-  const taken = (io: FakeIo, flags: WayFlags, isChecking: boolean): string => {
+  const taken = (io: Io, flags: WayFlags, isChecking: boolean): string => {
     try {
       const way = wayOf(io, flags, isChecking);
       if (way.kind === 'direct') return `direct ${way.address.replace(`${dir}/`, '')}`;
@@ -139,5 +140,25 @@ describe('wayOf', () => {
     }
     const io = new FakeIo({ cwd: dir, env });
     expect([taken(io, flags, false), taken(io, flags, true)]).toEqual([reads, verifies]);
+  });
+
+  it.each<[string, WayFlags, string]>([
+    ['before everything that nobody named', {}, 'vault https://127.0.0.1:1 as reader'],
+    ['not before --vault', { vault: elsewhere }, `vault ${elsewhere} as nobody`],
+    ['not before --archive', { archive: 'other' }, 'direct other'],
+  ])('a vault that was reached is asked %s', (_, flags, wanted) => {
+    mkdirSync(join(dir, 'other'));
+    mkdirSync(upLayout(join(dir, '.pgtape')).archiveDir, { recursive: true });
+    const io = new FakeIo({ cwd: dir, env: { PGTAPE_ARCHIVE: 'other', PGTAPE_VAULT: upUrl } });
+    const access = {
+      url: 'https://127.0.0.1:1',
+      token: 'reader',
+      ca: null,
+      cert: null,
+      key: null,
+      serverName: null,
+    };
+    const inside = reaching(io, () => access);
+    expect([taken(inside, flags, false), taken(inside, flags, true)]).toEqual([wanted, wanted]);
   });
 });

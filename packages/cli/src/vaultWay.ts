@@ -61,11 +61,14 @@ function accessTo(io: Io, flags: WayFlags, url: string, up: UpVault | null): Vau
     ca: read(flags.ca ?? env.PGTAPE_CA, '--ca or PGTAPE_CA'),
     cert: read(flags.cert ?? env.PGTAPE_CERT, '--cert or PGTAPE_CERT'),
     key: read(flags.key ?? env.PGTAPE_KEY, '--key or PGTAPE_KEY'),
+    serverName: null,
   };
 }
 
-/** The vault that is named, else that of `pgtape up`; null where there is neither. */
+/** The vault that is named, else the one that was reached, else that of `pgtape up`; null where there is none. */
 function vaultWay(io: Io, flags: WayFlags): VaultAccess | null {
+  const reached = io.reachedVault?.();
+  if (flags.vault === undefined && reached != null) return reached;
   const up = vaultOfUp(io);
   const url = flags.vault ?? io.env.PGTAPE_VAULT ?? up?.url;
   return url === undefined ? null : accessTo(io, flags, url, up);
@@ -97,7 +100,9 @@ export function wayOf(io: Io, flags: WayFlags, isChecking: boolean): Way {
   if (flags.archive !== undefined && flags.vault !== undefined) {
     throw new CommandError('TWO_WAYS', 'either --archive or --vault, not both', { exit: exitCode.usage });
   }
-  const isVaultNamed = flags.vault !== undefined || (!isChecking && io.env.PGTAPE_VAULT !== undefined);
+  const isReached = flags.archive === undefined && io.reachedVault?.() != null;
+  const isVaultNamed =
+    isReached || flags.vault !== undefined || (!isChecking && io.env.PGTAPE_VAULT !== undefined);
   const address = flags.archive ?? (isVaultNamed ? undefined : io.env.PGTAPE_ARCHIVE);
   if (address !== undefined) return direct(io, address);
   if (isChecking && !isVaultNamed && existsSync(archiveOfUp(io))) return direct(io, archiveOfUp(io));

@@ -1,9 +1,9 @@
 import { FakeIo, runFake } from '../fakeIo.testing.ts';
-import { runPlugin } from '../program.ts';
 import { buildPlugin } from './plugin.ts';
 import { pluginCommands } from './pluginCommand.ts';
+import { runPlugin } from './pluginRun.ts';
 
-const tree = buildPlugin(new FakeIo(), 'kubectl pgtape');
+const { tree } = buildPlugin(new FakeIo(), 'kubectl pgtape');
 const names = tree.commands.map((command) => command.name());
 
 async function plugin(...args: string[]): Promise<FakeIo> {

@@ -7,6 +7,7 @@ import { clusterDoctorCommand } from './clusterDoctorCommand.ts';
 import { clusterStatusCommand } from './clusterStatusCommand.ts';
 import { coverageCommand } from './coverageCommand.ts';
 import { uninjectCommand } from './uninjectCommand.ts';
+import { vaultCommands } from './vaultCommands.ts';
 
 const epilogue = `
 Exit codes:
@@ -22,21 +23,22 @@ First steps:
   $ kubectl pgtape sessions                who was there, from the vault of this cluster
 `;
 
+/** A tree, and what must be let go when one of its commands has ended. */
+export interface Plugin {
+  readonly tree: Command;
+  close(): Promise<void>;
+}
+
 /** Builds the tree. @param name how it was called: `kubectl pgtape`, or `pgtape k8s` */
-export function buildPlugin(io: Io, name: string): Command {
-  const plugin = new Command(name)
+export function buildPlugin(io: Io, name: string): Plugin {
+  const tree = new Command(name)
     .description('What is recorded in this cluster, what is not, and who must act.')
     .version(version, '-V, --version')
     .option('--no-color', 'no colours (also: NO_COLOR)')
     .addHelpText('after', epilogue)
     .helpCommand('help [command]', 'show help for a command');
-  const commands = [
-    clusterStatusCommand,
-    coverageCommand,
-    bypassesCommand,
-    clusterDoctorCommand,
-    uninjectCommand,
-  ];
-  for (const command of commands) plugin.addCommand(command(io));
-  return plugin;
+  const reading = vaultCommands(io);
+  const own = [clusterStatusCommand, coverageCommand, bypassesCommand, clusterDoctorCommand, uninjectCommand];
+  for (const command of [...own.map((make) => make(io)), ...reading.commands]) tree.addCommand(command);
+  return { tree, close: () => reading.close() };
 }

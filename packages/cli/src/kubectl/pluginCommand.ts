@@ -3,7 +3,19 @@ import { Command } from 'commander';
 import type { Io } from '../io.ts';
 
 /** Its commands, for help and completion of `pgtape k8s`; a test holds them against the tree. */
-export const pluginCommands = ['status', 'coverage', 'bypasses', 'doctor', 'uninject'] as const;
+export const pluginCommands = [
+  'status',
+  'coverage',
+  'bypasses',
+  'doctor',
+  'uninject',
+  'sessions',
+  'search',
+  'play',
+  'tail',
+  'verify',
+  'export',
+] as const;
 
 const help = `
 Examples:
@@ -12,14 +24,8 @@ Examples:
   $ kubectl pgtape status -A               the same, with kubectl-pgtape in the PATH
 `;
 
-/**
- * Builds the command, which must be given no help option of its own afterwards.
- * @param run parses the arguments with the tree it is given
- */
-export function pluginCommand(
-  io: Io,
-  run: (tree: Command, args: readonly string[]) => Promise<void>,
-): Command {
+/** Builds the command, which must be given no help option of its own afterwards. */
+export function pluginCommand(io: Io): Command {
   return new Command('k8s')
     .description('what is recorded in a Kubernetes cluster; kubectl pgtape is the same')
     .argument('[command...]', pluginCommands.join(', '))
@@ -30,9 +36,9 @@ export function pluginCommand(
         command.outputHelp();
         return;
       }
-      const { buildPlugin } = await import('./plugin.ts');
+      const { parsedPlugin } = await import('./pluginRun.ts');
       // Options of the tree above were taken off by it.
       const taken = command.optsWithGlobals().color === false ? ['--no-color'] : [];
-      await run(buildPlugin(io, 'pgtape k8s'), [...taken, ...command.args]);
+      await parsedPlugin(io, 'pgtape k8s', [...taken, ...command.args]);
     });
 }

@@ -1,0 +1,180 @@
+/**
+ * `kubectl pgtape sessions` and the like: a real vault, a real API server that finds it, makes the reader's token and holds
+ * the authority. There is no kubelet, so what `kubectl port-forward` does is done by a relay on this machine.
+ */
+import { createHash } from 'node:crypto';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type RunningChild, startChild } from '@pgtape/cli';
+import { Authority } from './certificates.ts';
+import { type ControlPlane, kubernetesBinary, startControlPlane } from './controlPlane.ts';
+import { kubectlAt, patch, type Ran } from './kubectl.ts';
+import { kubectlPgtape } from './pluginCommand.ts';
+
+const dir = mkdtempSync(join(tmpdir(), 'pgtape-plugin-vault-'));
+const bin = join(dir, 'bin');
+const namespace = 'pgtape-system';
+let plane: ControlPlane;
+let vault: RunningChild;
+
+function done(args: readonly string[], input?: object): string {
+  const ran = kubectlAt(plane, args, input === undefined ? undefined : JSON.stringify(input));
+  if (ran.status !== 0) throw new Error(`kubectl ${args.join(' ')}: ${ran.err}`);
+  return ran.out;
+}
+const plugin = (...args: string[]): Promise<Ran> => kubectlPgtape(plane, args, { before: [bin] });
+
+const labels = (component: string): object => ({
+  'app.kubernetes.io/part-of': 'pgtape',
+  'app.kubernetes.io/instance': 'pgtape',
+  'app.kubernetes.io/component': component,
+});
+
+/** Stands before kubectl in the PATH: relays for `port-forward`, and is kubectl for everything else. */
+function writeRelay(port: number): void {
+  mkdirSync(bin);
+  writeFileSync(
+    join(bin, 'relay.mjs'),
+    `import { connect, createServer } from 'node:net';
+const server = createServer((client) => {
+  const vault = connect(${port}, '127.0.0.1');
+  client.pipe(vault).pipe(client);
+  for (const socket of [client, vault]) socket.on('error', () => { client.destroy(); vault.destroy(); });
+});
+server.listen(0, '127.0.0.1', () => console.log('Forwarding from 127.0.0.1:' + server.address().port + ' -> 7417'));
+`,
+  );
+  writeFileSync(
+    join(bin, 'kubectl'),
+    `#!/bin/sh
+[ "$1" = port-forward ] || exec ${kubernetesBinary('kubectl')} "$@"
+echo "$$ $*" >> ${dir}/forwards
+exec ${process.execPath} ${join(bin, 'relay.mjs')}
+`,
+  );
+  chmodSync(join(bin, 'kubectl'), 0o755);
+}
+
+async function startVault(): Promise<void> {
+  const authority = new Authority(join(dir, 'pki'));
+  const pair = authority.issue('vault', '/CN=pgtape-vault', [`DNS:pgtape-vault.${namespace}.svc`]);
+  const tokenHashFile = join(dir, 'hash');
+  writeFileSync(join(dir, 'token'), 'open-sesame-open-sesame\n', { mode: 0o600 });
+  writeFileSync(tokenHashFile, `${createHash('sha256').update('open-sesame-open-sesame').digest('hex')}\n`);
+  writeFileSync(
+    join(dir, 'vault.yaml'),
+    JSON.stringify({
+      name: 'pgtape',
+      archive: { store: join(dir, 'archive') },
+      stateDir: join(dir, 'state'),
+      otlp: { port: 0 },
+      http: { port: 0, tls: pair, callers: [{ name: 'auditor', tokenHashFile, may: ['read', 'export'] }] },
+    }),
+  );
+  vault = await startChild('vault', ['vault', '--config', join(dir, 'vault.yaml')], join(dir, 'vault.log'));
+  writeRelay(Number(vault.ready.detail.http));
+  const data = { 'ca.crt': Buffer.from(authority.ca).toString('base64') };
+  done(['create', '-f', '-'], {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: 'pgtape-vault-tls', namespace },
+    data,
+  });
+}
+
+beforeAll(async () => {
+  plane = await startControlPlane();
+  done(['create', 'namespace', namespace]);
+  for (const account of ['default', 'pgtape-reader'])
+    done(['-n', namespace, 'create', 'serviceaccount', account]);
+  done(['create', '-f', '-'], {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'pgtape-vault', namespace, labels: labels('vault') },
+    spec: { ports: [{ name: 'https', port: 7417 }] },
+  });
+  done(['create', '-f', '-'], {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'pgtape-vault-0', namespace, labels: labels('vault') },
+    spec: {
+      containers: [{ name: 'vault', image: 'pgtape', ports: [{ name: 'https', containerPort: 7417 }] }],
+    },
+  });
+  const ready = { status: { conditions: [{ type: 'Ready', status: 'True' }] } };
+  done([
+    ...patch('pod', 'pgtape-vault-0', 'merge', JSON.stringify(ready), namespace),
+    '--subresource=status',
+  ]);
+  await startVault();
+}, 120_000);
+
+afterAll(async () => {
+  await vault?.stop(5000);
+  await plane?.stop();
+  rmSync(dir, { recursive: true, force: true });
+}, 30_000);
+
+describe('kubectl pgtape, asking the vault', () => {
+  it('verifies through the vault of the cluster, whose certificate is known by its name there', async () => {
+    const { status, out, err } = await plugin('verify', '--token-file', join(dir, 'token'), '-o', 'json');
+    expect({ status, err }).toEqual({ status: 0, err: expect.any(String) });
+    const { reels } = JSON.parse(out) as { reels: { name?: string; verdict: string }[] };
+    expect(reels.map(({ verdict }) => verdict)).toEqual(['open']);
+  });
+
+  it('reads sessions, and is on record there', async () => {
+    const args = ['--token-file', join(dir, 'token'), '--why', 'ticket 7'];
+    expect(await plugin('sessions', ...args)).toMatchObject({ status: 0, err: 'no sessions\n' });
+    const { out } = await plugin('verify', '--token-file', join(dir, 'token'), '-o', 'json');
+    expect(JSON.parse(out)).toMatchObject({ verdict: 'open' });
+  });
+
+  it('shows a token of the reader account, made for the vault alone', async () => {
+    // This vault knows no accounts of Kubernetes: it was reached and trusted, and says no.
+    const { status, err } = await plugin('sessions');
+    expect(status).toBe(3);
+    expect(err).toContain('[VAULT_UNAUTHENTICATED]');
+  });
+
+  it('leaves no forward behind', () => {
+    const forwards = readFileSync(join(dir, 'forwards'), 'utf8').trim().split('\n');
+    expect(forwards.length).toBeGreaterThanOrEqual(4);
+    for (const line of forwards) {
+      const [pid = '', ...args] = line.split(' ');
+      expect(args.join(' ')).toBe(
+        `port-forward --address 127.0.0.1 -n ${namespace} pod/pgtape-vault-0 :7417`,
+      );
+      expect(() => process.kill(Number(pid), 0)).toThrow('ESRCH');
+    }
+  });
+
+  it.each<[string, string[], string]>([
+    ['another release', ['--release', 'other'], '[NO_RELEASE]'],
+    ['a namespace without one', ['--pgtape-namespace', 'default'], '[NO_RELEASE]'],
+  ])('says what is not there: %s', async (_, args, says) => {
+    const { status, err } = await plugin('sessions', ...args);
+    expect({ status, err }).toEqual({ status: 3, err: expect.stringContaining(says) });
+  });
+
+  it('says who lets in whom the API server does not', async () => {
+    const token = done(['-n', namespace, 'create', 'token', 'default']).trim();
+    const config = JSON.parse(readFileSync(plane.kubeconfig, 'utf8')) as Record<string, unknown>;
+    const kubeconfig = join(dir, 'nobody');
+    writeFileSync(kubeconfig, JSON.stringify({ ...config, users: [{ name: 'admin', user: { token } }] }));
+    const asked = await kubectlPgtape(plane, ['sessions'], { kubeconfig, before: [bin] });
+    expect(asked).toMatchObject({ status: 3, err: expect.stringContaining('[NO_RELEASE]') });
+    done(['create', 'clusterrole', 'looker', '--verb=get,list', '--resource=services,pods']);
+    const bound = ['--clusterrole=looker', `--serviceaccount=${namespace}:default`];
+    done(['-n', namespace, 'create', 'rolebinding', 'looker', ...bound]);
+    const refused = await kubectlPgtape(plane, ['sessions'], { kubeconfig, before: [bin] });
+    expect(refused).toMatchObject({ status: 3, err: expect.stringContaining('[NO_READER]') });
+    expect(refused.err).toContain(`kubectl create rolebinding readers -n ${namespace} --role pgtape-reader`);
+    const brought = await kubectlPgtape(plane, ['sessions', '--token-file', join(dir, 'token')], {
+      kubeconfig,
+      before: [bin],
+    });
+    expect(brought).toMatchObject({ status: 3, err: expect.stringContaining('[NO_CA]') });
+  });
+});
