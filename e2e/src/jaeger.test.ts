@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '@pgtape/testkit';
 import pg from 'pg';
+import { jaegerConfig } from './jaegerConfig.ts';
 import { type Stack, startStack } from './stack.ts';
 
 interface JaegerTag {
@@ -24,42 +25,22 @@ interface JaegerSpan {
 const jaegerBinary = process.env.PGTAPE_E2E_JAEGER ?? '';
 
 async function startJaeger(): Promise<{ process: ChildProcess; otlp: number; query: number }> {
-  const [otlp, otlpHttp, query, queryGrpc, health, metrics] = await Promise.all(
-    Array.from({ length: 6 }, () => freePort()),
-  );
-  const config = {
-    service: {
-      extensions: ['jaeger_storage', 'jaeger_query', 'healthcheckv2'],
-      pipelines: {
-        traces: { receivers: ['otlp'], processors: ['batch'], exporters: ['jaeger_storage_exporter'] },
-      },
-      telemetry: { metrics: { level: 'none' } },
-    },
-    extensions: {
-      healthcheckv2: { use_v2: true, http: { endpoint: `127.0.0.1:${health}` } },
-      jaeger_query: {
-        storage: { traces: 'memory' },
-        http: { endpoint: `127.0.0.1:${query}` },
-        grpc: { endpoint: `127.0.0.1:${queryGrpc}` },
-      },
-      jaeger_storage: { backends: { memory: { memory: { max_traces: 10_000 } } } },
-    },
-    receivers: {
-      otlp: {
-        protocols: { grpc: { endpoint: `127.0.0.1:${otlp}` }, http: { endpoint: `127.0.0.1:${otlpHttp}` } },
-      },
-    },
-    processors: { batch: { timeout: '100ms' } },
-    exporters: { jaeger_storage_exporter: { trace_storage: 'memory' } },
+  const ports = {
+    otlp: await freePort(),
+    otlpHttp: await freePort(),
+    query: await freePort(),
+    queryGrpc: await freePort(),
+    health: await freePort(),
   };
-  void metrics;
+  const { otlp, query } = ports;
+  const config = jaegerConfig('127.0.0.1', ports);
   const child = spawn(jaegerBinary, ['--config', `yaml:${JSON.stringify(config)}`], { stdio: 'ignore' });
   for (let waited = 0; waited < 30_000; waited += 100) {
     const up = await fetch(`http://127.0.0.1:${query}/api/services`).then(
       (response) => response.ok,
       () => false,
     );
-    if (up) return { process: child, otlp: otlp as number, query: query as number };
+    if (up) return { process: child, otlp, query };
     await sleep(100);
   }
   child.kill('SIGKILL');

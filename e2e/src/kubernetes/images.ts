@@ -73,6 +73,19 @@ export function testImages(): { pause: Image; postgres: Image; coredns: Image } 
   };
 }
 
+/** pgtape's own, of what is built in this checkout. */
+export function pgtapeImage(): Image {
+  const script = fileURLToPath(new URL('../../../scripts/image', import.meta.url));
+  const out = execFileSync(script, {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+    timeout: 600_000,
+  });
+  const [name, file] = out.trim().split('\n').slice(-2);
+  if (name === undefined || file === undefined) throw new Error(`scripts/image printed: ${out}`);
+  return { name, file };
+}
+
 function built({ name, of, add }: ImageSource): Image {
   const source = join(folder, name);
   const hash = createHash('sha256');
@@ -94,12 +107,22 @@ function built({ name, of, add }: ImageSource): Image {
     buildah('push', '--quiet', image.name, `docker-archive:${work}/image.tar:${image.name}`);
     run('cp', [join(work, 'image.tar'), `${image.file}.${process.pid}`]);
     renameSync(`${image.file}.${process.pid}`, image.file);
+    forgetOld(name, image.file);
   } finally {
     // The storage driver leaves mounts of its own folder.
     spawnSync('umount', ['-R', join(work, 'root', 'overlay')], { stdio: 'ignore' });
     rmSync(work, { recursive: true, force: true });
   }
   return image;
+}
+
+/** Images of older sources, a day after they were made: another checkout may use them till then. */
+function forgetOld(name: string, current: string): void {
+  for (const entry of readdirSync(imagesDir())) {
+    const file = join(imagesDir(), entry);
+    if (!entry.startsWith(`${name}-`) || file === current) continue;
+    if (Date.now() - statSync(file).mtimeMs > 24 * 3600 * 1000) rmSync(file, { force: true });
+  }
 }
 
 function run(command: string, args: readonly string[]): void {

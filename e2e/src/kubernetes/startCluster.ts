@@ -1,5 +1,5 @@
 /** A whole Kubernetes on this machine: one node, in namespaces of its own, ready to run pods. */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { dnsObjects, volumeNames, volumeObjects } from './clusterBase.ts';
@@ -13,7 +13,7 @@ import {
   schedulerCommand,
 } from './controlPlaneCommands.ts';
 import { startEnclosure } from './enclosure.ts';
-import { type Image, pauseProgram, testImages } from './images.ts';
+import { type Image, pauseProgram, pgtapeImage, testImages } from './images.ts';
 import { needTools } from './neededTools.ts';
 import { containerdSocket, nodeName, writeNodeFiles } from './nodeConfig.ts';
 import { claimPlace, clearPlace, type NodePlace } from './nodePlace.ts';
@@ -23,9 +23,9 @@ import { TestCluster } from './testCluster.ts';
 /** What an image's import may take, and the node's becoming ready, in ms. */
 const patience = 60_000;
 
-/** @param more images beside those that every test needs */
-export async function startCluster(more: readonly Image[] = []): Promise<TestCluster> {
+export async function startCluster(): Promise<TestCluster> {
   needTools();
+  const pgtape = pgtapeImage();
   const images = testImages();
   const place = await claimPlace();
   try {
@@ -40,13 +40,14 @@ export async function startCluster(more: readonly Image[] = []): Promise<TestClu
       PATH: `${process.env.PGTAPE_E2E_CONTAINERD}:${process.env.PATH}`,
     });
     await processes.start('kube-apiserver', apiServerCommand(place, keys));
-    const imported = importImages(processes, [images.pause, images.coredns, images.postgres, ...more]);
+    const imported = importImages(processes, [images.pause, images.coredns, images.postgres, pgtape]);
     const cluster = new TestCluster(place.number);
     await cluster.apiServerReady(patience);
     await processes.start('kube-controller-manager', controllerManagerCommand(keys));
     await processes.start('kube-scheduler', schedulerCommand(keys));
     await processes.start('kube-proxy', proxyCommand(files));
     await imported;
+    await nameByDigest(processes, place, pgtape);
     await processes.start('kubelet', kubeletCommand(place, keys, files));
     await cluster.apply(...volumeObjects(), ...dnsObjects(images.coredns.name, place.addresses));
     await nodeReady(cluster);
@@ -62,8 +63,27 @@ function containerdBinary(name: string): string {
   return join(process.env.PGTAPE_E2E_CONTAINERD ?? '', name);
 }
 
+const pgtapeRepository = 'pgtape.test/pgtape';
+
+/** Pods name it by repository and digest, as a registry would give it. */
+async function nameByDigest(processes: NodeProcesses, place: NodePlace, { name }: Image): Promise<void> {
+  const { out } = await processes.inNode([...ctr, 'images', 'list', `name==docker.io/library/${name}`]);
+  const digest = /sha256:[0-9a-f]{64}/.exec(out)?.[0];
+  if (digest === undefined) throw new Error(`containerd does not have ${name}: ${out}`);
+  const version = name.slice(name.indexOf(':') + 1);
+  for (const reference of [`${pgtapeRepository}@${digest}`, `${pgtapeRepository}:${version}`]) {
+    const tagged = await processes.inNode([...ctr, 'images', 'tag', `docker.io/library/${name}`, reference]);
+    if (tagged.status !== 0) throw new Error(tagged.err);
+  }
+  writeFileSync(
+    join(place.dir, 'pgtape.json'),
+    JSON.stringify({ repository: pgtapeRepository, digest, version }),
+  );
+}
+
+const ctr = [containerdBinary('ctr'), '--address', containerdSocket, '--namespace', 'k8s.io'];
+
 async function importImages(processes: NodeProcesses, images: readonly Image[]): Promise<void> {
-  const ctr = [containerdBinary('ctr'), '--address', containerdSocket, '--namespace', 'k8s.io'];
   for (let waited = 0; ; waited += 100) {
     const { status, err } = await processes.inNode([...ctr, 'version']);
     if (status === 0) break;

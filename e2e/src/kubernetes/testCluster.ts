@@ -1,5 +1,6 @@
 /** What a test does with the cluster: the administrator's view of a node that this process or its parent started. */
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { kubernetesBinary } from '../cluster/controlPlane.ts';
@@ -107,6 +108,11 @@ export class TestCluster {
         await ended;
       },
     };
+  }
+
+  /** pgtape's image in the node's store. */
+  get pgtape(): { readonly repository: string; readonly digest: string; readonly version: string } {
+    return JSON.parse(readFileSync(join(this.place.dir, 'pgtape.json'), 'utf8'));
   }
 
   /** Where a pod, another machine or this process reaches the API server. */
