@@ -10,6 +10,7 @@
   "serviceAccounts" $own
   "webhook" (dict "service" (printf "%s-webhook" $name) "certificateSecret" (printf "%s-webhook" $name))
   "lease" (dict "name" (printf "%s-controller" $name))
+  "published" (printf "%s-published" $name)
   "log" (dict "level" .Values.operator.logLevel)
 }}
 {{- $vaultUrl := .Values.vault.url | default (printf "https://%s:4317" (include "pgtape.vaultHost" .)) }}

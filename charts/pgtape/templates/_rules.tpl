@@ -95,10 +95,6 @@ log. `create` on what is only ever applied: server-side apply asks for it where 
 {{- end }}
 
 {{- define "pgtape.webhookClusterRules" -}}
-- apiGroups: [rbac.authorization.k8s.io]
-  resources: [clusterroles]
-  resourceNames: [{{ include "pgtape.fullname" . }}-controller]
-  verbs: [get]
 - apiGroups: [pgtape.dev]
   resources: [recordingarchives]
   verbs: [list, watch]
@@ -111,7 +107,7 @@ log. `create` on what is only ever applied: server-side apply asks for it where 
 {{- $name := include "pgtape.fullname" . }}
 - apiGroups: [""]
   resources: [secrets]
-  resourceNames: [{{ $name }}-webhook, {{ $name }}-vault-tls]
+  resourceNames: [{{ $name }}-webhook]
   verbs: [list, watch]
 {{- end }}
 

@@ -12,6 +12,9 @@ export interface Drift {
   readonly wanted: string;
 }
 
+/** Whom the guard over the configuration of recorders lets through. */
+export const asKubernetes = ['--as=system:kube-controller-manager', '--as-group=system:masters'] as const;
+
 export const drifts: readonly Drift[] = [
   {
     name: 'a condition added to the guard, which would lift it',
@@ -77,7 +80,10 @@ export const drifts: readonly Drift[] = [
   },
   {
     name: 'a file added to the configuration of recorders',
-    change: patch('configmap', 'pgtape-orders', 'merge', '{"data":{"more":"x"}}', 'shop'),
+    change: [
+      ...patch('configmap', 'pgtape-orders', 'merge', '{"data":{"more":"x"}}', 'shop'),
+      ...asKubernetes,
+    ],
     look: ['-n', 'shop', 'get', 'configmap', 'pgtape-orders', '-o', 'jsonpath={.data.more}'],
     wanted: '',
   },
@@ -112,7 +118,10 @@ export const drifts: readonly Drift[] = [
   },
   {
     name: 'a policy edited in the namespace',
-    change: patch('configmap', 'pgtape-orders', 'merge', '{"data":{"recorder.yaml":"{}"}}', 'shop'),
+    change: [
+      ...patch('configmap', 'pgtape-orders', 'merge', '{"data":{"recorder.yaml":"{}"}}', 'shop'),
+      ...asKubernetes,
+    ],
     look: ['-n', 'shop', 'get', 'configmap', 'pgtape-orders', '-o', 'jsonpath={.data.recorder\\.yaml}'],
     wanted: expect.stringContaining('"name":"shop/orders"'),
   },

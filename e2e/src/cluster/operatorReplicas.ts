@@ -4,7 +4,7 @@ import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort } from '@pgtape/testkit';
 
-const main = join(import.meta.dirname, '../../../packages/cli/dist/main.js');
+export const main = join(import.meta.dirname, '../../../packages/cli/dist/main.js');
 
 export interface OperatorReplica {
   readonly name: string;
@@ -21,6 +21,10 @@ export interface ReplicaOptions {
   readonly name: string;
   readonly kubeconfig: string;
   readonly servicePort: number;
+  /** Of the configuration, instead of what is written here. */
+  readonly more?: Readonly<Record<string, unknown>>;
+  /** Beside `--config`. */
+  readonly args?: readonly string[];
 }
 
 /** Starts one; it has read its configuration and takes part when this resolves. */
@@ -29,6 +33,8 @@ export async function startReplica({
   name,
   kubeconfig,
   servicePort,
+  more = {},
+  args = [],
 }: ReplicaOptions): Promise<OperatorReplica> {
   const webhookPort = await freePort();
   const file = join(dir, `${name}.yaml`);
@@ -41,7 +47,7 @@ export async function startReplica({
     ownerClusterRole: 'pgtape-operator',
     serviceAccounts: ['pgtape-operator'],
     kubernetes: { kubeconfig },
-    vault: { url: 'https://vault.pgtape-system.svc:4317', caFile },
+    vault: { url: 'https://vault.pgtape-system.svc:4317', archive: 'audit', caFile },
     webhook: {
       host: '127.0.0.1',
       port: webhookPort,
@@ -50,11 +56,12 @@ export async function startReplica({
     },
     lease: { durationSeconds: 4, renewSeconds: 3, retrySeconds: 1 },
     health: { host: '127.0.0.1', port: 0 },
+    ...more,
   };
   writeFileSync(file, JSON.stringify(config));
   const logFile = join(dir, `${name}.log`);
   const log = openSync(logFile, 'a');
-  const child = spawn(process.execPath, [main, 'operator', '--config', file], {
+  const child = spawn(process.execPath, [main, 'operator', '--config', file, ...args], {
     stdio: ['ignore', log, log, 'ipc'],
     // Nothing of the test runner's own, like NODE_OPTIONS.
     env: { PATH: process.env.PATH },

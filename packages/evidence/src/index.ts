@@ -91,6 +91,13 @@ export { ObjectSet, type ObjectVersion } from './objectSet.ts';
 export { Bypass, Configured } from './placeRecord.ts';
 export { policyDefaults, policyDigest, type RecordingPolicy } from './policyDigest.ts';
 export {
+  nextPublished,
+  PUBLISHED_HISTORY_MAX,
+  PublishedConfig,
+  publishedConfigOf,
+  publishedKey,
+} from './publishedConfig.ts';
+export {
   Closed,
   type DraftOf,
   type DraftRecord,

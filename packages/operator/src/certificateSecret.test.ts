@@ -1,12 +1,12 @@
 import { problemText } from './applyObjects.ts';
+import { renewed } from './certificateMaterial.ts';
 import { certificateSecret, materialOf } from './certificateSecret.ts';
-import { renewed } from './webhookCertificates.ts';
 
 const place = { namespace: 'pgtape-system', name: 'pgtape-webhook' };
 
 describe('certificateSecret', () => {
   it('is read as it was written, with every authority', async () => {
-    const plan = { names: ['127.0.0.1'], nowMs: 1e12, isBundlePublished: true };
+    const plan = { authority: 'a', names: ['127.0.0.1'], nowMs: 1e12, isBundlePublished: true };
     const first = await renewed(null, plan);
     const second = await renewed(first, { ...plan, nowMs: plan.nowMs + 300 * 24 * 3600 * 1000 });
     expect(second.authorities).toHaveLength(2);
@@ -14,7 +14,12 @@ describe('certificateSecret', () => {
   });
 
   it("keeps what others wrote into the Secret's metadata, and depends on what was read", async () => {
-    const material = await renewed(null, { names: ['x'], nowMs: 1e12, isBundlePublished: false });
+    const material = await renewed(null, {
+      authority: 'a',
+      names: ['x'],
+      nowMs: 1e12,
+      isBundlePublished: false,
+    });
     const found = certificateSecret(place, material, undefined);
     const metadata = {
       ...found.metadata,

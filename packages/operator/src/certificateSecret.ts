@@ -1,39 +1,29 @@
-/** Owns how the webhook's certificates lie in a Secret. Pure. */
+/** Owns how certificates lie in a Secret of the operator's own namespace. Pure. */
 import type { KubeObject } from '@pgtape/kube';
-import { z } from 'zod';
+import type { CertificateMaterial } from './certificateMaterial.ts';
 import { managedBy } from './clusterNames.ts';
-import type { WebhookMaterial } from './webhookCertificates.ts';
+import { certificatesIn, secretText } from './secretText.ts';
 
-/** Base64, as the API server hands it out. */
-const Stored = z.looseObject({
-  data: z.looseObject({
-    'ca.crt': z.base64(),
-    'ca.key': z.base64(),
-    'tls.crt': z.base64(),
-    'tls.key': z.base64(),
-  }),
-});
+/** null: it is not there, or holds something else. The authority's key is '' where somebody else issues. */
+export function materialOf(
+  secret: KubeObject | undefined,
+  issuer: 'self' | 'secret' = 'self',
+): CertificateMaterial | null {
+  const [ca, cert, key] = ['ca.crt', 'tls.crt', 'tls.key'].map((name) => secretText(secret, name));
+  const authorityKey = secretText(secret, 'ca.key') ?? (issuer === 'secret' ? '' : null);
+  if (ca == null || cert == null || key == null || authorityKey === null) return null;
+  return { authorities: certificatesIn(ca), authorityKey, cert, key };
+}
 
-const certificate = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----\n?/g;
-
-/** null: it is not there, or holds something else. */
-export function materialOf(secret: KubeObject | undefined): WebhookMaterial | null {
-  const parsed = Stored.safeParse(secret);
-  if (!parsed.success) return null;
-  const { data } = parsed.data;
-  const text = (value: string): string => Buffer.from(value, 'base64').toString('utf8');
-  return {
-    authorities: text(data['ca.crt']).match(certificate) ?? [],
-    authorityKey: text(data['ca.key']),
-    cert: text(data['tls.crt']),
-    key: text(data['tls.key']),
-  };
+/** Whether the operator made it. */
+export function isOwnSecret(secret: KubeObject): boolean {
+  return Object.entries(managedBy).every(([name, value]) => secret.metadata.labels?.[name] === value);
 }
 
 /** @param found what lies there: its resource version makes the write conditional */
 export function certificateSecret(
   place: { readonly namespace: string; readonly name: string },
-  material: WebhookMaterial,
+  material: CertificateMaterial,
   found: KubeObject | undefined,
 ): KubeObject {
   const base64 = (text: string): string => Buffer.from(text).toString('base64');

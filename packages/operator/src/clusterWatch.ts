@@ -1,16 +1,16 @@
 /**
- * Owns what this process knows of the cluster: databases and archives, namespaces, Services, what the operator owns, its
- * Secret, and the pods of each database. It refuses to write and to decide.
+ * Owns what this process knows of the cluster: databases and archives, namespaces, Services, the operator's Secrets, and where
+ * it writes what it owns, and the pods of each database. It refuses to write and to decide.
  */
 import {
   type Change,
-  KubeError,
+  configMaps,
+  type KubeError,
   type KubeObject,
   type KubeResource,
   type KubeTransport,
   namespaces,
   pods,
-  Reflector,
 } from '@pgtape/kube';
 import { managedBy } from './clusterNames.ts';
 import {
@@ -22,6 +22,7 @@ import {
 } from './clusterResources.ts';
 import { type DatabaseFacts, databaseFacts } from './databaseFacts.ts';
 import { hasLabels } from './labels.ts';
+import { WatchedKind, type WatchedPlace } from './watchedKind.ts';
 
 export interface ClusterWatchEvents {
   /** Something that decisions depend on is other than before. */
@@ -32,13 +33,16 @@ export interface ClusterWatchEvents {
 
 export interface ClusterWatchOptions {
   readonly connection: KubeTransport;
-  readonly secret: { readonly namespace: string; readonly name: string };
+  /** Of the operator; its Secrets lie there. */
+  readonly namespace: string;
+  readonly secrets: readonly string[];
+  /** Databases are looked for only there; empty: everywhere. */
+  readonly namespaces: readonly string[];
+  /** What the operator owns, and the pods of databases: what is written by. */
+  readonly writes: boolean;
   readonly events: ClusterWatchEvents;
   readonly now: () => number;
 }
-
-/** A kind that is not installed has no objects; but an API server that starts says so for a while of those it has. */
-const absentMs = 30_000;
 
 function labelSelector(labels: Readonly<Record<string, string>>): string {
   return Object.entries(labels)
@@ -51,57 +55,52 @@ const labelledKinds = ownedKinds.filter((kind) => kind !== networkServices);
 
 interface PodWatch {
   readonly selector: string;
-  readonly reflector: Reflector;
+  readonly kind: WatchedKind;
 }
 
 export class ClusterWatch {
   readonly #options: ClusterWatchOptions;
   readonly #databases = new Map<string, DatabaseFacts>();
   readonly #podWatches = new Map<string, PodWatch>();
-  /** Since when the API server says that there is no such kind, monotonic. */
-  readonly #absentSince = new Map<string, number>();
   readonly #ending = new Set<Promise<void>>();
-  readonly #fixed: ReadonlyMap<string, Reflector>;
-  readonly #secret: Reflector;
+  /** By plural. */
+  readonly #fixed: ReadonlyMap<string, WatchedKind>;
 
   constructor(options: ClusterWatchOptions) {
     this.#options = options;
-    const label = { labelSelector: labelSelector(managedBy) };
-    this.#secret = this.#reflector(secrets, {
-      namespace: options.secret.namespace,
-      fieldSelector: `metadata.name=${options.secret.name}`,
-    });
-    this.#fixed = new Map([
-      ['recordeddatabases', this.#reflector(recordedDatabases, {}, (change) => this.#database(change))],
-      ['recordingarchives', this.#reflector(recordingArchives, {})],
-      ['namespaces', this.#reflector(namespaces, {})],
-      ['services', this.#reflector(networkServices, {})],
-      ...labelledKinds.map((kind) => [kind.plural, this.#reflector(kind, label)] as const),
-      ['secrets', this.#secret],
-    ]);
+    const owned = { labelSelector: labelSelector(managedBy) };
+    const kinds: [KubeResource, WatchedKind][] = [
+      [recordedDatabases, this.#kind(recordedDatabases, {}, (change) => this.#database(change))],
+      [recordingArchives, this.#kind(recordingArchives)],
+      [namespaces, this.#kind(namespaces)],
+      [networkServices, this.#kind(networkServices)],
+      ...(options.writes ? labelledKinds : []).map((kind): [KubeResource, WatchedKind] => [
+        kind,
+        this.#kind(kind, owned),
+      ]),
+      [secrets, this.#secrets()],
+    ];
+    this.#fixed = new Map(kinds.map(([{ plural }, kind]) => [plural, kind]));
   }
 
   start(): void {
-    for (const reflector of this.#fixed.values()) reflector.start();
+    for (const kind of this.#fixed.values()) kind.start();
   }
 
   async stop(): Promise<void> {
-    const all = [
-      ...this.#fixed.values(),
-      ...[...this.#podWatches.values()].map(({ reflector }) => reflector),
-    ];
-    await Promise.all([...all.map((reflector) => reflector.stop()), ...this.#ending]);
+    const all = [...this.#fixed.values(), ...[...this.#podWatches.values()].map(({ kind }) => kind)];
+    await Promise.all([...all.map((kind) => kind.stop()), ...this.#ending]);
   }
 
   /** Plurals that are not completely known yet; pods are known by database. */
   get unknown(): string[] {
-    const now = this.#options.now();
-    return [...this.#fixed]
-      .filter(([plural, { isSynced }]) => {
-        const since = this.#absentSince.get(plural);
-        return !isSynced && (since === undefined || now - since < absentMs);
-      })
-      .map(([plural]) => plural);
+    return [...this.#fixed].filter(([, { isKnown }]) => !isKnown).map(([plural]) => plural);
+  }
+
+  /** Of what the operator may not read, the API server's words by plural. */
+  get refused(): ReadonlyMap<string, KubeError> {
+    const found = [...this.#fixed].map(([plural, { refusal }]) => [plural, refusal] as const);
+    return new Map(found.filter((one): one is [string, KubeError] => one[1] !== null));
   }
 
   get databases(): DatabaseFacts[] {
@@ -112,41 +111,42 @@ export class ClusterWatch {
     return this.#databases.get(key);
   }
 
-  hasArchive(name: string): boolean {
-    return this.#of('recordingarchives').get(name) !== undefined;
+  archive(name: string): KubeObject | undefined {
+    return this.#fixed.get('recordingarchives')?.get(name);
   }
 
   namespace(name: string): KubeObject | undefined {
-    return this.#of('namespaces').get(name);
+    return this.#fixed.get('namespaces')?.get(name);
   }
 
-  get networkServices(): Iterable<KubeObject> {
-    return this.#of('services').objects;
+  get networkServices(): readonly KubeObject[] {
+    return this.#fixed.get('services')?.objects ?? [];
   }
 
+  /** @param key `namespace/name` */
   networkService(key: string): KubeObject | undefined {
-    return this.#of('services').get(key);
+    return this.#fixed.get('services')?.get(key);
   }
 
   /** Of all kinds of which the operator owns objects. */
   get owned(): KubeObject[] {
-    const labelled = labelledKinds.flatMap(({ plural }) => [...this.#of(plural).objects]);
+    const labelled = labelledKinds.flatMap(({ plural }) => this.#fixed.get(plural)?.objects ?? []);
     return [
       ...labelled,
-      ...[...this.networkServices].filter(({ metadata }) => hasLabels(metadata.labels ?? {}, managedBy)),
+      ...this.networkServices.filter(({ metadata }) => hasLabels(metadata.labels ?? {}, managedBy)),
     ];
   }
 
-  get secret(): KubeObject | undefined {
-    const { namespace, name } = this.#options.secret;
-    return this.#secret.get(`${namespace}/${name}`);
+  /** In the operator's namespace; only those it was told to follow. */
+  secret(name: string): KubeObject | undefined {
+    return this.#fixed.get('secrets')?.get(`${this.#options.namespace}/${name}`);
   }
 
   /** null: not completely known yet. */
   podsOf(key: string): KubeObject[] | null {
     const watch = this.#podWatches.get(key);
     if (watch === undefined) return [];
-    return watch.reflector.isSynced ? [...watch.reflector.objects] : null;
+    return watch.kind.isSynced ? watch.kind.objects : null;
   }
 
   /** Seconds since each watch last heard of the API server, by plural; of pods the longest. */
@@ -155,49 +155,61 @@ export class ClusterWatch {
       plural,
       silentMs / 1000,
     ]);
-    const podAges = [...this.#podWatches.values()].map(({ reflector }) => reflector.silentMs / 1000);
+    const podAges = [...this.#podWatches.values()].map(({ kind }) => kind.silentMs / 1000);
     return podAges.length === 0 ? fixed : [...fixed, ['pods', Math.max(...podAges)]];
   }
 
-  #of(plural: string): Reflector {
-    return this.#fixed.get(plural) as Reflector;
+  #kind(
+    resource: KubeResource,
+    selected: WatchedPlace = {},
+    take: (change: Change) => void = () => undefined,
+  ): WatchedKind {
+    const { namespaces: only, namespace: own } = this.#options;
+    // What recorders were given is published in the operator's own.
+    const inOwn = resource === configMaps ? [own] : [];
+    const places =
+      only.length === 0 || !resource.namespaced
+        ? [selected]
+        : [...new Set([...only, ...inOwn])].map((namespace) => ({ ...selected, namespace }));
+    return this.#watched(resource, places, take);
   }
 
-  #reflector(
+  /** One by one: a role names those that may be read, and a list of all would be refused. */
+  #secrets(): WatchedKind {
+    const { secrets: names, namespace } = this.#options;
+    return this.#watched(
+      secrets,
+      names.map((name) => ({ namespace, fieldSelector: `metadata.name=${name}` })),
+    );
+  }
+
+  #watched(
     resource: KubeResource,
-    selected: { namespace?: string; labelSelector?: string; fieldSelector?: string },
+    places: readonly WatchedPlace[],
     take: (change: Change) => void = () => undefined,
-  ): Reflector {
-    const { connection, events, now } = this.#options;
+  ): WatchedKind {
+    const { connection, events, now, namespaces: only } = this.#options;
     const { plural } = resource;
-    return new Reflector({
-      resource,
+    return new WatchedKind({
       connection,
-      ...selected,
-      events: {
-        change: (change) => {
-          take(change);
-          events.changed(plural);
-        },
-        synced: () => {
-          this.#absentSince.delete(plural);
-          events.changed(plural);
-        },
-        trouble: (error, waitMs) => {
-          const isAbsent = error instanceof KubeError && error.code === 'KUBE_NOT_FOUND';
-          if (!isAbsent) this.#absentSince.delete(plural);
-          else if (!this.#absentSince.has(plural)) this.#absentSince.set(plural, now());
-          events.trouble(plural, error, waitMs);
-        },
-        missed: (count) => events.missed(plural, count),
+      resource,
+      places,
+      isOptional: only.length > 0 && !resource.namespaced,
+      change: (change) => {
+        take(change);
+        events.changed(plural);
       },
+      synced: () => events.changed(plural),
+      trouble: (error, waitMs) => events.trouble(plural, error, waitMs),
+      missed: (count) => events.missed(plural, count),
+      now,
     });
   }
 
   #database(change: Change): void {
     if (change.type === 'deleted') this.#databases.delete(change.key);
     else this.#databases.set(change.key, databaseFacts(change.object));
-    this.#watchPods(change.key);
+    if (this.#options.writes) this.#watchPods(change.key);
   }
 
   #watchPods(key: string): void {
@@ -207,12 +219,12 @@ export class ClusterWatch {
     if (watch?.selector === selector) return;
     if (watch !== undefined) {
       this.#podWatches.delete(key);
-      const ended = watch.reflector.stop().finally(() => this.#ending.delete(ended));
+      const ended = watch.kind.stop().finally(() => this.#ending.delete(ended));
       this.#ending.add(ended);
     }
     if (database === undefined || selector === null) return;
-    const reflector = this.#reflector(pods, { namespace: database.namespace, labelSelector: selector });
-    this.#podWatches.set(key, { selector, reflector });
-    reflector.start();
+    const kind = this.#watched(pods, [{ namespace: database.namespace, labelSelector: selector }]);
+    this.#podWatches.set(key, { selector, kind });
+    kind.start();
   }
 }

@@ -1,5 +1,6 @@
 /** Owns putting together what is known of one RecordedDatabase: from watches, recorders, and what was written for it. */
 import type { KubeObject } from '@pgtape/kube';
+import type { ApiServerFacts } from './apiServer.ts';
 import { objectKey, problemText, type Written } from './applyObjects.ts';
 import { clusterName, configMapName } from './clusterNames.ts';
 import type { ClusterWatch } from './clusterWatch.ts';
@@ -18,9 +19,10 @@ import { olderSelecting, selectorConflict } from './selectorConflicts.ts';
 import { WEBHOOK_CONFIGURATION } from './webhookConfiguration.ts';
 
 export interface ObserverOptions {
-  readonly watch: Pick<ClusterWatch, 'podsOf' | 'hasArchive'>;
-  readonly settings: RecordingSettings;
-  readonly minorVersion: () => number;
+  readonly watch: Pick<ClusterWatch, 'podsOf' | 'archive'>;
+  readonly settings: () => RecordingSettings;
+  /** null: not known yet. */
+  readonly server: () => Pick<ApiServerFacts, 'minorVersion' | 'username'> | null;
   readonly recorders: Pick<RecorderWatch, 'seen'>;
   readonly rollouts: Pick<RolloutWork, 'refusal'>;
   /** Of recorders, where their database names no other. */
@@ -52,7 +54,8 @@ export function reachablePods(
 
 /** null: its pods are not completely known. */
 export function observedDatabase(options: ObserverOptions, observing: Observing): DatabaseObservation | null {
-  const { watch, settings, minorVersion, wall, image, rollouts } = options;
+  const { watch, server, wall, image, rollouts } = options;
+  const settings = options.settings();
   const { database, all, written, before, canary } = observing;
   const found = reachablePods(watch, database);
   if (found === null) return null;
@@ -72,7 +75,8 @@ export function observedDatabase(options: ObserverOptions, observing: Observing)
     database,
     pods,
     conflict: selectorConflict(database, all, found),
-    isArchiveThere: spec !== null && watch.hasArchive(spec.archiveRef),
+    isArchiveThere: spec !== null && watch.archive(spec.archiveRef) !== undefined,
+    isArchiveServed: spec !== null && settings.vault.endpointOf(spec.archiveRef) !== null,
     wanted,
     recording: recordingFold(pods, recordingBefore(before), nowMs),
     rollout: rolloutStep({
@@ -88,7 +92,7 @@ export function observedDatabase(options: ObserverOptions, observing: Observing)
     nowMs,
     writes: problemsOf(database, written),
     canary,
-    minorVersion: minorVersion(),
+    minorVersion: server()?.minorVersion ?? 0,
   };
 }
 
@@ -106,13 +110,13 @@ function observedOf(
   return observedPod(pod, recorders.seen(pod.uid), wanted, why);
 }
 
-function problemsOf({ namespace, name }: DatabaseFacts, written: readonly Written[]): WriteProblems {
+export function problemsOf({ namespace, name }: DatabaseFacts, written: readonly Written[]): WriteProblems {
   const of = (isConcerned: (object: KubeObject) => boolean): string =>
     written
       .flatMap((one) => (one.how === 'failed' && isConcerned(one.object) ? [problemText(one.error)] : []))
       .join('; ');
   const title = clusterName(namespace, name);
-  const guards = new Set([title, `${title}.exec`]);
+  const guards = new Set([title, `${title}.config`, `${title}.exec`]);
   return {
     configMap: of((object) => objectKey(object) === `ConfigMap/${namespace}/${configMapName(name)}`),
     webhook: of(({ metadata }) => metadata.name === WEBHOOK_CONFIGURATION),

@@ -17,6 +17,7 @@ function observation({ pods = [observedOf()], ...over }: Partial<DatabaseObserva
     pods,
     conflict: null,
     isArchiveThere: true,
+    isArchiveServed: true,
     wanted: wantedRecorder,
     recording: recordingFold(pods, recordingBefore(undefined), nowMs),
     rollout: rolloutStep({
@@ -117,6 +118,11 @@ describe('databaseVerdicts', () => {
       name: 'no archive',
       over: { isArchiveThere: false },
       wanted: { ...allWell, Ready: 'False/NotFound', ArchiveFound: 'False/NotFound' },
+    },
+    {
+      name: 'an archive that nobody serves',
+      over: { isArchiveServed: false },
+      wanted: { ...allWell, Ready: 'False/NotServed', ArchiveFound: 'False/NotServed' },
     },
     {
       name: 'an older database with the same pods',

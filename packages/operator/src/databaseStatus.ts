@@ -23,6 +23,8 @@ export interface DatabaseObservation {
   readonly pods: readonly ObservedPod[];
   readonly conflict: SelectorConflict | null;
   readonly isArchiveThere: boolean;
+  /** Whether a vault takes evidence for it. */
+  readonly isArchiveServed: boolean;
   readonly wanted: WantedRecorder;
   readonly recording: Recording;
   readonly rollout: RolloutStep;
@@ -46,10 +48,16 @@ function policyAccepted({ database, conflict }: DatabaseObservation): Verdict {
   return verdict('True', 'Accepted', '');
 }
 
-function archiveFound({ database, isArchiveThere }: DatabaseObservation): Verdict {
+function archiveFound({ database, isArchiveThere, isArchiveServed }: DatabaseObservation): Verdict {
   const name = database.spec?.archiveRef;
   if (name === undefined) return verdict('Unknown', 'Invalid', 'the RecordedDatabase is not understood');
-  if (isArchiveThere) return verdict('True', 'Found', '');
+  if (isArchiveThere && isArchiveServed) return verdict('True', 'Found', '');
+  if (isArchiveThere)
+    return verdict(
+      'False',
+      'NotServed',
+      `no vault serves RecordingArchive '${name}', evidence waits in the pods: whoever runs vaults must start one for it`,
+    );
   return verdict(
     'False',
     'NotFound',

@@ -3,17 +3,23 @@
  * database's recorders. Nothing for a database that is not understood or not managed. Pure.
  */
 import type { KubeObject } from '@pgtape/kube';
+import { NOT_SERVED_URL } from './archiveEndpoint.ts';
 import { configMapName, managedBy } from './clusterNames.ts';
 import { type DatabaseFacts, protectedDatabase } from './databaseFacts.ts';
-import { admissionGuard, type ExecExemptions, execGuard } from './guardPolicies.ts';
+import { admissionGuard, configGuard, type ExecExemptions, execGuard } from './guardPolicies.ts';
 import { configHash } from './injection.ts';
 import { annotations } from './injectionPlan.ts';
 import { recorderSettings } from './recorderSettings.ts';
 import { type WebhookPlan, webhookConfiguration, withOwner } from './webhookConfiguration.ts';
 
-/** What the operator was configured with and does not find in the cluster. */
+/** What recorders are configured with beside what their database says. */
 export interface RecordingSettings {
-  readonly vault: { readonly url: string /** PEM; '' without TLS. */; readonly ca: string };
+  readonly vault: {
+    /** By the archive's name; null: no vault serves it. */
+    readonly endpointOf: (archive: string) => string | null;
+    /** PEM; '' without TLS. */
+    readonly ca: string;
+  };
   readonly exempt: ExecExemptions;
 }
 
@@ -27,6 +33,8 @@ export interface ObservedCluster {
   readonly webhook: WebhookPlan;
   /** Guards need 1.30. */
   readonly minorVersion: number;
+  /** As the API server calls the operator; '' where it does not tell. */
+  readonly username: string;
 }
 
 /** From which minor version on a cluster knows ValidatingAdmissionPolicy v1. */
@@ -35,7 +43,8 @@ export const GUARD_MINOR = 30;
 /** The configuration of all recorders of a database, JSON; null where nothing is recorded for it. */
 export function recorderConfig(database: DatabaseFacts, settings: RecordingSettings): string | null {
   if (database.spec === null) return null;
-  return recorderSettings(database.key, database.spec, settings.vault);
+  const url = settings.vault.endpointOf(database.spec.archiveRef) ?? NOT_SERVED_URL;
+  return recorderSettings(database.key, database.spec, { url });
 }
 
 function configMap(database: DatabaseFacts, settings: RecordingSettings): KubeObject[] {
@@ -61,7 +70,7 @@ function configMap(database: DatabaseFacts, settings: RecordingSettings): KubeOb
 
 /** Guards last: what they ask for must be possible before they ask. */
 export function desiredObjects(observed: ObservedCluster): KubeObject[] {
-  const { databases, podNames, settings, services, webhook, minorVersion } = observed;
+  const { databases, podNames, settings, services, webhook, minorVersion, username } = observed;
   const acted = databases.flatMap((database) => {
     const one = protectedDatabase(database);
     return one === null ? [] : [{ database, protected: one }];
@@ -72,6 +81,7 @@ export function desiredObjects(observed: ObservedCluster): KubeObject[] {
       ? []
       : acted.flatMap(({ database, protected: one }) => [
           ...admissionGuard(one),
+          ...configGuard(one, username),
           ...execGuard(one, podNames(database.key), settings.exempt),
         ]);
   const configuration = webhookConfiguration(

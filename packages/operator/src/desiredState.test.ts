@@ -14,9 +14,23 @@ const webhook = {
   ownServiceAccounts: [],
   owner: { name: 'pgtape-operator', uid: 'uid-role' },
 };
-const settings = { vault: { url: 'https://vault:4317', ca: 'vault ca' }, exempt: { users: [] } };
+const settings = {
+  vault: {
+    endpointOf: (name: string) => (name === 'audit' ? 'https://vault:4317' : null),
+    ca: 'vault ca',
+  },
+  exempt: { users: [] },
+};
 const desired = (databases: ReturnType<typeof databaseOf>[], minorVersion = 36): KubeObject[] =>
-  desiredObjects({ databases, podNames: () => ['orders-0'], settings, services: [], webhook, minorVersion });
+  desiredObjects({
+    databases,
+    podNames: () => ['orders-0'],
+    settings,
+    services: [],
+    webhook,
+    minorVersion,
+    username: 'system:serviceaccount:pgtape-system:pgtape',
+  });
 const titles = (objects: readonly KubeObject[]): string[] =>
   objects.map(({ kind, metadata }) => `${kind} ${metadata.name}`);
 
@@ -25,6 +39,7 @@ const guard = [
   'ValidatingAdmissionPolicy pgtape.shop.orders',
   'ValidatingAdmissionPolicyBinding pgtape.shop.orders',
 ];
+const configGuard = guard.map((title) => `${title}.config`);
 const execGuard = guard.map((title) => `${title}.exec`);
 
 describe('desiredObjects', () => {
@@ -33,12 +48,12 @@ describe('desiredObjects', () => {
     {
       name: 'a database',
       databases: [databaseOf()],
-      wanted: ['ConfigMap pgtape-orders', injector, ...guard],
+      wanted: ['ConfigMap pgtape-orders', injector, ...guard, ...configGuard],
     },
     {
       name: 'one that nobody may enter',
       databases: [databaseOf({ spec: { enforcement: { exec: 'Deny' } } })],
-      wanted: ['ConfigMap pgtape-orders', injector, ...guard, ...execGuard],
+      wanted: ['ConfigMap pgtape-orders', injector, ...guard, ...configGuard, ...execGuard],
     },
     { name: 'an invalid one', databases: [databaseOf({ spec: { archiveRef: 7 } })], wanted: [injector] },
     {
@@ -67,7 +82,7 @@ describe('desiredObjects', () => {
     const database = [
       { apiVersion: 'pgtape.dev/v1alpha1', kind: 'RecordedDatabase', name: 'orders', uid: 'uid-orders' },
     ];
-    expect(owners).toEqual([database, role, role, role]);
+    expect(owners).toEqual([database, role, role, role, role, role]);
   });
 });
 

@@ -5,7 +5,7 @@
  */
 import type { KubeObject } from '@pgtape/kube';
 import { celList, celString } from './celText.ts';
-import { clusterName, managedBy, type ProtectedDatabase } from './clusterNames.ts';
+import { clusterName, configMapName, managedBy, type ProtectedDatabase } from './clusterNames.ts';
 import { annotations, RECORDER_CONTAINER } from './injectionPlan.ts';
 
 const apiVersion = 'admissionregistration.k8s.io/v1';
@@ -131,6 +131,60 @@ export function execGuard(
           message:
             `pods of RecordedDatabase ${namespace}/${name} are not entered: what is done inside them is on no tape` +
             (breakGlassGroups.length === 0 ? '' : `; break-glass groups: ${breakGlassGroups.join(', ')}`),
+          reason: 'Forbidden',
+        },
+      ],
+    }),
+    binding(title, namespace, ['Deny', 'Audit']),
+  ];
+}
+
+/** Parts of Kubernetes that delete what a namespace or an owner leaves behind, and that write objects anew as they are. */
+const ownController = (name: string): string => `system:serviceaccount:kube-system:${name}`;
+const partsOfKubernetes = [
+  ownController('generic-garbage-collector'),
+  ownController('namespace-controller'),
+  ownController('storage-version-migrator-controller'),
+  // All controllers are this one where they have no accounts of their own.
+  'system:kube-controller-manager',
+];
+
+/**
+ * The configuration of a database's recorders is changed by the operator alone. Nobody's object but ours is looked at, and
+ * one that cannot be judged is let through: it is reverted all the same.
+ * @param operator as the API server calls it; '': not known, then there is no such guard
+ */
+export function configGuard({ namespace, name }: ProtectedDatabase, operator: string): KubeObject[] {
+  if (operator === '') return [];
+  const title = `${clusterName(namespace, name)}.config`;
+  const isOurs = [
+    'oldObject != null',
+    `oldObject.metadata.name == ${celString(configMapName(name))}`,
+    'has(oldObject.metadata.annotations)',
+    `${celString(annotations.by)} in oldObject.metadata.annotations`,
+  ].join(' && ');
+  return [
+    policy(title, {
+      failurePolicy: 'Ignore',
+      matchConstraints: {
+        ...everything,
+        resourceRules: [
+          {
+            apiGroups: [''],
+            apiVersions: ['v1'],
+            operations: ['UPDATE', 'DELETE'],
+            resources: ['configmaps'],
+            scope: 'Namespaced',
+          },
+        ],
+      },
+      matchConditions: [{ name: 'ours', expression: isOurs }],
+      validations: [
+        {
+          expression: `request.userInfo.username in ${celList([operator, ...partsOfKubernetes])}`,
+          message:
+            `recorders of RecordedDatabase ${namespace}/${name} are configured by this ConfigMap, which the operator alone changes: ` +
+            'change the RecordedDatabase',
           reason: 'Forbidden',
         },
       ],

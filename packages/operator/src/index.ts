@@ -1,5 +1,6 @@
 export type { AdmissionAnswer, AdmissionRequest } from './admissionReview.ts';
 export { canaryPod } from './canary.ts';
+export { canaryRun } from './canaryRun.ts';
 export type { PodSecurity, Refused, WhyNot } from './capturePlan.ts';
 export { OperatorError } from './clusterAccess.ts';
 export { namedPortOf, podSecurityOf } from './clusterFacts.ts';
@@ -15,7 +16,7 @@ export {
   webhookConfigurations,
 } from './clusterResources.ts';
 export { customResourceDefinitions } from './crd.ts';
-export { admissionGuard, type ExecExemptions, execGuard } from './guardPolicies.ts';
+export { admissionGuard, configGuard, type ExecExemptions, execGuard } from './guardPolicies.ts';
 export { type Injection, inject, type SkipReason } from './injection.ts';
 export { annotations, type InjectionPlan, RECORDER_CONTAINER } from './injectionPlan.ts';
 export { OPERATOR_ENV_PREFIX, OperatorConfig } from './operatorConfig.ts';

@@ -19,7 +19,7 @@ export interface InjectorView {
   readonly databases: () => Iterable<DatabaseFacts>;
   readonly namespace: (name: string) => KubeObject | undefined;
   readonly networkServices: () => Iterable<KubeObject>;
-  readonly settings: RecordingSettings;
+  readonly settings: () => RecordingSettings;
   /** By digest. */
   readonly image: string;
   readonly minorVersion: () => number;
@@ -99,7 +99,7 @@ function skippedText({ reason, refused }: Extract<Injection, { outcome: 'skip' }
 /** null: the database is not understood. */
 function injectionInto(view: InjectorView, database: DatabaseFacts, raw: unknown): Injection | null {
   const { spec, key, namespace } = database;
-  const config = recorderConfig(database, view.settings);
+  const config = recorderConfig(database, view.settings());
   if (spec === null || config === null) return null;
   const pod = PodFacts.parse(raw);
   return inject(raw, {

@@ -2,7 +2,8 @@
 import type { WorkOutcome } from '@pgtape/kube';
 import type { OperatorMetrics } from './operatorMetrics.ts';
 
-export type WorkKey = 'certificates' | 'cluster' | 'recorders';
+export const workKeys = ['certificates', 'vault', 'cluster', 'recorders'] as const;
+export type WorkKey = (typeof workKeys)[number];
 type Work = (signal: AbortSignal) => Promise<WorkOutcome>;
 
 /** Work that takes longer than any API server's answer is stuck. */

@@ -21,16 +21,38 @@ const Kubernetes = z.strictObject({
   context: z.string().min(1).optional().describe("Instead of the kubeconfig's current context."),
 });
 
-const Vault = z.strictObject({
-  url: z.url({ protocol: /^https?$/ }).describe('OTLP/gRPC endpoint that recorders send evidence to.'),
-  caFile: z
-    .string()
-    .min(1)
-    .optional()
-    .describe(
-      "PEM file with the authority of the vault's certificate; read at the start, given to every recorder.",
-    ),
-});
+const Vault = z
+  .strictObject({
+    url: z
+      .url({ protocol: /^https?$/ })
+      .describe('OTLP/gRPC endpoint that recorders send evidence to, until the archive says one of its own.'),
+    archive: name.default('default').describe('RecordingArchive that the vault at `url` serves.'),
+    caFile: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        "PEM file with the authority of the vault's certificate; read at the start, given to every recorder.",
+      ),
+    service: name
+      .default('pgtape-vault')
+      .describe('Service in `namespace` that leads to the vault: the name its certificate has.'),
+    caSecret: name
+      .optional()
+      .describe(
+        "Secret in `namespace` with the vault's certificate (`ca.crt`, `tls.crt`, `tls.key`), instead of `caFile`: the leader " +
+          'makes and renews it, recorders are given its authority.',
+      ),
+    logSecret: name
+      .optional()
+      .describe(
+        "Secret in `namespace` with the log's signing key (`log.key`): the leader makes it once and never again.",
+      ),
+  })
+  .refine(({ caFile, caSecret }) => caFile === undefined || caSecret === undefined, {
+    error: 'one of caFile and caSecret',
+    path: ['caSecret'],
+  });
 
 const Webhook = z.strictObject({
   host: z.string().min(1).default('0.0.0.0').describe('Address the webhook listens on.'),
@@ -79,8 +101,34 @@ const Log = z.strictObject({
     .describe('Least level written to stderr.'),
 });
 
+const roles = ['all', 'webhook', 'controller'] as const;
+export type OperatorRole = (typeof roles)[number];
+
+const Certificates = z.strictObject({
+  issuer: z
+    .enum(['self', 'secret'])
+    .default('self')
+    .describe(
+      "Who makes the webhook's and the vault's certificates. `self`: the leader. `secret`: somebody else, cert-manager for " +
+        'one; the Secrets are used as they are.',
+    ),
+});
+
 export const OperatorConfig = z.strictObject({
+  role: z
+    .enum(roles)
+    .default('all')
+    .describe(
+      '`webhook` answers the API server and writes nothing; `controller` writes, where it leads, and answers nobody.',
+    ),
   namespace: name.describe('Namespace that the operator runs in: its Lease, Secret and webhook Service.'),
+  namespaces: z
+    .array(name)
+    .max(64)
+    .default([])
+    .describe(
+      'Databases are recorded only there, and nothing is read or written elsewhere but what is in no namespace. Empty: in all.',
+    ),
   identity: z
     .string()
     .min(1)
@@ -105,6 +153,12 @@ export const OperatorConfig = z.strictObject({
     ),
   kubernetes: Kubernetes.prefault({}),
   vault: Vault,
+  published: name
+    .default('pgtape-published')
+    .describe(
+      "ConfigMap in `namespace` that says which configuration and policy each database's recorders were given.",
+    ),
+  certificates: Certificates.prefault({}),
   webhook: Webhook.prefault({}),
   lease: Lease.prefault({}),
   health: Health.prefault({}),

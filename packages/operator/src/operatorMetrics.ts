@@ -3,15 +3,20 @@ import type { Metrics } from '@pgtape/process';
 
 /** Asked for whenever metrics are read. */
 export interface OperatorGauges {
-  readonly queueDepth: () => number;
-  readonly isLeading: () => boolean;
   readonly watchAges: () => Iterable<[string, number]>;
   /** Seconds; NaN without a certificate. */
-  readonly certificateSeconds: () => number;
-  readonly injectedPods: () => Iterable<[string, number]>;
-  readonly uncoveredPods: () => Iterable<[string, number]>;
-  /** Of databases whose recorders this replica asks: of the leader. */
-  readonly recordings: () => Iterable<[string, RecordedNumbers]>;
+  readonly webhookSeconds: () => number;
+  /** null: this process does not look after the vault's. */
+  readonly vaultSeconds: (() => number) | null;
+  /** null: this process never leads. */
+  readonly controller: {
+    readonly queueDepth: () => number;
+    readonly isLeading: () => boolean;
+    readonly injectedPods: () => Iterable<[string, number]>;
+    readonly uncoveredPods: () => Iterable<[string, number]>;
+    /** Of databases whose recorders this replica asks: of the leader. */
+    readonly recordings: () => Iterable<[string, RecordedNumbers]>;
+  } | null;
 }
 
 /** Of one database; null: not known. */
@@ -21,21 +26,9 @@ export interface RecordedNumbers {
   readonly capturedPods: number;
 }
 
-export function operatorMetrics(metrics: Metrics, gauges: OperatorGauges) {
+function controllerGauges(metrics: Metrics, gauges: NonNullable<OperatorGauges['controller']>): void {
   metrics.gauge('operator_queue_depth', 'Keys waiting to be reconciled.', [], gauges.queueDepth);
   metrics.gauge('operator_leading', 'Whether this replica leads.', [], () => (gauges.isLeading() ? 1 : 0));
-  metrics.gaugeBy(
-    'operator_watch_age_seconds',
-    'Time since a watch last heard of the API server.',
-    'resource',
-    gauges.watchAges,
-  );
-  metrics.gauge(
-    'operator_webhook_certificate_expiry_seconds',
-    "Time until the webhook's certificate ends.",
-    [],
-    gauges.certificateSeconds,
-  );
   metrics.gaugeBy('operator_injected_pods', 'Pods with a recorder.', 'database', gauges.injectedPods);
   metrics.gaugeBy('operator_uncovered_pods', 'Pods without one.', 'database', gauges.uncoveredPods);
   const of = (number: (numbers: RecordedNumbers) => number | null) => (): [string, number][] =>
@@ -61,6 +54,30 @@ export function operatorMetrics(metrics: Metrics, gauges: OperatorGauges) {
     'database',
     of(({ capturedPods }) => capturedPods),
   );
+}
+
+export function operatorMetrics(metrics: Metrics, gauges: OperatorGauges) {
+  const { controller, vaultSeconds } = gauges;
+  metrics.gaugeBy(
+    'operator_watch_age_seconds',
+    'Time since a watch last heard of the API server.',
+    'resource',
+    gauges.watchAges,
+  );
+  metrics.gauge(
+    'operator_webhook_certificate_expiry_seconds',
+    "Time until the webhook's certificate ends.",
+    [],
+    gauges.webhookSeconds,
+  );
+  if (vaultSeconds !== null)
+    metrics.gauge(
+      'operator_vault_certificate_expiry_seconds',
+      "Time until the vault's certificate ends.",
+      [],
+      vaultSeconds,
+    );
+  if (controller !== null) controllerGauges(metrics, controller);
   return {
     bypasses: metrics.counter('operator_bypasses_total', 'Sessions seen that went past a recorder.', [
       'database',
@@ -91,6 +108,11 @@ export function operatorMetrics(metrics: Metrics, gauges: OperatorGauges) {
     missed: metrics.counter('operator_missed_events_total', 'Changes that a watch did not tell.', [
       'resource',
     ]),
+    secretProblems: metrics.counter(
+      'operator_secret_problems_total',
+      'Times a Secret was left alone that is not what it should be, by reason.',
+      ['reason'],
+    ),
     eventsDropped: metrics.counter('operator_events_dropped_total', 'Events that nobody was told.', [
       'reason',
     ]),

@@ -1,31 +1,24 @@
 /**
- * The operator: watches the cluster, answers the webhook in every replica, and in the one that leads makes the cluster what
- * the RecordedDatabases say. Composes the other files and decides nothing itself.
+ * The operator: watches the cluster, answers the webhook, and in the one replica that leads makes the cluster what the
+ * RecordedDatabases say; by its role both, or one of them. Composes the other files and decides nothing itself.
  */
-import { randomBytes } from 'node:crypto';
-import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { EventRecorder, KubeError } from '@pgtape/kube';
+import { KubeError, KubeObjects } from '@pgtape/kube';
 import { type HealthServer, healthServer, logger, Metrics, systemClock } from '@pgtape/process';
+import { ApiServer } from './apiServer.ts';
 import { problemText } from './applyObjects.ts';
-import { keepCertificates } from './certificateKeeper.ts';
+import { type CertificateMaterial, secondsLeft } from './certificateMaterial.ts';
 import { materialOf } from './certificateSecret.ts';
-import { clusterAccess, vaultAuthority } from './clusterAccess.ts';
+import { clusterConnection, vaultAuthority } from './clusterAccess.ts';
 import { ClusterWatch } from './clusterWatch.ts';
-import type { RecordingSettings } from './desiredObjects.ts';
-import { admissionAnswer, whySkipped } from './injector.ts';
-import { Leadership } from './leadership.ts';
-import { LeaderWork } from './leaderWork.ts';
+import { type ControllerPart, controllerPart } from './controllerPart.ts';
 import type { OperatorConfig } from './operatorConfig.ts';
+import type { OperatorContext } from './operatorContext.ts';
 import { operatorMetrics } from './operatorMetrics.ts';
-import { Reconciler } from './reconciler.ts';
-import { recordedNumbers, watchedPods } from './recordedPods.ts';
-import { RecorderWatch } from './recorderWatch.ts';
-import { RolloutWork } from './rolloutWork.ts';
-import { secondsLeft } from './webhookCertificates.ts';
-import { WEBHOOK_CONFIGURATION } from './webhookConfiguration.ts';
-import { WebhookEndpoint } from './webhookEndpoint.ts';
-import { webhookNames, webhookPlan } from './webhookPlaces.ts';
+import { recordedNumbers } from './recordedPods.ts';
+import { recordingSettings } from './recordingSettings.ts';
+import type { WebhookEndpoint } from './webhookEndpoint.ts';
+import { webhookPart } from './webhookPart.ts';
 
 export interface Operator {
   readonly health: HealthServer;
@@ -33,51 +26,72 @@ export interface Operator {
   close(): Promise<void>;
 }
 
-/** From one look at all recorders to the next: a bypass is told within 15 s, of which the recorder takes its share. */
-const recordersEveryMs = 5000;
-
-/** Resolves when it watches and takes part in the election. @throws OperatorError */
+/** Resolves when it takes part, whether or not an API server answers. @throws OperatorError */
 export async function startOperator(config: OperatorConfig): Promise<Operator> {
   const log = logger('operator', config.log.level);
   const clock = systemClock();
-  const { namespace, webhook, lease } = config;
-  const settings: RecordingSettings = {
-    vault: { url: config.vault.url, ca: vaultAuthority(config) },
-    exempt: { users: config.execExemptUsers },
-  };
-  const { connection, objects, minorVersion, owner } = await clusterAccess(config);
-  const identity = `${config.identity ?? hostname()}_${randomBytes(4).toString('hex')}`;
-  const place = { namespace, name: webhook.certificateSecret };
-
-  const metrics = new Metrics();
   const wallMs = (): number => clock.wallUs() / 1000;
-  const material = () => materialOf(watch.secret);
+  const { role, namespace, vault, webhook: served, certificates } = config;
+  const answers = role !== 'controller';
+  const writes = role !== 'webhook';
+  const authority = vaultAuthority(config);
+  const connection = await clusterConnection(config.kubernetes);
+  const metrics = new Metrics();
+  const material = (): CertificateMaterial | null =>
+    materialOf(watch.secret(served.certificateSecret), certificates.issuer);
+  const vaultSecrets = [vault.caSecret, vault.logSecret].filter((name) => name !== undefined);
+
+  const secondsOf = (secret: string): number => {
+    const known = materialOf(watch.secret(secret), 'secret');
+    return known === null ? Number.NaN : secondsLeft(known, wallMs());
+  };
   const podCounts = (isInjected: boolean): [string, number][] =>
     watch.databases.map((database) => [
       database.key,
-      (reconciler.podsOf(database) ?? []).filter(({ injected }) => injected === isInjected).length,
+      (controller?.reconciler.podsOf(database) ?? []).filter(({ injected }) => injected === isInjected)
+        .length,
     ]);
+  const { caSecret } = vault;
   const measured = operatorMetrics(metrics, {
-    queueDepth: () => leadership.depth,
-    isLeading: () => leadership.isLeading,
     watchAges: () => watch.ages,
-    certificateSeconds: () => {
-      const known = material();
-      return known === null ? Number.NaN : secondsLeft(known, wallMs());
-    },
-    injectedPods: () => podCounts(true),
-    uncoveredPods: () => podCounts(false),
-    recordings: () => (leadership.isLeading ? recordedNumbers(reconciler.recordings) : []),
+    webhookSeconds: () => secondsOf(served.certificateSecret),
+    vaultSeconds: writes && caSecret !== undefined ? () => secondsOf(caSecret) : null,
+    controller: writes
+      ? {
+          queueDepth: () => controller?.leadership.depth ?? 0,
+          isLeading: () => controller?.leadership.isLeading ?? false,
+          injectedPods: () => podCounts(true),
+          uncoveredPods: () => podCounts(false),
+          recordings: () =>
+            controller?.leadership.isLeading === true
+              ? recordedNumbers(controller.reconciler.recordings)
+              : [],
+        }
+      : null,
+  });
+  const changed = (): void => {
+    webhook?.update();
+    controller?.leadership.add('cluster');
+  };
+  const server: ApiServer = new ApiServer({
+    connection,
+    ownerClusterRole: writes ? config.ownerClusterRole : undefined,
+    changed,
+    trouble: (error, waitMs) =>
+      log.warn({ waitMs, problem: problemText(error) }, 'the API server did not say what it is'),
   });
   const watch: ClusterWatch = new ClusterWatch({
     connection,
-    secret: place,
+    namespace,
+    secrets: [served.certificateSecret, ...(writes ? vaultSecrets : [])],
+    namespaces: config.namespaces,
+    writes,
     now: clock.monoMs,
     events: {
       changed(plural) {
-        if (plural === 'secrets') leadership.add('certificates');
-        endpoint.update();
-        leadership.add('cluster');
+        if (plural === 'secrets' || plural === 'recordingarchives')
+          for (const key of ['certificates', 'vault']) controller?.leadership.add(key);
+        changed();
       },
       trouble(plural, error, waitMs) {
         measured.watchTroubles.inc({ resource: plural });
@@ -87,150 +101,60 @@ export async function startOperator(config: OperatorConfig): Promise<Operator> {
           { resource: plural, waitMs, problem: problemText(error) },
           'watch ended',
         );
+        // It may be another one that answers next, of another version.
+        if (!isSilence) server.ask();
         // A kind that is not installed is waited for only so long.
-        endpoint.update();
+        webhook?.update();
       },
       missed: (plural, count) => measured.missed.inc({ resource: plural }, count),
     },
   });
-  const events = new EventRecorder({
+  const context: OperatorContext = {
+    config,
     connection,
-    controller: 'pgtape.dev/operator',
-    instance: identity,
-    // The API server takes events about objects without a namespace nowhere else.
-    namespace: 'default',
-    dropped(reason, error) {
-      measured.eventsDropped.inc({ reason });
-      if (error !== undefined) log.warn({ reason, problem: problemText(error) }, 'event not written');
-    },
-  });
-  const recorders: RecorderWatch = new RecorderWatch({
-    pods: () => watchedPods(watch.databases, (database) => reconciler.podsOf(database) ?? []),
-    asked: (outcome) => measured.recorderAnswers.inc({ outcome }),
-    now: clock.monoMs,
-  });
-  const rollouts = new RolloutWork({
-    connection,
-    objects,
-    events,
-    ended: (action, outcome) => measured.rollouts.inc({ action, outcome }),
-    now: clock.monoMs,
-  });
-  const reconciler: Reconciler = new Reconciler({
-    recorders,
-    rollouts,
-    image: config.image,
-    skipped: (database, pod) => whySkipped(view, database, pod),
-    bypassed: (database, count) => measured.bypasses.inc({ database }, count),
-    objects,
+    objects: new KubeObjects(connection),
+    server,
     watch,
-    events,
-    settings,
-    namespace,
-    webhookPlan() {
-      const known = material();
-      return known === null ? null : webhookPlan(config, known, owner);
-    },
-    minorVersion: () => minorVersion,
-    now: clock.monoMs,
-    wall: () => new Date(wallMs()),
-    wrote(written) {
-      const { key, how, object } = written;
-      measured.writes.inc({ kind: object.kind, how });
-      if (written.how === 'failed')
-        log.error({ object: key, problem: problemText(written.error) }, 'not written');
-      else log.info({ object: key, how }, 'written');
-    },
-  });
-  const certificates = {
-    objects,
-    place,
-    names: webhookNames(config),
-    found: () => watch.secret,
-    configuration: () => watch.owned.find(({ metadata }) => metadata.name === WEBHOOK_CONFIGURATION),
-    wallMs,
-  };
-  const work = new LeaderWork(
-    {
-      certificates: (signal) => keepCertificates(certificates, signal),
-      cluster: (signal) => reconciler.reconcile(signal),
-      async recorders(signal) {
-        if (await recorders.poll(signal)) leadership.add('cluster');
-        return { againAfterMs: recordersEveryMs };
-      },
-    },
     measured,
-    clock.monoMs,
-  );
-  const leadership: Leadership = new Leadership({
-    connection,
-    identity,
-    lease: {
-      namespace,
-      name: lease.name,
-      timing: {
-        durationMs: lease.durationSeconds * 1000,
-        renewDeadlineMs: lease.renewSeconds * 1000,
-        retryMs: lease.retrySeconds * 1000,
-      },
-    },
-    keys: ['certificates', 'cluster', 'recorders'],
-    work: (key, signal) => work.run(key, signal),
-    failed: (key, error, waitMs) =>
-      log.error({ work: key, waitMs, problem: problemText(error) }, 'reconcile failed'),
-    told(what, detail) {
-      if (what === 'leading') {
-        reconciler.forget();
-        recorders.forget();
-      }
-      log.info({ detail }, what);
-    },
-    trouble: (error) => log.warn({ problem: problemText(error) }, 'lease neither read nor written'),
-  });
-  const view = {
-    database: (key: string) => watch.database(key),
-    databases: () => watch.databases,
-    namespace: (name: string) => watch.namespace(name),
-    networkServices: () => watch.networkServices,
-    settings,
-    image: config.image,
-    minorVersion: () => minorVersion,
+    log,
+    clock,
+    wallMs,
+    settings: recordingSettings(config, authority, watch),
+    material,
   };
-  const endpoint: WebhookEndpoint = new WebhookEndpoint({
-    host: webhook.host,
-    port: webhook.port,
-    material: () => (watch.unknown.length === 0 ? material() : null),
-    decide: (path, request) => admissionAnswer(view, path, request),
-    answered: (outcome, seconds) => measured.webhookSeconds.observe({ outcome }, seconds),
-    failed: (error) => log.error({ problem: error.message }, 'webhook'),
-    now: clock.monoMs,
-  });
+  const webhook: WebhookEndpoint | null = answers ? webhookPart(context) : null;
+  const controller: ControllerPart | null = writes ? controllerPart(context) : null;
   let isDraining = false;
   const health = await healthServer({
     ...config.health,
-    live: () => ({ ok: !work.isStuck, reasons: work.isStuck ? ['reconcile_stuck'] : [] }),
+    live: () => {
+      const isStuck = controller?.isStuck === true;
+      return { ok: !isStuck, reasons: isStuck ? ['reconcile_stuck'] : [] };
+    },
     ready: () => {
       const reasons = [
         ...(isDraining ? ['draining'] : []),
+        ...(server.problem === null ? [] : [server.problem]),
         ...watch.unknown.map((plural) => `${plural}_not_listed`),
-        ...(material() === null ? ['no_certificate'] : []),
-        ...(endpoint.isServing ? [] : ['webhook_not_serving']),
+        ...(webhook !== null && material() === null ? ['no_certificate'] : []),
+        ...(webhook === null || webhook.isServing ? [] : ['webhook_not_serving']),
       ];
       return { ok: reasons.length === 0, reasons };
     },
     metrics: () => metrics.text(),
   });
+  server.ask();
   watch.start();
-  leadership.start();
+  controller?.leadership.start();
   return {
     health,
     async close() {
       isDraining = true;
-      await leadership.stop();
-      await sleep(webhook.drainSeconds * 1000);
-      await endpoint.close();
+      await controller?.stop();
+      if (webhook !== null) await sleep(served.drainSeconds * 1000);
+      await webhook?.close();
       await watch.stop();
-      await events.idle();
+      await server.stop();
       await health.close();
       connection.close();
     },

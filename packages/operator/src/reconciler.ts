@@ -19,12 +19,13 @@ import { configMapName, FIELD_MANAGER } from './clusterNames.ts';
 import { recordedDatabases } from './clusterResources.ts';
 import type { ClusterWatch } from './clusterWatch.ts';
 import { conditionsOf, type DatabaseFacts, protectedDatabase } from './databaseFacts.ts';
-import { type ObserverOptions, observedDatabase, reachablePods } from './databaseObserver.ts';
+import { type ObserverOptions, observedDatabase, problemsOf, reachablePods } from './databaseObserver.ts';
 import { type DatabaseObservation, databaseVerdicts, statusFields } from './databaseStatus.ts';
-import { desiredObjects } from './desiredObjects.ts';
+import { desiredObjects, type RecordingSettings, recorderConfig } from './desiredObjects.ts';
 import { conditionNotices, driftNotices } from './notices.ts';
 import type { PodCoverage } from './podCoverage.ts';
 import { bypassNotices, podNotices } from './podNotices.ts';
+import { publishedObject } from './publishedObject.ts';
 import type { KnownRecording } from './recordedPods.ts';
 import { recordedService, recordedServiceName } from './recordedService.ts';
 import { rolloutBefore } from './rolloutState.ts';
@@ -38,6 +39,8 @@ export interface ReconcilerOptions extends ObserverOptions {
   readonly watch: ClusterWatch;
   readonly events: Pick<EventRecorder, 'tell'>;
   readonly namespace: string;
+  /** Name of the ConfigMap in it that says what recorders were given. */
+  readonly published: string;
   /** null: nothing may be written, there are no certificates yet. */
   readonly webhookPlan: () => WebhookPlan | null;
   readonly wrote: (written: Written) => void;
@@ -61,6 +64,7 @@ export class Reconciler {
   readonly #texts = new Map<string, string>();
   readonly #statuses = new Map<string, WrittenStatus>();
   readonly #recordings = new Map<string, KnownRecording>();
+  #published: KubeObject | null = null;
   #canary: { readonly problem: string; readonly atMs: number } | null = null;
 
   constructor(options: ReconcilerOptions) {
@@ -86,28 +90,19 @@ export class Reconciler {
 
   /** Rejects with what could not be written, once everything else is. */
   async reconcile(signal: AbortSignal): Promise<WorkOutcome> {
-    const { objects, watch, settings, events, webhookPlan, minorVersion } = this.#options;
+    const { watch, events, webhookPlan } = this.#options;
     const webhook = webhookPlan();
-    if (webhook === null || watch.unknown.length > 0) return { againAfterMs: lookAgainMs };
+    const server = this.#options.server();
+    if (webhook === null || server === null || watch.unknown.length > 0) return { againAfterMs: lookAgainMs };
+    const settings = this.#options.settings();
     const { databases } = watch;
     const podNames = (key: string): string[] =>
       (watch.podsOf(key) ?? []).map(({ metadata }) => metadata.name);
     const services = databases.flatMap((database) => this.#service(database) ?? []);
-    const wanted = desiredObjects({
-      databases,
-      podNames,
-      settings,
-      services,
-      webhook,
-      minorVersion: minorVersion(),
-    });
-    const written = await applyObjects(objects, {
-      wanted,
-      live: watch.owned.filter((object) => !isKept(object, databases)),
-      wasWritten: (key, text) => this.#texts.get(key) === text,
-      remember: (key, text) => void (text === null ? this.#texts.delete(key) : this.#texts.set(key, text)),
-      signal,
-    });
+    const wanted = desiredObjects({ databases, podNames, settings, services, webhook, ...server });
+    const live = watch.owned.filter((object) => !isKept(object, databases) && !this.#isPublished(object));
+    const made = await this.#apply(wanted, live, signal);
+    const written = [...made, ...(await this.#publish(made, settings, signal))];
     for (const one of written) this.#options.wrote(one);
     for (const told of driftNotices(written)) events.tell(told);
     await this.#probe(written, signal);
@@ -125,6 +120,48 @@ export class Reconciler {
     if (failed.length > 0) throw new AggregateError(failed, failed.map(problemText).join('; '));
     if (this.#canary?.problem !== '') return { againAfterMs: canaryRetryMs };
     return { againAfterMs: isRolling ? rolloutLookMs : canaryEveryMs };
+  }
+
+  async #apply(
+    wanted: readonly KubeObject[],
+    live: readonly KubeObject[],
+    signal: AbortSignal,
+  ): Promise<Written[]> {
+    return await applyObjects(this.#options.objects, {
+      wanted,
+      live,
+      wasWritten: (key, text) => this.#texts.get(key) === text,
+      remember: (key, text) => void (text === null ? this.#texts.delete(key) : this.#texts.set(key, text)),
+      signal,
+    });
+  }
+
+  /** After what it tells of: a configuration that could not be written is not published. */
+  async #publish(
+    made: readonly Written[],
+    settings: RecordingSettings,
+    signal: AbortSignal,
+  ): Promise<Written[]> {
+    const { watch, namespace, published, wall } = this.#options;
+    const before = watch.owned.find((object) => this.#isPublished(object));
+    const object = publishedObject({
+      place: { namespace, name: published },
+      databases: watch.databases,
+      configOf: (database) =>
+        protectedDatabase(database) === null || problemsOf(database, made).configMap !== ''
+          ? null
+          : recorderConfig(database, settings),
+      before: [before, this.#published],
+      now: wholeSeconds(wall()),
+    });
+    const written = await this.#apply([object], before === undefined ? [] : [before], signal);
+    if (written.every(({ how }) => how !== 'failed')) this.#published = object;
+    return written;
+  }
+
+  #isPublished({ kind, metadata }: KubeObject): boolean {
+    const { namespace, published } = this.#options;
+    return kind === 'ConfigMap' && metadata.namespace === namespace && metadata.name === published;
   }
 
   /** As it is while pods are not completely known: clients use it. */
@@ -188,7 +225,7 @@ export class Reconciler {
   ): Promise<{ readonly conditions: readonly Condition[] } | null> {
     const { objects, now } = this.#options;
     const { database, nowMs } = observation;
-    const time = new Date(nowMs).toISOString().replace(/\.\d+Z$/, 'Z');
+    const time = wholeSeconds(new Date(nowMs));
     const known = conditionsOf({ ...database.object, status: before.status });
     const conditions = conditionsFrom(databaseVerdicts(observation), known, database.generation, time);
     const status = { ...statusFields(observation), conditions };
@@ -221,6 +258,11 @@ export class Reconciler {
       atMs: isOurs ? known.atMs : Number.NEGATIVE_INFINITY,
     };
   }
+}
+
+/** RFC 3339. */
+function wholeSeconds(date: Date): string {
+  return date.toISOString().replace(/\.\d+Z$/, 'Z');
 }
 
 /**

@@ -6,6 +6,12 @@ import { z } from 'zod';
 import { conditions, objectName } from './apiFields.ts';
 import { cel, mapList } from './structuralSchema.ts';
 
+/** URL of a server, without path. */
+export const serverUrl = z
+  .string()
+  .max(256)
+  .regex(/^https?:\/\/[^\s/?#]+$/);
+
 const Bucket = z
   .strictObject({
     bucket: z
@@ -19,12 +25,7 @@ const Bucket = z
       .regex(/^([A-Za-z0-9_-][A-Za-z0-9._-]*(\/[A-Za-z0-9_-][A-Za-z0-9._-]*)*)?$/)
       .default(''),
     region: z.string().min(1).max(64).optional(),
-    endpoint: z
-      .string()
-      .max(256)
-      .regex(/^https?:\/\/[^\s/?#]+$/)
-      .optional()
-      .describe('Of a store that is not AWS.'),
+    endpoint: serverUrl.optional().describe('Of a store that is not AWS.'),
     pathStyle: z.boolean().default(false),
   })
   .describe('An S3 bucket with Object Lock.');
@@ -106,10 +107,7 @@ export type RecordingArchiveSpec = z.infer<typeof RecordingArchiveSpec>;
 export const RecordingArchiveStatus = z
   .strictObject({
     observedGeneration: z.int().min(0).optional(),
-    endpoint: z
-      .string()
-      .max(256)
-      .regex(/^https?:\/\/[^\s/?#]+$/)
+    endpoint: serverUrl
       .optional()
       .describe(
         'Where recorders send evidence to (OTLP/gRPC), written by the vault that serves this archive.',

@@ -1,13 +1,13 @@
 /** Owns when the webhook is served, and with which certificate: as soon as there is one, and whenever it changes. */
 import type { AdmissionAnswer, AdmissionRequest } from './admissionReview.ts';
-import type { WebhookMaterial } from './webhookCertificates.ts';
+import type { CertificateMaterial } from './certificateMaterial.ts';
 import { startWebhookServer, type WebhookServer } from './webhookServer.ts';
 
 export interface WebhookEndpointOptions {
   readonly host: string;
   readonly port: number;
   /** null: not yet; the cluster is not known well enough to answer, or there is no certificate. */
-  readonly material: () => WebhookMaterial | null;
+  readonly material: () => CertificateMaterial | null;
   readonly decide: (path: string, request: AdmissionRequest) => AdmissionAnswer;
   readonly answered: (outcome: 'patched' | 'untouched' | 'failed', seconds: number) => void;
   readonly failed: (error: Error) => void;

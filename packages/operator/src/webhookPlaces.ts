@@ -1,6 +1,7 @@
-/** Owns where the API server finds the webhook, as the configuration says it. Pure. */
+/** Owns where the API server finds the webhook, and recorders the vault, as the configuration says it. Pure. */
+
+import { bundleOf, type CertificateMaterial } from './certificateMaterial.ts';
 import type { OperatorConfig } from './operatorConfig.ts';
-import { bundleOf, type WebhookMaterial } from './webhookCertificates.ts';
 import type { WebhookPlan } from './webhookConfiguration.ts';
 
 /** DNS names and addresses that its certificate must have. */
@@ -10,9 +11,15 @@ export function webhookNames({ namespace, webhook }: OperatorConfig): string[] {
   return [name, `${name}.cluster.local`];
 }
 
+/** DNS names that the vault's certificate must have. */
+export function vaultNames({ namespace, vault }: OperatorConfig): string[] {
+  const name = `${vault.service}.${namespace}`;
+  return [vault.service, name, `${name}.svc`, `${name}.svc.cluster.local`];
+}
+
 export function webhookPlan(
   { namespace, webhook, serviceAccounts }: OperatorConfig,
-  material: WebhookMaterial,
+  material: CertificateMaterial,
   owner: { readonly name: string; readonly uid: string } | null,
 ): WebhookPlan {
   return {

@@ -9,3 +9,4 @@ export { startRecorder } from './recorder.ts';
 export type { RecorderDeps, RunningRecorder } from './recorderDeps.ts';
 export { RecorderError, type RecorderErrorCode } from './recorderError.ts';
 export type { RecorderStats } from './recorderStats.ts';
+export { policyOf } from './reelPlan.ts';

@@ -1,15 +1,20 @@
 import { X509Certificate } from 'node:crypto';
 import { createServer, request } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { bundleOf, renewed, secondsLeft, type WebhookMaterial } from './webhookCertificates.ts';
+import { bundleOf, type CertificateMaterial, renewed, secondsLeft } from './certificateMaterial.ts';
 
 const names = ['pgtape-webhook.pgtape.svc', 'pgtape-webhook.pgtape.svc.cluster.local', '127.0.0.1'];
 const day = 24 * 3600 * 1000;
 const start = Date.UTC(2026, 10, 27);
-const plan = (nowMs: number, isBundlePublished = true) => ({ names, nowMs, isBundlePublished });
+const plan = (nowMs: number, isBundlePublished = true) => ({
+  authority: 'pgtape webhook authority',
+  names,
+  nowMs,
+  isBundlePublished,
+});
 
 /** Whether a caller who knows `ca` alone takes what is served. */
-async function isTaken(served: WebhookMaterial, ca: string): Promise<boolean> {
+async function isTaken(served: CertificateMaterial, ca: string): Promise<boolean> {
   const server = createServer({ cert: served.cert, key: served.key }, (_, response) => response.end('{}'));
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
   const { port } = server.address() as AddressInfo;
@@ -81,7 +86,7 @@ describe('renewed', () => {
     ]);
   }, 60_000);
 
-  it.each<[string, (material: WebhookMaterial) => WebhookMaterial]>([
+  it.each<[string, (material: CertificateMaterial) => CertificateMaterial]>([
     ['a serving key of something else', (material) => ({ ...material, key: material.authorityKey })],
     ['no certificate', (material) => ({ ...material, cert: 'gone' })],
     ['an authority’s key of something else', (material) => ({ ...material, authorityKey: material.key })],

@@ -1,5 +1,6 @@
 /**
- * Owns the webhook's certificates: an authority of the operator's own and what it signs, and when each is replaced. The
+ * Owns the certificates of webhook and vault: an authority of the operator's own for each and what it signs, and when
+ * either is replaced. The
  * old authority stays in the bundle until nothing it signed is served any more, so that no request meets a certificate
  * that its caller does not know. Node has no X.509 of its own to write with.
  */
@@ -34,7 +35,7 @@ export const ordinaryTimes: CertificateTimes = { authorityDays: 365, servingDays
 const backdatedMs = 3600 * 1000;
 
 /** PEM throughout, as it lies in the Secret. */
-export interface WebhookMaterial {
+export interface CertificateMaterial {
   /** Newest first; the first signs. */
   readonly authorities: readonly string[];
   /** Of the first. */
@@ -62,11 +63,11 @@ interface Made {
 }
 
 /** RFC 5280: an authority that signs nothing but leaves. */
-async function newAuthority(nowMs: number, times: CertificateTimes): Promise<Made> {
+async function newAuthority(name: string, nowMs: number, times: CertificateTimes): Promise<Made> {
   const keys = await keyPair();
   const cert = await X509CertificateGenerator.createSelfSigned({
     serialNumber: serial(),
-    name: 'CN=pgtape webhook authority',
+    name: `CN=${name}`,
     notBefore: new Date(nowMs - backdatedMs),
     notAfter: new Date(nowMs + times.authorityDays * dayMs),
     signingAlgorithm: algorithm,
@@ -97,7 +98,7 @@ async function newServing(
   const notAfter = Math.min(nowMs + times.servingDays * dayMs, issuer.notAfter.getTime());
   const cert = await X509CertificateGenerator.create({
     serialNumber: serial(),
-    subject: `CN=${names[0] ?? 'pgtape webhook'}`,
+    subject: `CN=${names[0] ?? 'pgtape'}`,
     issuer: issuer.subject,
     notBefore: new Date(nowMs - backdatedMs),
     notAfter: new Date(notAfter),
@@ -138,7 +139,7 @@ function isOver(pem: string, nowMs: number): boolean {
 }
 
 /** Whether the newest authority has the key that lies beside it. */
-function canSign({ authorities, authorityKey }: WebhookMaterial, nowMs: number): boolean {
+function canSign({ authorities, authorityKey }: CertificateMaterial, nowMs: number): boolean {
   const [newest] = authorities;
   if (newest === undefined || isOver(newest, nowMs)) return false;
   try {
@@ -149,7 +150,7 @@ function canSign({ authorities, authorityKey }: WebhookMaterial, nowMs: number):
 }
 
 /** Whether what is served has its key, is signed by one of the authorities, and names what it must. */
-function canServe({ authorities, cert, key }: WebhookMaterial, names: readonly string[]): boolean {
+function canServe({ authorities, cert, key }: CertificateMaterial, names: readonly string[]): boolean {
   try {
     const certificate = new X509Certificate(cert);
     const isNamed = names.every((name) =>
@@ -167,12 +168,13 @@ function isAddress(name: string): boolean {
 }
 
 export interface RotationPlan {
+  /** Name of a new authority. */
+  readonly authority: string;
   readonly names: readonly string[];
   readonly nowMs: number;
   readonly times?: CertificateTimes;
   /**
-   * Whether the API server is known to have the bundle with the newest authority: only then may what it signed be
-   * served.
+   * Whether who connects is known to have the bundle with the newest authority: only then may what it signed be served.
    */
   readonly isBundlePublished: boolean;
 }
@@ -181,20 +183,20 @@ export interface RotationPlan {
  * What should lie in the Secret now; the same object when nothing is due. `null`: nothing lies there yet.
  */
 export async function renewed(
-  material: WebhookMaterial | null,
+  material: CertificateMaterial | null,
   plan: RotationPlan,
-): Promise<WebhookMaterial> {
-  const { names, nowMs, isBundlePublished, times = ordinaryTimes } = plan;
+): Promise<CertificateMaterial> {
+  const { authority: name, names, nowMs, isBundlePublished, times = ordinaryTimes } = plan;
   const old = (material?.authorities ?? []).filter((pem) => !isOver(pem, nowMs));
   if (material === null || !canSign(material, nowMs)) {
-    const authority = await newAuthority(nowMs, times);
+    const authority = await newAuthority(name, nowMs, times);
     const serving = await newServing(authority, names, nowMs, times);
     return { authorities: [authority.cert, ...old], authorityKey: authority.key, ...serving };
   }
   const newest = material.authorities[0] as string;
   if (isDue(newest, nowMs)) {
-    const authority = await newAuthority(nowMs, times);
-    // What is served stays the old authority's until the API server knows the new one.
+    const authority = await newAuthority(name, nowMs, times);
+    // What is served stays the old authority's until those who connect know the new one.
     return { ...material, authorities: [authority.cert, ...old], authorityKey: authority.key };
   }
   const isBroken = !canServe(material, names);
@@ -209,12 +211,25 @@ export async function renewed(
   return old.length === material.authorities.length ? material : { ...material, authorities: old };
 }
 
-/** For the caBundle of the webhook's configuration. */
-export function bundleOf({ authorities }: WebhookMaterial): string {
+/** For those who connect. */
+export function bundleOf({ authorities }: CertificateMaterial): string {
   return authorities.join('');
 }
 
-/** Seconds until the serving certificate ends. */
-export function secondsLeft({ cert }: WebhookMaterial, nowMs: number): number {
-  return Math.floor((new X509Certificate(cert).validToDate.getTime() - nowMs) / 1000);
+/** Milliseconds since the newest authority was made; NaN for what is none. */
+export function authorityAgeMs({ authorities }: CertificateMaterial, nowMs: number): number {
+  try {
+    return nowMs - (new X509Certificate(authorities[0] ?? '').validFromDate.getTime() + backdatedMs);
+  } catch {
+    return Number.NaN;
+  }
+}
+
+/** Seconds until the serving certificate ends; NaN for what is none. */
+export function secondsLeft({ cert }: CertificateMaterial, nowMs: number): number {
+  try {
+    return Math.floor((new X509Certificate(cert).validToDate.getTime() - nowMs) / 1000);
+  } catch {
+    return Number.NaN;
+  }
 }
