@@ -5,35 +5,45 @@
  */
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { build, type Metafile } from 'esbuild';
+import { build, type Metafile, type Plugin } from 'esbuild';
+
+type Entries = Readonly<Record<string, string>>;
 
 interface Role {
   readonly name: string;
-  /** Files of `packages/`, without `.js`; each becomes a file of its own beside `main.js`, for a thread or process starts it. */
-  readonly entries: Readonly<Record<string, string>>;
+  /** For each thread its files, as files of `packages/` without `.js`; they lie beside each other. */
+  readonly threads: readonly Entries[];
 }
 
 const decodeWorker = { decodeWorker: 'recorder/dist/decodeWorker' };
 const roles: readonly Role[] = [
-  { name: 'recorder', entries: { main: 'cli/dist/recorder.main', ...decodeWorker } },
-  { name: 'vault', entries: { main: 'cli/dist/vault.main' } },
-  { name: 'operator', entries: { main: 'cli/dist/operator.main' } },
-  { name: 'redirect', entries: { main: 'cli/dist/redirect.main' } },
+  { name: 'recorder', threads: [{ main: 'cli/dist/recorder.main' }, decodeWorker] },
+  { name: 'vault', threads: [{ main: 'cli/dist/vault.main' }] },
+  { name: 'operator', threads: [{ main: 'cli/dist/operator.main' }] },
+  { name: 'redirect', threads: [{ main: 'cli/dist/redirect.main' }] },
   {
     name: 'cli',
-    entries: {
-      main: 'cli/dist/main',
-      kubectl: 'cli/dist/kubectl.main',
-      reelWorker: 'cli/dist/reelWorker',
-      searchWorker: 'cli/dist/searchWorker',
-      ...decodeWorker,
-    },
+    threads: [
+      { main: 'cli/dist/main', kubectl: 'cli/dist/kubectl.main' },
+      { reelWorker: 'cli/dist/reelWorker', searchWorker: 'cli/dist/searchWorker' },
+      decodeWorker,
+    ],
   },
 ];
 
 /** What was written for CommonJS asks for Node's own modules by `require`, which a module does not have. */
 const banner =
   "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);";
+
+/** zod's own texts in fifty languages would be a third of a recorder's code; ours are English. */
+const englishOnly: Plugin = {
+  name: 'english-only',
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]zod[\\/]v4[\\/]locales[\\/]index\.js$/ }, () => ({
+      contents: "export { default as en } from './en.js';",
+    }));
+  },
+};
 
 const root = join(import.meta.dirname, '..');
 const folder = process.argv[2] ?? join(root, 'dist', 'bundle');
@@ -67,13 +77,17 @@ function contentsOf({ outputs }: Metafile, entries: readonly string[]): Contents
   return { atStart: [...early].sort(), whenAsked: late.sort(), outside: [...new Set(outside)].sort() };
 }
 
-async function bundle({ name, entries }: Role): Promise<Contents> {
+/**
+ * The entries of one thread are bundled together and share files. Another thread's are bundled apart: it would load what the first
+ * one needs of a file they share, and threads share no memory anyhow.
+ */
+async function bundleThread(folderName: string, entries: Entries): Promise<Contents> {
   const { metafile } = await build({
     absWorkingDir: root,
     entryPoints: Object.fromEntries(
       Object.entries(entries).map(([file, source]) => [file, `packages/${source}.js`]),
     ),
-    outdir: join(folder, name),
+    outdir: join(folder, folderName),
     chunkNames: '[name]-[hash]',
     bundle: true,
     splitting: true,
@@ -82,16 +96,25 @@ async function bundle({ name, entries }: Role): Promise<Contents> {
     target: 'node24',
     // Names stay, so that a stack says where; comments and white space would be kept in memory twice, once per thread.
     minifyWhitespace: true,
-    keepNames: false,
     legalComments: 'none',
     banner: { js: banner },
     // Ways of drivers that nobody here takes: pg without its native half, ws without its native speed-ups.
     external: ['pg-native', 'bufferutil', 'utf-8-validate'],
+    plugins: [englishOnly],
     metafile: true,
     logLevel: 'warning',
   });
-  const outputs = Object.keys(entries).map((file) => relative(root, join(folder, name, `${file}.js`)));
+  const outputs = Object.keys(entries).map((file) => relative(root, join(folder, folderName, `${file}.js`)));
   return contentsOf(metafile, outputs);
+}
+
+const merged = (lists: readonly (readonly string[])[]): string[] => [...new Set(lists.flat())].sort();
+
+async function bundle({ name, threads }: Role): Promise<Contents> {
+  const all = await Promise.all(threads.map((entries) => bundleThread(name, entries)));
+  const atStart = merged(all.map((each) => each.atStart));
+  const whenAsked = merged(all.map((each) => each.whenAsked)).filter((input) => !atStart.includes(input));
+  return { atStart, whenAsked, outside: merged(all.map((each) => each.outside)) };
 }
 
 rmSync(folder, { recursive: true, force: true });

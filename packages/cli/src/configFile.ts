@@ -4,8 +4,13 @@ import { resolve } from 'node:path';
 import { CommandError, exitCode } from './exitCode.ts';
 import type { Io } from './io.ts';
 
-/** The file's path and text; undefined where none was named. */
-function readConfigFile(io: Io, path: string | undefined): { path: string; text: string } | undefined {
+export interface ConfigFile {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** undefined where none was named. */
+function readConfigFile(io: Io, path: string | undefined): ConfigFile | undefined {
   if (path === undefined) return undefined;
   try {
     return { path, text: readFileSync(resolve(io.cwd, path), 'utf8') };
@@ -23,7 +28,7 @@ function readConfigFile(io: Io, path: string | undefined): { path: string; text:
 
 /** Runs `load` and gives its ConfigError the exit code for usage. */
 async function configured<T>(load: () => T): Promise<T> {
-  const { ConfigError } = await import('@pgtape/process');
+  const { ConfigError } = await import('./processParts.ts');
   try {
     return load();
   } catch (error) {
@@ -42,7 +47,7 @@ async function configured<T>(load: () => T): Promise<T> {
 export async function firstConfigured<T>(
   io: Io,
   paths: readonly (string | undefined)[],
-  load: (file: { path: string; text: string } | undefined) => T,
+  load: (file: ConfigFile | undefined) => T,
 ): Promise<T> {
   const named = paths.filter((path) => path !== undefined);
   for (const path of named.slice(0, -1)) {

@@ -21,6 +21,7 @@ An upstream that lets clients in without a password is refused; --trust-upstream
 interface Flags {
   readonly config?: string;
   readonly fallbackConfig?: string;
+  readonly lastConfig?: string;
   readonly listen?: string;
   readonly upstream?: string;
   readonly vault?: string;
@@ -41,9 +42,15 @@ function overlay(flags: Flags): object {
 
 async function run(io: Io, flags: Flags): Promise<void> {
   // Loaded only here: the other commands start without it.
-  const { RECORDER_ENV_PREFIX, RecorderConfig, RecorderError, startRecorder } = await import(
-    '@pgtape/recorder'
-  );
+  const {
+    podConfigText,
+    RECORDER_ENV_PREFIX,
+    RecorderConfig,
+    RecorderError,
+    startRecorder,
+    startRecorderInPod,
+  } = await import('./recorderParts.ts');
+  const { lastConfig } = flags;
   await runProcess(io, {
     schema: RecorderConfig,
     title: 'Recorder',
@@ -51,9 +58,12 @@ async function run(io: Io, flags: Flags): Promise<void> {
     configReference: flags.configReference,
     files: [flags.config, flags.fallbackConfig],
     flags: overlay(flags),
+    stand: lastConfig === undefined ? undefined : { lastFile: lastConfig, builtIn: podConfigText },
     telemetry: 'pgtape-recorder',
-    async start(config, source) {
-      const recorder = await startRecorder(config, { env: io.env, version, configText: source.text });
+    async start(config, { text, standIn }) {
+      const start = lastConfig === undefined ? startRecorder : startRecorderInPod;
+      const standIns = standIn === null ? [] : [standIn];
+      const recorder = await start(config, { env: io.env, version, configText: text, standIns });
       io.onHangup(() => recorder.reloadCertificates());
       return recorder;
     },
@@ -69,6 +79,10 @@ export function recorderCommand(io: Io): Command {
     .description('relay clients to a PostgreSQL and put every statement on tape')
     .option('-c, --config <file>', 'YAML configuration file')
     .option('--fallback-config <file>', 'used when --config cannot be read or holds no configuration')
+    .option(
+      '--last-config <file>',
+      'in a pod: keeps what was used there, and starts whatever the files hold, with that or with built-in places',
+    )
     .option('--listen <host:port>', 'where clients connect')
     .option('--upstream <host:port>', 'the server; a directory for a unix socket')
     .option('--vault <url>', "the vault's OTLP/gRPC endpoint")

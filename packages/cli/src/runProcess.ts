@@ -2,17 +2,24 @@
 import { resolve } from 'node:path';
 import type { z } from 'zod';
 import { announceReady, type ReadyMessage } from './childProcess.ts';
-import { firstConfigured } from './configFile.ts';
+import { type ConfigFile, firstConfigured } from './configFile.ts';
 import { CommandError, exitCode } from './exitCode.ts';
 import type { Io } from './io.ts';
+import { type StandIn, type StandPlan, standingConfig } from './standingConfig.ts';
 
-/** Where a process's configuration came from, so that it can be read again. */
-export interface ConfigSource<C> {
+export interface Configured<C> {
+  readonly config: C;
   /** Of the file that counted; undefined: there was none. */
   readonly text: string | undefined;
+  /** What it runs with instead of what it was given; null: with that. */
+  readonly standIn: StandIn | null;
+}
+
+/** Where a process's configuration came from, so that it can be read again. */
+export interface ConfigSource<C> extends Omit<Configured<C>, 'config'> {
   readonly files: readonly string[];
   /** @throws CommandError when no file holds a configuration */
-  read(): Promise<{ readonly config: C; readonly text: string | undefined }>;
+  read(): Promise<Configured<C>>;
 }
 
 export interface ProcessPlan<S extends z.ZodType, P extends { close(): Promise<unknown> }> {
@@ -25,6 +32,8 @@ export interface ProcessPlan<S extends z.ZodType, P extends { close(): Promise<u
   /** The first that holds a configuration counts. */
   readonly files: readonly (string | undefined)[];
   readonly flags: object;
+  /** It runs whatever its files hold, and variables that it does not know are no reason not to. */
+  readonly stand?: StandPlan | undefined;
   /** As what its own traces come; null: it has none. */
   readonly telemetry: string | null;
   readonly start: (config: z.infer<S>, source: ConfigSource<z.infer<S>>) => Promise<P>;
@@ -40,23 +49,38 @@ export async function runProcess<S extends z.ZodType, P extends { close(): Promi
 ): Promise<void> {
   const { schema, envPrefix, flags } = plan;
   // Loaded only here: the other commands start without it.
-  const { configReference, loadConfig, startTelemetry } = await import('@pgtape/process');
+  const { configReference, loadConfig, startTelemetry } = await import('./processParts.ts');
   if (plan.configReference === true) {
     io.out.write(configReference(schema, plan.title, envPrefix));
     return;
   }
-  const read = async (): Promise<{ config: z.infer<S>; text: string | undefined }> => {
+  const { stand } = plan;
+  const unknownEnv = stand === undefined ? 'error' : 'ignore';
+  const load = (file: ConfigFile | undefined): z.infer<S> =>
+    loadConfig({
+      schema,
+      ...(file === undefined ? {} : { file }),
+      env: io.env,
+      envPrefix,
+      flags,
+      unknownEnv,
+    });
+  const read = async (): Promise<Configured<z.infer<S>>> => {
+    if (stand !== undefined) {
+      const { value, text, standIn } = await standingConfig(io, plan.files, stand, load);
+      return { config: value, text, standIn };
+    }
     let text: string | undefined;
     const config = await firstConfigured(io, plan.files, (file) => {
       text = file?.text;
-      return loadConfig({ schema, ...(file === undefined ? {} : { file }), env: io.env, envPrefix, flags });
+      return load(file);
     });
-    return { config, text };
+    return { config, text, standIn: null };
   };
-  const { config, text } = await read();
+  const { config, text, standIn } = await read();
   const files = plan.files.filter((file) => file !== undefined).map((file) => resolve(io.cwd, file));
   const telemetry = plan.telemetry === null ? null : await startTelemetry(plan.telemetry, io.env);
-  const running = await plan.start(config, { text, files, read }).catch((cause: unknown) => {
+  const running = await plan.start(config, { text, standIn, files, read }).catch((cause: unknown) => {
     if (!plan.isTold(cause)) throw cause;
     throw new CommandError(cause.code, cause.message, { exit: exitCode.environment, cause });
   });

@@ -72,6 +72,8 @@ export function recorderContainer(container: ContainerPlan): object {
       `${paths.config}/recorder.yaml`,
       '--fallback-config',
       `${paths.fallback}/recorder.yaml`,
+      '--last-config',
+      `${paths.outbox}/last-config.yaml`,
     ],
     env: [
       downward('POD_NAME', 'metadata.name'),

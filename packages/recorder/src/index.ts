@@ -5,6 +5,8 @@ export {
   type DecodeStage,
   decodeJournalDirectory,
 } from './decodeJournal.ts';
+export { podConfigText } from './podConfig.ts';
+export { startRecorderInPod } from './podRecorder.ts';
 export { startRecorder } from './recorder.ts';
 export type { RecorderDeps, RunningRecorder } from './recorderDeps.ts';
 export { RecorderError, type RecorderErrorCode } from './recorderError.ts';

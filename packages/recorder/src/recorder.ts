@@ -4,7 +4,7 @@
  */
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type HealthServer, healthServer, logger, type SystemClock, systemClock } from '@pgtape/process';
+import { type HealthServer, logger, type SystemClock, systemClock } from '@pgtape/process';
 import type { RecorderConfig } from './config.ts';
 import { configHash } from './configHash.ts';
 import type { JournalDisk } from './journalFile.ts';
@@ -14,6 +14,7 @@ import { JournalWriter } from './journalWriter.ts';
 import { Listeners } from './listener.ts';
 import type { RecorderDeps, RecorderLog, RunningRecorder } from './recorderDeps.ts';
 import { RecorderError } from './recorderError.ts';
+import { openHealth } from './recorderHealth.ts';
 import { recorderMetrics } from './recorderMetrics.ts';
 import { countStart } from './recorderStarts.ts';
 import type { RecorderStats } from './recorderStats.ts';
@@ -143,18 +144,19 @@ class Composition implements RunningRecorder {
       onTrouble: (event, detail) => this.#log.warn({ event }, detail),
     });
     this.#ticker = setInterval(() => this.#tick(), tickMs);
-    if (this.#config.health !== undefined) {
-      this.#health = await healthServer({
-        ...this.#config.health,
-        live: () => ({ ok: true, reasons: [] }),
-        ready: () => this.#readiness(),
-        metrics: recorderMetrics(() => this.stats()),
-        answers: statusAnswers(
-          () => this.#statusParts(),
-          (from) => this.#relay.accepted.has(from),
-        ),
-      });
-    }
+    this.#health = await openHealth(this.#config, this.#log, {
+      ready: () => this.#readiness(),
+      metrics: recorderMetrics(() => this.stats()),
+      answers: statusAnswers(
+        () => this.#statusParts(),
+        (from) => this.#relay.accepted.has(from),
+      ),
+    });
+    for (const word of this.#deps.standIns ?? [])
+      this.#log.warn(
+        { event: word },
+        'this is not what the recorder was given: see what it said at its start',
+      );
     this.#log.info({ event: 'started', reel: this.reel, ...this.listen }, 'recording');
   }
 
@@ -311,7 +313,8 @@ class Composition implements RunningRecorder {
     if ((this.#worker?.stats?.blockedReels ?? 0) > 0) reasons.push('vault_refuses');
     const ok = reasons.length === 0 && (full === null || this.#config.failure.onSpoolFull === 'pass');
     // Clients that pass are served: who takes the server out of service for it would do what `pass` is there to prevent.
-    return { ok, reasons: full === null ? reasons : [full, ...reasons] };
+    const told = [...(this.#deps.standIns ?? []), ...reasons];
+    return { ok, reasons: full === null ? told : [full, ...told] };
   }
 
   reloadCertificates(): void {

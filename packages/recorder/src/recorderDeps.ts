@@ -19,6 +19,8 @@ export interface RecorderDeps {
   readonly version?: string;
   /** What the configuration was read from; absent, it runs without a file. */
   readonly configText?: string | undefined;
+  /** Words for what it runs with instead of what it was given; they stand in /readyz, and clients are served all the same. */
+  readonly standIns?: readonly string[];
 }
 
 export interface RunningRecorder {
