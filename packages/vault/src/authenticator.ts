@@ -7,17 +7,21 @@ import {
   type CallerRule,
   callerByCertificate,
   callerByToken,
+  callerByUser,
   certificateNames,
 } from './callers.ts';
 import type { Permission } from './httpConfig.ts';
 import { HttpRefusal } from './httpRefusal.ts';
+import type { ReaderTokens } from './readerTokens.ts';
 
-const bearer = /^Bearer ([\x21-\x7e]{1,512})$/i;
+const bearer = /^Bearer ([\x21-\x7e]{1,16384})$/i;
 
 export interface AuthenticatorOptions {
   readonly rules: () => readonly CallerRule[];
   /** The listener's address is loopback, so that plain HTTP leaves the machine nowhere. */
   readonly isLoopback: boolean;
+  /** null: Kubernetes tokens say nothing here. */
+  readonly tokens: Pick<ReaderTokens, 'userOf'> | null;
 }
 
 export class Authenticator {
@@ -27,8 +31,8 @@ export class Authenticator {
     this.#options = options;
   }
 
-  /** @throws HttpRefusal `no_callers`, `tls_required`, `unauthenticated` */
-  callerOf(request: IncomingMessage): Caller {
+  /** Rejects with HttpRefusal `no_callers`, `tls_required`, `unauthenticated`, `api_unreachable`. */
+  async callerOf(request: IncomingMessage): Promise<Caller> {
     const rules = this.#options.rules();
     if (rules.length === 0) {
       const message = 'this vault knows no callers: whoever runs it must name them in http.callers';
@@ -40,23 +44,29 @@ export class Authenticator {
       throw new HttpRefusal('tls_required', message);
     }
     const { authorization } = request.headers;
-    const caller = authorization === undefined ? byCertificate(rules, socket) : byToken(rules, authorization);
+    const caller =
+      authorization === undefined ? byCertificate(rules, socket) : await this.#byToken(rules, authorization);
     if (caller !== null) return caller;
     const message = 'show a token (Authorization: Bearer) or a client certificate that http.callers names';
     throw new HttpRefusal('unauthenticated', message);
   }
 
-  /** The caller, where he may do this. @throws HttpRefusal as `callerOf`, `not_allowed` */
-  allowed(request: IncomingMessage, permission: Permission): Caller {
-    const caller = this.callerOf(request);
+  /** The caller, where he may do this. Rejects with HttpRefusal as `callerOf`, `not_allowed`. */
+  async allowed(request: IncomingMessage, permission: Permission): Promise<Caller> {
+    const caller = await this.callerOf(request);
     assertMay(caller, permission);
     return caller;
   }
-}
 
-function byToken(rules: readonly CallerRule[], authorization: string): Caller | null {
-  const token = bearer.exec(authorization)?.[1];
-  return token === undefined ? null : callerByToken(rules, token);
+  async #byToken(rules: readonly CallerRule[], authorization: string): Promise<Caller | null> {
+    const token = bearer.exec(authorization)?.[1];
+    if (token === undefined) return null;
+    const known = callerByToken(rules, token);
+    const { tokens } = this.#options;
+    if (known !== null || tokens === null) return known;
+    const user = await tokens.userOf(token);
+    return user === null ? null : callerByUser(rules, user);
+  }
 }
 
 function byCertificate(rules: readonly CallerRule[], socket: Partial<TLSSocket>): Caller | null {

@@ -63,11 +63,13 @@ export class CallerFiles {
   }
 
   #join(): void {
-    this.#rules = this.#config.map(({ name, may, tokenHashFile, certificate }) => ({
+    this.#rules = this.#config.map(({ name, may, tokenHashFile, certificate, serviceAccount, group }) => ({
       name,
       may: new Set(may),
       tokenHashes: this.#files.get(tokenHashFile ?? '')?.hashes ?? [],
       certificate: certificate ?? null,
+      ...(serviceAccount !== undefined && { user: `system:serviceaccount:${serviceAccount}` }),
+      ...(group !== undefined && { group }),
     }));
   }
 }

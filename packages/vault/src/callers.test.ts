@@ -7,6 +7,7 @@ import {
   type CallerRule,
   callerByCertificate,
   callerByToken,
+  callerByUser,
   certificateNames,
   parseTokenHashes,
 } from './callers.ts';
@@ -38,6 +39,30 @@ describe('callerByToken', () => {
   ])('knows $token as $who', ({ token, who, method }) => {
     const caller = callerByToken(rules, token);
     expect([caller?.name, caller?.method]).toEqual([who, method]);
+  });
+});
+
+describe('callerByUser', () => {
+  const by: readonly CallerRule[] = [
+    { ...rules[0]!, name: 'reader', user: 'system:serviceaccount:audit:reader', may: new Set(['read']) },
+    { ...rules[0]!, name: 'auditors', group: 'system:serviceaccounts:audit', may: new Set(['export']) },
+    ...rules,
+  ];
+  it.each([
+    { name: 'system:serviceaccount:audit:reader', groups: [], may: ['read'] },
+    { name: 'system:serviceaccount:audit:other', groups: ['system:serviceaccounts:audit'], may: ['export'] },
+    {
+      name: 'system:serviceaccount:audit:reader',
+      groups: ['x', 'system:serviceaccounts:audit'],
+      may: ['read', 'export'],
+    },
+    { name: 'system:serviceaccount:other:reader', groups: ['system:serviceaccounts:other'], may: null },
+    { name: 'alice', groups: ['reader', 'auditors'], may: null },
+  ])('$name in $groups may $may', ({ name, groups, may }) => {
+    const caller = callerByUser(by, { name, groups });
+    expect(caller && [...caller.may]).toEqual(may);
+    expect(caller?.name).toBe(may === null ? undefined : name);
+    expect(caller?.method).toBe(may === null ? undefined : 'kubernetes');
   });
 });
 

@@ -3,6 +3,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { CallerMethod } from '@pgtape/evidence';
 import type { Permission } from './httpConfig.ts';
 import { HttpRefusal } from './httpRefusal.ts';
+import type { KubernetesUser } from './readerTokens.ts';
 
 export interface Caller {
   /** As in the configuration; the `who` of records. */
@@ -19,6 +20,10 @@ export interface CallerRule {
   readonly tokenHashes: readonly Uint8Array[];
   /** `CN:`, `DNS:`, `URI:` or `email:` and the name. */
   readonly certificate: string | null;
+  /** Name of a Kubernetes user. */
+  readonly user?: string;
+  /** Of Kubernetes users. */
+  readonly group?: string;
 }
 
 /** @throws HttpRefusal `not_allowed` */
@@ -48,6 +53,16 @@ export function callerByCertificate(rules: readonly CallerRule[], names: readonl
   const [found] = fitting;
   if (found === undefined || fitting.length > 1) return null;
   return { name: found.name, method: 'mtls', may: found.may };
+}
+
+/** A Kubernetes user under his own name, with all that the rules which fit him allow; null: none does. */
+export function callerByUser(rules: readonly CallerRule[], { name, groups }: KubernetesUser): Caller | null {
+  const fitting = rules.filter(
+    ({ user, group }) =>
+      (user !== undefined && user === name) || (group !== undefined && groups.includes(group)),
+  );
+  if (fitting.length === 0) return null;
+  return { name, method: 'kubernetes', may: new Set(fitting.flatMap(({ may }) => [...may])) };
 }
 
 /** What Node shows of a peer's certificate (tls.TLSSocket.getPeerCertificate). */

@@ -1,6 +1,7 @@
 /** Owns how the vault gets to a Kubernetes API server, where its configuration needs one. Refuses to ask it anything. */
 import { KubeConnection, KubeObjects, kubeConfigAccess, ordinaryLimits } from '@pgtape/kube';
 import type { VaultConfig } from './config.ts';
+import { asksCluster } from './httpParts.ts';
 import { VaultError } from './vaultError.ts';
 
 export interface Cluster {
@@ -28,6 +29,6 @@ export async function openCluster({ kubeconfig, context }: VaultConfig['kubernet
 }
 
 /** Whether anything in the configuration is asked of an API server. */
-export function needsCluster({ enrolment }: Pick<VaultConfig, 'enrolment'>): boolean {
-  return enrolment.kubernetes !== undefined;
+export function needsCluster({ enrolment, http }: Pick<VaultConfig, 'enrolment' | 'http'>): boolean {
+  return enrolment.kubernetes !== undefined || asksCluster(http);
 }

@@ -9,12 +9,13 @@ describe('VaultConfig', () => {
     expect(load('archive: {store: /srv/archive}')).toEqual({
       name: 'vault',
       enrolment: { required: false, secrets: [] },
-      kubernetes: {},
+      kubernetes: { volumesDir: '/var/lib/pgtape/archives' },
       otlp: { host: '127.0.0.1', port: 4317 },
       http: {
         host: '127.0.0.1',
         port: 7417,
         callers: [],
+        audience: 'pgtape-read',
         whyRequired: false,
         recordSeconds: 10,
         grantSeconds: 900,

@@ -30,28 +30,28 @@ const bodyLimit = 128 * 1024;
 export function addHoldRoutes(app: FastifyInstance, sources: HoldSources): void {
   const { authenticator, holds, extend } = sources;
   app.post('/v1/holds', { bodyLimit }, async (request, reply) => {
-    const { name } = authenticator.allowed(request.raw, 'hold');
+    const { name } = await authenticator.allowed(request.raw, 'hold');
     const asked = HoldRequest.safeParse(request.body);
     if (!asked.success) throw malformed('{"case": ..., "reason": ..., "scope": {...}}', asked.error);
     return await answer(reply, 201, () => holds.create(asked.data, name));
   });
   app.get('/v1/holds', async (request, reply) => {
-    authenticator.allowed(request.raw, 'hold');
+    await authenticator.allowed(request.raw, 'hold');
     return await answer(reply, 200, async () => ({ holds: await holds.views() }));
   });
   app.get<{ Params: { id: string } }>('/v1/holds/:id', async (request, reply) => {
-    authenticator.allowed(request.raw, 'hold');
+    await authenticator.allowed(request.raw, 'hold');
     return await answer(reply, 200, () => holds.view(request.params.id));
   });
   app.post<{ Params: { id: string } }>('/v1/holds/:id/release', async (request, reply) => {
-    const { name } = authenticator.allowed(request.raw, 'hold');
+    const { name } = await authenticator.allowed(request.raw, 'hold');
     return await answer(reply, 200, async () => {
       const asked = askedOf(request.params.id, request.body, name, sources);
       return await holds.release(asked.request, asked.second);
     });
   });
   app.post<{ Params: { id: string } }>('/v1/holds/:id/release-text', async (request, reply) => {
-    const { name } = authenticator.allowed(request.raw, 'hold');
+    const { name } = await authenticator.allowed(request.raw, 'hold');
     return await answer(reply, 200, async () => {
       const asked = askedOf(request.params.id, request.body, name, sources);
       const hold = await holds.view(asked.request.hold);
@@ -59,7 +59,7 @@ export function addHoldRoutes(app: FastifyInstance, sources: HoldSources): void 
     });
   });
   app.post('/v1/retention', async (request, reply) => {
-    const { name } = authenticator.allowed(request.raw, 'hold');
+    const { name } = await authenticator.allowed(request.raw, 'hold');
     const asked = RetentionRequest.safeParse(request.body);
     if (!asked.success) throw malformed('{"reason": ..., "until": ..., "scope": {...}}', asked.error);
     return await answer(reply, 200, () => extend(asked.data, name));

@@ -14,7 +14,7 @@ const Caller = z
   .strictObject({
     name: z
       .string()
-      .regex(/^[\w.@:/+-]{1,100}$/)
+      .regex(/^[\w.@:/+-]{1,400}$/)
       .describe(
         'Who it is in `access` and `hold` records. `local` is what `pgtape up` calls whoever may read its token file.',
       ),
@@ -33,6 +33,20 @@ const Caller = z
       .describe(
         'The name in its client certificate: `CN:alice`, `DNS:alice.example`, `URI:spiffe://...`, `email:...`.',
       ),
+    serviceAccount: z
+      .string()
+      .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?:[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/)
+      .optional()
+      .describe(
+        '`NAMESPACE:NAME` of a Kubernetes service account, whose tokens for `audience` the API server vouches for. In records he is ' +
+          '`system:serviceaccount:NAMESPACE:NAME`.',
+      ),
+    group: z
+      .string()
+      .min(1)
+      .max(400)
+      .optional()
+      .describe('Every Kubernetes user of this group, under his own name: `system:serviceaccounts:audit`.'),
     may: z
       .array(z.enum(permissions))
       .describe(
@@ -40,9 +54,11 @@ const Caller = z
           '`probe`: reports of `pgtape doctor archive`.',
       ),
   })
-  .refine((caller) => caller.tokenHashFile !== undefined || caller.certificate !== undefined, {
-    message: 'a caller needs tokenHashFile or certificate',
-  });
+  .refine(
+    ({ tokenHashFile, certificate, serviceAccount, group }) =>
+      [tokenHashFile, certificate, serviceAccount, group].some((way) => way !== undefined),
+    { message: 'a caller needs tokenHashFile, certificate, serviceAccount or group' },
+  );
 
 const HttpTls = z
   .strictObject({
@@ -74,6 +90,12 @@ export const HttpConfig = z.strictObject({
       message: 'two callers have the same name',
     })
     .describe('Who may read evidence. Without callers nobody may, on loopback neither.'),
+  audience: z
+    .string()
+    .min(1)
+    .max(253)
+    .default('pgtape-read')
+    .describe('What Kubernetes tokens of callers must be made for (`aud`).'),
   whyRequired: z
     .boolean()
     .default(false)

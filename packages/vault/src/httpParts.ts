@@ -1,20 +1,35 @@
 /** Owns joining the HTTP API's parts: callers, grants, what serves objects. It starts nothing. */
 import { randomBytes } from 'node:crypto';
+import { reviewToken, type TokenReview } from '@pgtape/kube';
 import { systemClock } from '@pgtape/process';
 import type { Store } from '@pgtape/store';
 import type { Logger } from 'pino';
 import { Authenticator } from './authenticator.ts';
 import { CallerFiles } from './callerFiles.ts';
+import type { Cluster } from './cluster.ts';
 import { type GrantSources, Grants } from './grants.ts';
 import { type HttpEvents, isLoopback } from './http.ts';
 import type { HttpConfig } from './httpConfig.ts';
 import type { Reading } from './objectRoutes.ts';
 import { ReadBudget } from './readBudget.ts';
+import { ReaderTokens } from './readerTokens.ts';
 import type { VaultMetrics } from './vaultMetrics.ts';
 
 export interface HttpParts {
   readonly reading: Reading;
   readonly events: HttpEvents;
+}
+
+/** Whether a caller is known by what the API server says. */
+export function asksCluster({ callers }: HttpConfig): boolean {
+  return callers.some(({ serviceAccount, group }) => serviceAccount !== undefined || group !== undefined);
+}
+
+function readerTokens(config: HttpConfig, cluster: Cluster | null, nowMs: () => number): ReaderTokens | null {
+  if (cluster === null || !asksCluster(config)) return null;
+  const review = (token: string, audience: string): Promise<TokenReview> =>
+    reviewToken(cluster.connection, token, [audience]);
+  return new ReaderTokens({ audience: config.audience, review, nowMs });
 }
 
 /** @throws VaultError `CALLERS` */
@@ -23,6 +38,7 @@ export function makeHttpParts(
   store: Store,
   record: GrantSources['record'],
   metrics: VaultMetrics,
+  cluster: Cluster | null,
   log: Logger,
 ): HttpParts {
   const clock = systemClock();
@@ -48,7 +64,11 @@ export function makeHttpParts(
     },
   );
   const reading: Reading = {
-    authenticator: new Authenticator({ rules: () => files.rules(), isLoopback: isLoopback(config.host) }),
+    authenticator: new Authenticator({
+      rules: () => files.rules(),
+      isLoopback: isLoopback(config.host),
+      tokens: readerTokens(config, cluster, () => clock.wallUs() / 1000),
+    }),
     grants,
     store,
     budget: new ReadBudget(config.readBytesMax),

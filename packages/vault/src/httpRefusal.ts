@@ -49,6 +49,8 @@ export const httpReasons = {
   not_loopback: { status: 421, act: 'caller' },
   too_many_grants: { status: 429, act: 'nobody' },
   internal: { status: 500, act: 'operator' },
+  /** Whose a Kubernetes token is cannot be known now. */
+  api_unreachable: { status: 503, act: 'nobody' },
   /** The record of this reading could not be stored, so nothing is shown. */
   access_not_recorded: { status: 503, act: 'operator' },
   store: { status: 503, act: 'operator' },

@@ -48,7 +48,7 @@ export function addObjectRoutes(app: FastifyInstance, reading: Reading): void {
   addGrantRoute(app, reading);
   for (const kind of ['objects', 'versions'] as const) {
     app.get(`/v1/${kind}`, async (request, reply) => {
-      const grant = grantOf(request, reading);
+      const grant = await grantOf(request, reading);
       const asked = ListQuery.safeParse(request.query);
       if (!asked.success) {
         throw malformed(`/v1/${kind}?prefix=<start of keys>&after=<key>&limit=<1 to ${LIST_MAX}>`);
@@ -60,7 +60,7 @@ export function addObjectRoutes(app: FastifyInstance, reading: Reading): void {
   }
   for (const [kind, read] of Object.entries(reads)) {
     app.get<KeyParams>(`/v1/${kind}/*`, async (request, reply) => {
-      const grant = grantOf(request, reading);
+      const grant = await grantOf(request, reading);
       const key = request.params['*'];
       const asked = ObjectQuery.safeParse(request.query);
       if (!asked.success) throw malformed(`/v1/${kind}/<key>?version=<version>`);
@@ -75,7 +75,7 @@ export function addObjectRoutes(app: FastifyInstance, reading: Reading): void {
 
 function addGrantRoute(app: FastifyInstance, reading: Reading): void {
   app.post('/v1/grants', async (request, reply) => {
-    const caller = reading.authenticator.callerOf(request.raw);
+    const caller = await reading.authenticator.callerOf(request.raw);
     const asked = GrantRequest.safeParse(request.body);
     if (!asked.success)
       throw malformed('{"action": ..., "what": ..., "why": ..., "session"?: ..., "reel"?: ...}');
@@ -91,10 +91,11 @@ function addGrantRoute(app: FastifyInstance, reading: Reading): void {
   });
 }
 
-/** The grant a request shows, of the caller it comes from. @throws HttpRefusal */
-export function grantOf(request: FastifyRequest, { authenticator, grants }: Reading): Grant {
+/** The grant a request shows, of the caller it comes from. Rejects with HttpRefusal. */
+export async function grantOf(request: FastifyRequest, { authenticator, grants }: Reading): Promise<Grant> {
   const shown = request.headers['pgtape-grant'];
-  return grants.find(authenticator.callerOf(request.raw), typeof shown === 'string' ? shown : undefined);
+  const caller = await authenticator.callerOf(request.raw);
+  return grants.find(caller, typeof shown === 'string' ? shown : undefined);
 }
 
 type Read = (

@@ -40,7 +40,7 @@ export interface ProbeSources {
 /** For callers who may `probe`; answers which record of the vault's reel it became, and the SHA-256 of its line. */
 export function addProbeRoute(app: FastifyInstance, { authenticator, record }: ProbeSources): void {
   app.post('/v1/probes', { bodyLimit: 64 * 1024 }, async (request, reply) => {
-    const { name: who, method } = authenticator.allowed(request.raw, 'probe');
+    const { name: who, method } = await authenticator.allowed(request.raw, 'probe');
     const report = Report.safeParse(request.body);
     if (!report.success) {
       const message = 'send {"store": ..., "lock": ..., "results": [{"test", "outcome", "detail"}, ...]}';

@@ -29,13 +29,13 @@ export function addStatusRoutes(
   app.get('/metrics', async (_request, reply) =>
     reply.type('text/plain; version=0.0.4; charset=utf-8').send(await sources.metrics()),
   );
-  app.get('/v1/status', (request) => {
-    authenticator.allowed(request.raw, 'status');
+  app.get('/v1/status', async (request) => {
+    await authenticator.allowed(request.raw, 'status');
     return sources.status();
   });
-  app.get<{ Params: { reel: string } }>('/v1/reels/:reel', (request, reply) => {
-    authenticator.allowed(request.raw, 'status');
-    return answerReel(request.params.reel, request.query, reply, sources);
+  app.get<{ Params: { reel: string } }>('/v1/reels/:reel', async (request, reply) => {
+    await authenticator.allowed(request.raw, 'status');
+    return await answerReel(request.params.reel, request.query, reply, sources);
   });
 }
 

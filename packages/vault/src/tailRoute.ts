@@ -25,8 +25,8 @@ export function addTailRoute(
   tail: LiveTail,
   clientsMax: number,
 ): void {
-  app.get('/v1/tail', (request, reply) => {
-    const grant = grantOf(request, reading);
+  app.get('/v1/tail', async (request, reply) => {
+    const grant = await grantOf(request, reading);
     if (grant.action !== 'tail') throw new HttpRefusal('outside_scope', 'the grant is not for a tail');
     const asked = TailQuery.safeParse(request.query);
     if (!asked.success) {
@@ -51,14 +51,19 @@ export function addTailRoute(
 }
 
 /** Why the view's caller would not be let in now; null: he would. */
-function barred({ raw }: FastifyRequest, { who }: Grant, { authenticator }: Reading): HttpReason | null {
+async function barred(
+  { raw }: FastifyRequest,
+  { who }: Grant,
+  { authenticator }: Reading,
+): Promise<HttpReason | null> {
   try {
-    const { name } = authenticator.allowed(raw, 'read');
+    const { name } = await authenticator.allowed(raw, 'read');
     // A token that was given to somebody else is no longer his.
     return name === who ? null : 'unauthenticated';
   } catch (error) {
-    if (error instanceof HttpRefusal) return error.reason;
-    throw error;
+    // Who was let in stays while nobody can be asked.
+    if (error instanceof HttpRefusal) return error.reason === 'api_unreachable' ? null : error.reason;
+    return 'internal';
   }
 }
 
@@ -66,7 +71,7 @@ function follow(
   raw: ServerResponse,
   filter: TailFilter,
   tail: LiveTail,
-  barredNow: () => HttpReason | null,
+  barredNow: () => Promise<HttpReason | null>,
 ): void {
   raw.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
   raw.flushHeaders();
@@ -85,9 +90,9 @@ function follow(
     clearInterval(timer);
     client.leave();
   };
-  const timer = setInterval(() => {
-    const reason = barredNow();
-    if (reason === null) return;
+  const timer = setInterval(async () => {
+    const reason = await barredNow();
+    if (reason === null || raw.destroyed) return;
     leave();
     // Whoever takes nothing is not waited for.
     raw.end(`{"ended":"${reason}"}\n`, () => raw.destroy());

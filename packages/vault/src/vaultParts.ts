@@ -225,7 +225,7 @@ export function makeParts(
   const record: GrantSources['record'] = async (access) => {
     await reel.append({ kind: 'access', ...access }, config.http.recordSeconds * 1000);
   };
-  const http = makeHttpParts(config.http, store, record, metrics, log);
+  const http = makeHttpParts(config.http, store, record, metrics, cluster, log);
   Object.assign(late, { receiver, forwarder, tail, reel, alerts, watcher, http });
   const metricsText = (): Promise<string> => registry.text();
   return {
