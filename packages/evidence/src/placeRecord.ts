@@ -15,7 +15,7 @@ export const Bypass = z
         '`activity`: pg_stat_activity showed it; `counted`: it came and went between two looks, and only ' +
           'pg_stat_database has counted it: then user, address and the like are empty and numbers 0.',
       ),
-    sessions: z.int().positive().describe('How many; 1 with `activity`.'),
+    sessions: z.int().positive().describe('How many; over 1 where they are told together.'),
     pid: count.describe("Of the server's backend."),
     user: name,
     database: name,

@@ -98,6 +98,14 @@ describe('inject', () => {
     ]);
   });
 
+  it('mounts the credentials of coverage where a Secret is named, and starts without it', () => {
+    const text = (spec: object): string => JSON.stringify(inject(podOf('plain'), planFor('plain', {}, spec)));
+    const named = text({ coverage: { credentialsRef: 'watcher' } });
+    expect(named).toContain('{"name":"pgtape-coverage","mountPath":"/etc/pgtape/coverage","readOnly":true}');
+    expect(named).toContain('"secret":{"secretName":"watcher","optional":true,"defaultMode":288}');
+    expect(text({})).not.toContain('pgtape-coverage');
+  });
+
   it('refuses a patch whose ground has shifted', () => {
     const injection = inject(podOf('mesh'), planFor('mesh'));
     if (injection.outcome !== 'patch') throw new Error(injection.reason);

@@ -11,6 +11,7 @@ export const paths = {
   fallback: '/etc/pgtape/pod',
   tls: '/etc/pgtape/tls',
   upstreamCa: '/etc/pgtape/upstream',
+  coverage: '/etc/pgtape/coverage',
   vault: '/var/run/pgtape/vault',
   journal: '/var/lib/pgtape/journal',
   outbox: '/var/lib/pgtape/outbox',

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { bytesQuantity, conditions, objectName } from './apiFields.ts';
 import { RolloutState } from './rolloutState.ts';
-import { cel, mapList, setList } from './structuralSchema.ts';
+import { atomicList, cel, mapList, setList } from './structuralSchema.ts';
 
 const Selector = z
   .strictObject({
@@ -152,6 +152,24 @@ const Coverage = z
         'Name of a Secret with `username` and `password` of a role with pg_read_all_stats. Without it coverage is Unknown.',
       ),
     periodSeconds: z.int().min(2).max(300).default(10),
+    allow: z
+      .array(
+        z.strictObject({
+          user: z.string().min(1).max(63),
+          application: z
+            .string()
+            .max(63)
+            .optional()
+            .describe('Its `application_name`, which is the word of whoever connects; absent, any.'),
+        }),
+      )
+      .max(64)
+      .meta(atomicList)
+      .optional()
+      .describe(
+        'Sessions that are meant to come past the recorder: of exporters, backups. With any of them sessions shorter than ' +
+          '`periodSeconds` are not counted.',
+      ),
   })
   .prefault({})
   .describe('Comparing sessions on tape with what the server saw.');

@@ -112,6 +112,9 @@ export function recorderContainer(container: ContainerPlan): object {
       ...(spec.upstream.caRef === undefined
         ? []
         : [{ name: 'pgtape-upstream', mountPath: paths.upstreamCa, readOnly: true }]),
+      ...(spec.coverage.credentialsRef === undefined
+        ? []
+        : [{ name: 'pgtape-coverage', mountPath: paths.coverage, readOnly: true }]),
     ],
   };
 }
@@ -163,7 +166,7 @@ const readMode = 0o440;
 
 /** @param configMap the database's own, with `recorder.yaml` and the vault's `ca.crt` */
 export function recorderVolumes(spec: RecordedDatabaseSpec, configMap: string): object[] {
-  const { tlsSecretName, upstream, spool } = spec;
+  const { tlsSecretName, upstream, spool, coverage } = spec;
   return [
     {
       name: 'pgtape-config',
@@ -210,6 +213,14 @@ export function recorderVolumes(spec: RecordedDatabaseSpec, configMap: string): 
               optional: true,
               items: [{ key: upstream.caRef.key, path: 'ca.crt' }],
             },
+          },
+        ]),
+    ...(coverage.credentialsRef === undefined
+      ? []
+      : [
+          {
+            name: 'pgtape-coverage',
+            secret: { secretName: coverage.credentialsRef, optional: true, defaultMode: readMode },
           },
         ]),
   ];

@@ -30,6 +30,7 @@ describe('recorderSettings', () => {
       capture: { port: 5433, rawPeers: ['10.0.0.0/8'] },
       upstream: { tlsMode: 'VerifyFull', caRef: { name: 'ca' }, trust: true },
       tlsSecretName: 'server',
+      coverage: { credentialsRef: 'watcher', allow: [{ user: 'exporter' }] },
       spool: { journalSize: '100Mi', outboxSize: '1G', onFull: 'Refuse' },
     });
     const config = loaded(
@@ -56,6 +57,7 @@ describe('recorderSettings', () => {
       spool: { dir: '/var/lib/pgtape/outbox', maxBytes: 800_000_000 },
       journal: { dir: '/var/lib/pgtape/journal', maxBytes: 83_886_080 },
       failure: { onSpoolFull: 'refuse' },
+      coverage: { credentialsDir: '/etc/pgtape/coverage', allow: [{ user: 'exporter' }] },
       vault: {
         url: 'https://vault:4317',
         caFile: '/var/run/pgtape/vault/ca.crt',

@@ -29,7 +29,7 @@ const lower = (word: string): 'pause' | 'refuse' | 'pass' =>
 
 /** JSON, which is YAML; keys as in docs/configuration.md. */
 export function recorderSettings(database: string, spec: RecordedDatabaseSpec, vault: VaultPlace): string {
-  const { upstream, spool, capture, tlsSecretName } = spec;
+  const { upstream, spool, capture, coverage, tlsSecretName } = spec;
   const onFull = spool.onFull ?? (spec.enforcement.admission === 'Required' ? 'Pause' : 'Pass');
   const isTls = vault.url.startsWith('https:');
   return JSON.stringify({
@@ -47,6 +47,15 @@ export function recorderSettings(database: string, spec: RecordedDatabaseSpec, v
     },
     trustUpstream: upstream.trust,
     ...(capture.rawPeers === undefined ? {} : { rawLanes: capture.rawPeers }),
+    ...(coverage.credentialsRef === undefined
+      ? {}
+      : {
+          coverage: {
+            credentialsDir: paths.coverage,
+            periodSeconds: coverage.periodSeconds,
+            ...(coverage.allow === undefined ? {} : { allow: coverage.allow }),
+          },
+        }),
     spool: { dir: paths.outbox, maxBytes: Math.floor(bytesOf(spool.outboxSize) * shareOfVolume) },
     journal: { dir: paths.journal, maxBytes: Math.floor(bytesOf(spool.journalSize) * shareOfVolume) },
     failure: { onSpoolFull: lower(onFull) },

@@ -27,6 +27,9 @@ export function mapList(...keys: readonly string[]): Record<string, unknown> {
   return { 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': keys };
 }
 
+/** For `.meta(...)` of an array that is replaced whole. */
+export const atomicList = { 'x-kubernetes-list-type': 'atomic' } as const;
+
 /** For `.meta(...)` of an array of scalars. */
 export const setList = { 'x-kubernetes-list-type': 'set' } as const;
 

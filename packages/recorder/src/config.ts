@@ -4,8 +4,9 @@
  */
 import { policyDefaults } from '@pgtape/evidence';
 import { z } from 'zod';
-import { Capture } from './podConfig.ts';
+import { Capture, Coverage } from './podConfig.ts';
 import { isLane } from './rawLanes.ts';
+import { Types } from './typesConfig.ts';
 import { VaultTarget } from './vaultConfig.ts';
 
 const mebibyte = 1024 * 1024;
@@ -134,44 +135,6 @@ const Relay = z.strictObject({
       'Read clients into one buffer per connection, which Node offers by an undocumented option only; ' +
         'false reads them by documented means for about a tenth more CPU.',
     ),
-});
-
-const TypesTls = z.strictObject({
-  caFile: z
-    .string()
-    .min(1)
-    .optional()
-    .describe("PEM file of authorities the server is checked against; absent, the system's."),
-  serverName: z
-    .string()
-    .min(1)
-    .optional()
-    .describe('Name expected in its certificate; absent, `types.host`.'),
-  certFile: z.string().min(1).optional().describe('PEM file of a client certificate; with `keyFile`.'),
-  keyFile: z.string().min(1).optional().describe('PEM file of the private key of `certFile`.'),
-});
-
-const Types = z.strictObject({
-  user: z
-    .string()
-    .min(1)
-    .describe('Role it logs in as. It needs CONNECT and nothing else; give it nothing else.'),
-  passwordFile: z.string().min(1).describe('File with its password, read anew for each connection.'),
-  host: z
-    .string()
-    .min(1)
-    .optional()
-    .describe(
-      'Where the server is reached, directly and not through this recorder; absent, `upstream.host`.',
-    ),
-  port: port.min(1).optional().describe('Absent, `upstream.port`.'),
-  tls: TypesTls.optional().describe('TLS of this connection; absent, it is plain.'),
-  timeoutMs: z
-    .int()
-    .min(100)
-    .max(60_000)
-    .default(5000)
-    .describe('Longest time for connecting, and for the answer.'),
 });
 
 const Spool = z
@@ -340,6 +303,10 @@ export const RecorderConfig = z.strictObject({
   types: Types.optional().describe(
     'A connection of its own (`application_name` `pgtape types`), one at a time, that learns enums, domains, composites, ranges ' +
       "and extensions' types from each database's catalog. Absent, there is none and such values stay hex.",
+  ),
+  coverage: Coverage.optional().describe(
+    'A session of its own (`application_name` `pgtape coverage`) that compares the sessions of the server with those on tape; its role ' +
+      'needs pg_read_all_stats. Each session that came past the recorder is a `bypass` record. Absent, coverage is not known.',
   ),
   spool: Spool,
   journal: Journal.prefault({}),

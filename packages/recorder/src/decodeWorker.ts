@@ -18,10 +18,12 @@ function cpuUs(): number {
 }
 
 async function main(): Promise<void> {
-  const { types } = plan;
+  const { types, coverage } = plan;
   // A client library that a recorder without the side connection never loads.
   const catalog = types === undefined ? null : await import('./typeCatalog.ts');
-  const worker = new EvidenceThread(plan, {
+  const query = coverage === undefined ? null : await import('./coverageQuery.ts');
+  const loggedIn = (database: string, pid: number): void => worker.loggedIn(database, pid);
+  const worker: EvidenceThread = new EvidenceThread(plan, {
     disk: spoolDisk,
     client: new VaultClient(plan.vault),
     readSecret: readSecretFile,
@@ -32,7 +34,12 @@ async function main(): Promise<void> {
     post,
     ...(types === undefined || catalog === null
       ? {}
-      : { askTypes: (database, oids, most) => catalog.askTypes(types, database, oids, most) }),
+      : { askTypes: (database, oids, most) => catalog.askTypes(types, database, oids, most, loggedIn) }),
+    ...(query === null
+      ? {}
+      : {
+          coverageServer: (asked, credentials) => new query.CoverageConnection(asked, credentials, loggedIn),
+        }),
   });
   port?.on('message', (message: ToWorker) => worker.receive(message));
   await worker.run();

@@ -15,6 +15,7 @@ import type { SessionLimits } from '@pgtape/session';
 import type { KnownType } from '@pgtape/wire';
 import { HeldBytes } from './heldBytes.ts';
 import {
+  type BypassEntry,
   type CancelledEntry,
   type CloseEntry,
   entryHeaderBytes,
@@ -28,6 +29,7 @@ import {
   side,
   type TypesEntry,
 } from './journalFormat.ts';
+import { bypassRecord } from './placeRecords.ts';
 import { reelOpened } from './reelOpened.ts';
 import { SessionDecoder, type SessionDecoderSnapshot, type SessionSurroundings } from './sessionDecoder.ts';
 import { TypeBook, type TypeWanted } from './typeBook.ts';
@@ -115,6 +117,11 @@ export class ReelDecoder implements SessionSurroundings {
 
   get openSessions(): number {
     return this.#sessions.size;
+  }
+
+  /** Of the server's backends that open sessions are in. */
+  get openPids(): number[] {
+    return [...this.#sessions.values()].map(({ pid }) => pid).filter((pid) => pid > 0);
   }
 
   /** One turn's entries, `bytes[start, end)`, written `ms` milliseconds after the reel began. */
@@ -243,6 +250,7 @@ export class ReelDecoder implements SessionSurroundings {
     else if (kind === entryKind.passed) this.#passed = entry as PassedEntry;
     else if (kind === entryKind.types) this.#types.learn(entry as TypesEntry);
     else if (kind === entryKind.end) this.#end();
+    else if (kind === entryKind.bypass) this.record(bypassRecord(entry as BypassEntry, this.#head()));
     else this.#ofOpening(kind, this.#sessions.get(number), entry);
   }
 

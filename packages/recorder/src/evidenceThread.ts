@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { DraftRecord } from '@pgtape/evidence';
 import type { GrpcClient } from '@pgtape/otlp';
 import { defaultLimits } from '@pgtape/session';
+import { CoverageDesk, type CoverageDeskEdges } from './coverageDesk.ts';
 import { allMetadata, enroller } from './enrolment.ts';
 import { Outbox } from './outbox.ts';
 import { deadReels, journalTest, recoverReel } from './recovery.ts';
@@ -33,6 +34,8 @@ export interface WorkerEdges {
   readonly post: (message: FromWorker) => void;
   /** The side connection; absent, nothing is learned. */
   readonly askTypes?: TypeLearnerEdges['ask'];
+  /** Absent, coverage is not measured. */
+  readonly coverageServer?: CoverageDeskEdges['server'];
 }
 
 /** Journal decoded before others get their turn on the thread. */
@@ -64,6 +67,7 @@ export class EvidenceThread {
   readonly #outbox: Outbox;
   readonly #sender: Sender;
   readonly #types: TypeLearner | null;
+  readonly #coverage: CoverageDesk | null;
   readonly #sealTimes: SealTimes;
   readonly #recovered: string[] = [];
   readonly #reserve: Reserve | null;
@@ -97,6 +101,16 @@ export class EvidenceThread {
             nowMs,
             learned: (entry) => post({ kind: 'types', entry }),
             failed: (database, reason, detail) => post({ kind: 'types_failed', database, reason, detail }),
+          });
+    const { coverageServer, readSecret, wallUs } = edges;
+    this.#coverage =
+      coverageServer === undefined
+        ? null
+        : new CoverageDesk({
+            ...{ server: coverageServer, readSecret },
+            askRelay: () => post({ kind: 'backends_wanted' }),
+            told: (outcome) => post({ kind: 'coverage', outcome }),
+            nowMs: () => wallUs() / 1000,
           });
     const places = [plan.journalDir, ...(plan.formerJournalDirs ?? [])];
     const tests = places.map((dir) => journalTest(disk, dir, plan.reel));
@@ -144,8 +158,17 @@ export class EvidenceThread {
       this.#edges.post({ kind: 'stats', stats: this.stats() });
       return;
     }
+    if (message.kind === 'backends') {
+      this.#coverage?.backends(message.seen);
+      return;
+    }
     this.#stopAtMs = this.#edges.nowMs() + message.graceMs;
     this.#wake?.();
+  }
+
+  /** A session of the recorder's own was let in. */
+  loggedIn(database: string, pid: number): void {
+    this.#coverage?.loggedIn(database, pid);
   }
 
   stats(): WorkerStats {
@@ -263,6 +286,7 @@ export class EvidenceThread {
       disk,
       wallUs,
       nowMs,
+      onCrashed: (pids) => this.#coverage?.leftBehind(pids),
       onRecord: (draft: DraftRecord, seq: number, isNew: boolean) => {
         if (draft.kind !== 'gap' || !isNew || countedByRelay.has(draft.reason)) return;
         post({ kind: 'gap', reason: draft.reason, reel, seq });
@@ -284,6 +308,8 @@ export class EvidenceThread {
     if (isRecovered) this.#leaveFormerPlaces();
     this.#reserve?.make(this.#edges.nowMs());
     this.#edges.post({ kind: 'started', recoveredReels: [...this.#recovered] });
+    // Not before: what the dead recorder had open is known only now.
+    this.#coverage?.begin(this.#plan.coverage ?? null);
   }
 
   /** Those that hold nothing any more go; one that could not be recovered stays for the next start. */
@@ -307,6 +333,7 @@ export class EvidenceThread {
 
   async #stop(): Promise<void> {
     this.#types?.stop();
+    this.#coverage?.stop();
     this.#live?.close();
     this.#recovering?.close();
     const { nowMs, client, post } = this.#edges;

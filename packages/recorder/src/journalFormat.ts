@@ -12,7 +12,7 @@
  * A turn that is short or fails its CRC at the end of the last file is the torn end of a killed process: nothing of it was
  * forwarded. Anywhere else it is damage (gap `journal_damaged`).
  */
-import type { TlsFacts } from '@pgtape/evidence';
+import type { DraftOf, TlsFacts } from '@pgtape/evidence';
 import type { LearnedType } from '@pgtape/wire';
 
 export const journalMagic = 'pgtapej1';
@@ -55,6 +55,8 @@ export const entryKind = {
   types: 18,
   /** JSON `PassedEntry`; of the reel. */
   passed: 19,
+  /** JSON `BypassEntry`; of the reel. */
+  bypass: 20,
 } as const;
 
 export interface ReelEntry {
@@ -142,5 +144,8 @@ export interface TypesEntry {
   readonly database: string;
   readonly types: readonly LearnedType[];
 }
+
+/** Sessions of the server that came past the recorder; as the record of @pgtape/evidence. */
+export type BypassEntry = Omit<DraftOf<'bypass'>, 'at' | 'mono' | 'kind'>;
 
 export const side = { frontend: 0, backend: 1 } as const;

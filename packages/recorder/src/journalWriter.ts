@@ -4,6 +4,7 @@
  */
 import { type JournalDisk, JournalFile, journalDisk, journalFileBytesMax } from './journalFile.ts';
 import {
+  type BypassEntry,
   type CancelledEntry,
   type CloseEntry,
   entryKind,
@@ -98,6 +99,10 @@ export class JournalWriter {
 
   passed(entry: PassedEntry): void {
     this.turn.entry(entryKind.passed, 0, 0, json(entry));
+  }
+
+  bypass(entry: BypassEntry): void {
+    this.turn.entry(entryKind.bypass, 0, 0, json(entry));
   }
 
   types(entry: TypesEntry): void {

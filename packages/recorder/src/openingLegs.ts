@@ -2,6 +2,7 @@
  * Owns what the opening of a session does to its two directions: what the client said too early waits, names
  * are journaled, the cancel key is remembered. What may pass is SessionOpening's.
  */
+import { readStartup } from '@pgtape/wire';
 import { type Binding, isServerTls, tellOfBinding } from './channelBinding.ts';
 import { askedOf, clampedStartup } from './negotiation.ts';
 import { hold } from './pump.ts';
@@ -10,6 +11,7 @@ import type { RefusalReason } from './refusal.ts';
 import type { RelayContext } from './relayContext.ts';
 import type { SessionJournal } from './sessionJournal.ts';
 import { type OpeningHost, SessionOpening } from './sessionOpening.ts';
+import { asksForReplication } from './sessionStartup.ts';
 
 /** The session whose opening this is. */
 export interface OpeningSession {
@@ -104,7 +106,13 @@ export class OpeningLegs implements OpeningHost {
   keyed(pid: number, key: Buffer): void {
     const { number } = this.#session.journal;
     const isServerSecured = isServerTls(this.#facts.binding);
-    this.#context.cancelTargets.add(pid, key, { number, isServerSecured });
+    const { cancelTargets, backends } = this.#context;
+    cancelTargets.add(pid, key, { number, isServerSecured });
+    const startup = readStartup(this.#facts.packet);
+    if (startup.kind !== 'startup') return;
+    const { database, user } = startup.parameters;
+    // As the server has it: a database that is not named is the user's.
+    backends.keyed(number, pid, database || (user ?? ''), asksForReplication(startup.parameters));
   }
 
   clamp(): void {

@@ -7,19 +7,21 @@ import { join } from 'node:path';
 import { type HealthServer, logger, type SystemClock, systemClock } from '@pgtape/process';
 import type { RecorderConfig } from './config.ts';
 import { configHash } from './configHash.ts';
+import { CoverageView } from './coverageView.ts';
 import type { JournalDisk } from './journalFile.ts';
-import type { ReelEntry, TypesEntry } from './journalFormat.ts';
+import type { ReelEntry } from './journalFormat.ts';
 import { type JournalRoom, journalRoom } from './journalRoom.ts';
 import { JournalWriter } from './journalWriter.ts';
+import { noteLeftSessions, takeLeftSessions } from './leftSessions.ts';
 import { Listeners } from './listener.ts';
 import type { RecorderDeps, RecorderLog, RunningRecorder } from './recorderDeps.ts';
 import { RecorderError } from './recorderError.ts';
 import { openHealth } from './recorderHealth.ts';
 import { recorderMetrics } from './recorderMetrics.ts';
 import { countStart } from './recorderStarts.ts';
-import type { RecorderStats } from './recorderStats.ts';
+import { type RecorderStats, readStats } from './recorderStats.ts';
 import { RecorderView } from './recorderView.ts';
-import { newReel, workerPlan } from './reelPlan.ts';
+import { coveragePlan, newReel, workerPlan } from './reelPlan.ts';
 import { Relay } from './relay.ts';
 import { relaySettings } from './relaySettings.ts';
 import { bytesIn, freeBytes, openSpool, type Spool } from './spool.ts';
@@ -52,6 +54,7 @@ class Composition implements RunningRecorder {
   readonly #tls: TlsFiles;
   #listener: Listeners | null = null;
   readonly #view: RecorderView;
+  readonly #coverage: CoverageView;
   readonly #deps: RecorderDeps;
   readonly #startedUs: number;
   #starts = 1;
@@ -82,7 +85,11 @@ class Composition implements RunningRecorder {
       onTrouble: (event, detail) => this.#log.warn({ event }, detail),
     });
     this.#room = journalRoom(spool.journalFreeBytes, config.journal.maxBytes);
-    this.#plan = workerPlan(config, spool, reel.reel, shared, this.#room);
+    const coverage = coveragePlan(config, this.#startedUs / 1000, takeLeftSessions(this.#leftFile));
+    this.#plan = {
+      ...workerPlan(config, spool, reel.reel, shared, this.#room),
+      ...(coverage === null ? {} : { coverage }),
+    };
     this.#journal = this.#openJournal(reel, monoMs, deps.journalDisk);
     const room = (): JournalRoom => this.#room;
     this.#relay = new Relay({
@@ -104,6 +111,11 @@ class Composition implements RunningRecorder {
       monoMs,
       onTrouble: (event, detail) => this.#log.warn({ event }, detail),
       onServerCertificate: (leaf) => this.#view.sawServerCertificate(leaf),
+    });
+    this.#coverage = new CoverageView({
+      isConfigured: config.coverage !== undefined,
+      journal: (entry) => this.#journalReel(() => this.#journal.bypass(entry)),
+      onTrouble: (event, detail) => this.#log.warn({ event }, detail),
     });
     this.#view = new RecorderView({
       capture: config.capture,
@@ -140,7 +152,9 @@ class Composition implements RunningRecorder {
     if (capture !== undefined) this.#starts = countStart(`${this.#spool.journalDir}.starts`);
     this.#worker = new WorkerKeeper(this.#plan, startWorker, {
       onGap: (reason) => this.#relay.gauges.countGap(reason),
-      onTypes: (entry) => this.#journalTypes(entry),
+      onTypes: (entry) => this.#journalReel(() => this.#journal.types(entry)),
+      onBackendsWanted: () => this.#worker?.answerBackends(this.#relay.backends.look()),
+      onCoverage: (outcome) => this.#coverage.told(outcome, this.#clock.wallUs()),
       onTrouble: (event, detail) => this.#log.warn({ event }, detail),
     });
     this.#ticker = setInterval(() => this.#tick(), tickMs);
@@ -161,33 +175,18 @@ class Composition implements RunningRecorder {
   }
 
   stats(): RecorderStats {
-    const { gauges } = this.#relay;
-    return {
-      sessionsOpen: this.#relay.sessionsOpen,
-      sessionsTotal: gauges.sessionsTotal,
-      silentConnections: gauges.silentConnections,
-      bytesFromClients: this.#relay.bytesFromClients,
-      bytesFromServer: this.#relay.bytesFromServer,
-      journaledBytes: this.#progress[0] as number,
-      sealedBytes: this.#progress[1] as number,
-      backlogBytes: (this.#progress[0] as number) - (this.#progress[1] as number),
-      paused: gauges.isPaused,
-      pausedSeconds: this.#relay.pausedSeconds,
+    return readStats({
+      relay: this.#relay,
+      progress: this.#progress,
       tlsFailures: this.#tls.failures,
-      refused: Object.fromEntries(gauges.refused),
-      gaps: Object.fromEntries(gauges.gaps),
-      full: this.#relay.full,
-      sessionsPassing: this.#relay.sessionsPassing,
-      unrecordedStatements: this.#relay.unrecorded.statementsTotal,
-      unrecordedBytes: this.#relay.unrecorded.bytesTotal,
-      capture: this.#view.capture,
-      tls: this.#view.tls,
-      residentBytes: process.memoryUsage.rss(),
-      relayCpuUs: threadCpuUs(),
-      worker: this.#worker?.stats ?? null,
-      workerRunning: this.#worker?.isRunning ?? false,
-      workerRestarts: this.#worker?.restarts ?? 0,
-    };
+      view: this.#view,
+      coverage: this.#coverage.facts,
+      worker: this.#worker,
+    });
+  }
+
+  get #leftFile(): string {
+    return `${this.#spool.journalDir}.left`;
   }
 
   #statusParts(): StatusParts {
@@ -223,6 +222,10 @@ class Composition implements RunningRecorder {
   async #close(): Promise<{ unsentSegments: number }> {
     this.#listener?.close();
     if (this.#ticker !== null) clearInterval(this.#ticker);
+    const { coverage } = this.#plan;
+    // What the server has still not noticed of the recorder before is this one's to hand on.
+    const left = coverage === undefined ? [] : [...this.#relay.backends.openPids, ...coverage.former];
+    noteLeftSessions(this.#leftFile, left);
     this.#relay.stop();
     this.#journal.end();
     if (!this.#relay.turn.run()) {
@@ -271,9 +274,9 @@ class Composition implements RunningRecorder {
   }
 
   /** Known from here on; while the journal fails it waits like everything else. */
-  #journalTypes(entry: TypesEntry): void {
+  #journalReel(write: () => void): void {
     if (this.#closing !== null) return;
-    this.#journal.types(entry);
+    write();
     this.#relay.turn.arm();
   }
 
@@ -339,11 +342,6 @@ class Composition implements RunningRecorder {
     }
     this.#relay.tick();
   }
-}
-
-function threadCpuUs(): number {
-  const { user, system } = process.threadCpuUsage();
-  return user + system;
 }
 
 /** A volume that is full of what dead recorders left is emptied first. @throws RecorderError */

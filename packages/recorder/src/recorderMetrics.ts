@@ -4,6 +4,7 @@ import type { RecorderStats } from './recorderStats.ts';
 
 type Reading = readonly [name: string, help: string, read: (stats: RecorderStats) => number];
 
+const coverageStates = { measured: 1, starting: 0, failed: 0, no_credentials: -1 } as const;
 const threeWay = (known: boolean | null): number => (known === null ? -1 : known ? 1 : 0);
 
 const gauges: readonly Reading[] = [
@@ -32,6 +33,11 @@ const gauges: readonly Reading[] = [
     'capture_achieved',
     'In a pod: 1 while nobody is seen to be reachable past the recorder, 0 while somebody is, -1 where it cannot be told.',
     (s) => threeWay(s.capture.achieved),
+  ],
+  [
+    'coverage_measured',
+    'Whether the sessions of the server are compared with those on tape: 1 yes, 0 it fails, -1 without credentials.',
+    (s) => coverageStates[s.coverage.state],
   ],
   [
     'tls_matched',
@@ -99,6 +105,11 @@ export function recorderMetrics(read: () => RecorderStats): () => Promise<string
     'Questions of the side connection, by how they ended.',
     ['result'],
   );
+  const bypasses = metrics.counter(
+    `${prefix}bypasses_total`,
+    'Sessions of the server that came past the recorder, by how they were found.',
+    ['how'],
+  );
   const full = metrics.gauge(`${prefix}full`, 'By reason, 1 while the spool is full.', ['reason']);
   return () => {
     const stats = read();
@@ -107,7 +118,8 @@ export function recorderMetrics(read: () => RecorderStats): () => Promise<string
       counter.reset();
       counter.inc(of(stats));
     }
-    for (const counter of [bytes, refused, gaps, lookups]) counter.reset();
+    for (const counter of [bytes, refused, gaps, lookups, bypasses]) counter.reset();
+    for (const [how, count] of Object.entries(stats.coverage.bypassesBy)) bypasses.inc({ how }, count);
     bytes.inc({ direction: 'from_client' }, stats.bytesFromClients);
     bytes.inc({ direction: 'from_server' }, stats.bytesFromServer);
     for (const [reason, count] of Object.entries(stats.refused)) refused.inc({ reason }, count);

@@ -1,7 +1,11 @@
-/** What a running recorder tells about itself. */
+/** What a running recorder tells about itself, and how it is read off its parts. */
 import type { CaptureVerdict } from './captureProbe.ts';
+import type { CoverageFacts } from './coverageView.ts';
+import type { RecorderView } from './recorderView.ts';
+import type { Relay } from './relay.ts';
 import type { FullReason } from './spoolLevel.ts';
 import type { TlsVerdict } from './tlsMatch.ts';
+import type { WorkerKeeper } from './workerKeeper.ts';
 import type { WorkerStats } from './workerPlan.ts';
 
 export interface RecorderStats {
@@ -31,6 +35,7 @@ export interface RecorderStats {
   readonly unrecordedBytes: number;
   readonly capture: CaptureVerdict;
   readonly tls: TlsVerdict;
+  readonly coverage: CoverageFacts;
   readonly residentBytes: number;
   /** CPU microseconds the relay thread has used. */
   readonly relayCpuUs: number;
@@ -38,4 +43,57 @@ export interface RecorderStats {
   readonly worker: WorkerStats | null;
   readonly workerRunning: boolean;
   readonly workerRestarts: number;
+}
+
+export interface StatsSources {
+  readonly relay: Relay;
+  /** As WorkerPlan.progress. */
+  readonly progress: Float64Array;
+  readonly tlsFailures: number;
+  readonly view: Pick<RecorderView, 'capture' | 'tls'>;
+  readonly coverage: CoverageFacts;
+  readonly worker: WorkerKeeper | null;
+}
+
+export function readStats({
+  relay,
+  progress,
+  tlsFailures,
+  view,
+  coverage,
+  worker,
+}: StatsSources): RecorderStats {
+  const { gauges } = relay;
+  return {
+    sessionsOpen: relay.sessionsOpen,
+    sessionsTotal: gauges.sessionsTotal,
+    silentConnections: gauges.silentConnections,
+    bytesFromClients: relay.bytesFromClients,
+    bytesFromServer: relay.bytesFromServer,
+    journaledBytes: progress[0] as number,
+    sealedBytes: progress[1] as number,
+    backlogBytes: (progress[0] as number) - (progress[1] as number),
+    paused: gauges.isPaused,
+    pausedSeconds: relay.pausedSeconds,
+    tlsFailures,
+    refused: Object.fromEntries(gauges.refused),
+    gaps: Object.fromEntries(gauges.gaps),
+    full: relay.full,
+    sessionsPassing: relay.sessionsPassing,
+    unrecordedStatements: relay.unrecorded.statementsTotal,
+    unrecordedBytes: relay.unrecorded.bytesTotal,
+    capture: view.capture,
+    tls: view.tls,
+    coverage,
+    residentBytes: process.memoryUsage.rss(),
+    relayCpuUs: threadCpuUs(),
+    worker: worker?.stats ?? null,
+    workerRunning: worker?.isRunning ?? false,
+    workerRestarts: worker?.restarts ?? 0,
+  };
+}
+
+function threadCpuUs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return user + system;
 }

@@ -43,6 +43,8 @@ export interface PipelineOptions {
   /** `isNew`: no sealed segment held it before. */
   readonly onRecord?: (draft: DraftRecord, seq: number, isNew: boolean) => void;
   readonly onSealed?: (segment: SealedSegment) => void;
+  /** Of a dead reel, at its journal's end: pids of the sessions that its recorder had open. */
+  readonly onCrashed?: (pids: readonly number[]) => void;
   /** Hears of types that are not known. */
   readonly onTypeWanted?: TypeWanted;
 }
@@ -150,6 +152,7 @@ export class ReelPipeline {
       const found = this.#reader.read();
       if (found === 'none') {
         if (!this.#options.isDead) return 'idle';
+        this.#options.onCrashed?.(this.#decoder.openPids);
         this.#decoder.crashed();
         return this.#end();
       }

@@ -4,13 +4,15 @@
  */
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import { policyDigest } from '@pgtape/evidence';
 import { bootId } from '@pgtape/process';
 import type { RecorderConfig } from './config.ts';
 import type { ReelEntry } from './journalFormat.ts';
 import type { JournalRoom } from './journalRoom.ts';
 import type { Spool } from './spool.ts';
-import type { TypesPlan, WorkerPlan } from './workerPlan.ts';
+import { socketPath } from './upstream.ts';
+import type { CoveragePlan, TypesPlan, WorkerPlan } from './workerPlan.ts';
 
 type TypesConfig = NonNullable<RecorderConfig['types']>;
 
@@ -41,6 +43,29 @@ export function newReel(config: RecorderConfig, spool: Spool, wallUs: number, ve
 function typesPlan(types: TypesConfig, upstream: RecorderConfig['upstream']): TypesPlan {
   const { host = upstream.host, port = upstream.port, user, passwordFile, timeoutMs, tls } = types;
   return { host, port, user, passwordFile, timeoutMs, ...(tls === undefined ? {} : { tls }) };
+}
+
+/** @param former pids of sessions that an earlier recorder left open */
+export function coveragePlan(
+  { coverage, upstream }: Pick<RecorderConfig, 'coverage' | 'upstream'>,
+  startedMs: number,
+  former: readonly number[],
+): CoveragePlan | null {
+  if (coverage === undefined) return null;
+  const { credentialsDir = '', usernameFile, passwordFile, ...settings } = coverage;
+  const { database, periodSeconds, timeoutMs, allow } = settings;
+  const { host, port, localAddress, tls } = upstream;
+  return {
+    ...{ host, port, database, periodSeconds, timeoutMs, allow, startedMs, former },
+    ...(localAddress === undefined ? {} : { localAddress }),
+    tls: {
+      mode: socketPath(upstream) === null ? tls.mode : 'disable',
+      ...(tls.caFile === undefined ? {} : { caFile: tls.caFile }),
+      ...(tls.serverName === undefined ? {} : { serverName: tls.serverName }),
+    },
+    usernameFile: usernameFile ?? join(credentialsDir, 'username'),
+    passwordFile: passwordFile ?? join(credentialsDir, 'password'),
+  };
 }
 
 export function workerPlan(

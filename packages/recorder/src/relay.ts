@@ -5,6 +5,7 @@
  */
 import type { Socket } from 'node:net';
 import { AcceptedRing } from './acceptedRing.ts';
+import { BackendBook } from './backendBook.ts';
 import { CancelTargets } from './cancelTargets.ts';
 import { Gauges } from './gauges.ts';
 import type { JournalWriter } from './journalWriter.ts';
@@ -63,6 +64,7 @@ export class Relay implements RelayContext {
   readonly rawLanes: RawLanes;
   readonly cancelTargets = new CancelTargets();
   readonly accepted = new AcceptedRing();
+  readonly backends = new BackendBook(Date.now);
   readonly trustUpstream: boolean;
   readonly inspectBytesMax: number;
   readonly startupMs: number;

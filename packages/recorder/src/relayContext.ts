@@ -1,4 +1,5 @@
 /** What every session of one recorder shares; sessions know each other only through it. */
+import type { BackendBook } from './backendBook.ts';
 import type { CancelTargets } from './cancelTargets.ts';
 import type { RawLanes } from './rawLanes.ts';
 import type { RelayTurn } from './relayTurn.ts';
@@ -15,6 +16,7 @@ export interface RelayContext extends Recording {
   readonly upstreamTls: StartupPlan['upstream'];
   readonly dropChannelBinding: boolean;
   readonly cancelTargets: CancelTargets;
+  readonly backends: BackendBook;
   /** For the log, once for all sessions. */
   tellOnce(event: string, detail: string): void;
   /** DER of the server's, of each session in TLS. */

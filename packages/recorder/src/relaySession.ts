@@ -151,6 +151,7 @@ export class RelaySession implements StartingSession, OpeningSession {
     this.#isMuted = reason === 'bad_framing';
     if (this.#isMuted) this.#destroyIn(this.#context.startupMs);
     this.#startPumps().goRaw(reason, detail);
+    this.#context.backends.unread(this.journal.number);
   }
 
   #destroyIn(ms: number): void {
@@ -266,10 +267,7 @@ export class RelaySession implements StartingSession, OpeningSession {
 
   server(): Leg {
     this.#upstream ??= new Leg(
-      (onRead) =>
-        connectUpstream(this.#context.upstream, onRead, () => {
-          this.#isConnected = true;
-        }),
+      (onRead) => connectUpstream(this.#context.upstream, onRead, () => this.#connected()),
       {
         onRead: (bytes, buffer) => this.#fromServer(bytes, buffer),
         onChunk: (chunk) => this.#fromServerSecured(chunk),
@@ -279,6 +277,11 @@ export class RelaySession implements StartingSession, OpeningSession {
       },
     );
     return this.#upstream;
+  }
+
+  #connected(): void {
+    this.#isConnected = true;
+    this.#context.backends.connected(this.journal.number, this.#upstream?.socket);
   }
 
   #fromServer(bytes: number, buffer: Buffer): boolean {
@@ -329,9 +332,7 @@ export class RelaySession implements StartingSession, OpeningSession {
     this.#endClient();
   }
 
-  /**
-   * What was received still reaches the client, then it is told the end; one that does not close is closed.
-   */
+  /** What was received still reaches the client, then it is told the end; one that does not close is closed. */
   #endClient(): void {
     const client = this.client.socket;
     if (client.destroyed || this.#isEnding) return;
@@ -357,9 +358,7 @@ export class RelaySession implements StartingSession, OpeningSession {
     return pumps;
   }
 
-  /**
-   * Two reads within one turn into the one buffer: the first was overwritten, so it must not be forwarded.
-   */
+  /** Two reads within one turn into the one buffer: the first was overwritten, so it must not be forwarded. */
   #overrun(): boolean {
     this.#farewell.decide('error', 'read_overrun');
     this.isDeaf = true;
@@ -381,14 +380,16 @@ export class RelaySession implements StartingSession, OpeningSession {
     this.#startup.stopTimer();
     if (this.#deadline !== null) clearTimeout(this.#deadline);
     this.#seat.leave();
-    this.#context.cancelTargets.remove(this.journal.number);
     this.#farewell.clear();
-    const { turn, gauges } = this.#context;
+    const { turn, gauges, cancelTargets, backends } = this.#context;
+    const farewell = this.#farewell.entry(this.bytesFromClient, this.bytesFromServer);
+    cancelTargets.remove(this.journal.number);
+    backends.closed(this.journal.number, farewell.why === 'server_closed');
     gauges.bytesFromClients += this.bytesFromClient;
     gauges.bytesFromServer += this.bytesFromServer;
     if (this.journal.number === 0) gauges.silentConnections += 1;
     else {
-      this.journal.close(this.#farewell.entry(this.bytesFromClient, this.bytesFromServer));
+      this.journal.close(farewell);
       turn.arm();
     }
     this.#onClosed(this);

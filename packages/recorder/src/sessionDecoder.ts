@@ -103,6 +103,11 @@ export class SessionDecoder {
     this.#count(this.#heldBytes());
   }
 
+  /** Of the server's backend; 0: not told yet. */
+  get pid(): number {
+    return this.#machine.pid;
+  }
+
   get lastN(): number {
     return this.#machine.lastN;
   }

@@ -57,7 +57,7 @@ type Encryption = 'ssl_request' | 'gssenc_request';
 type LegState = 'plain' | 'securing' | 'tls';
 
 /** `replication=database`, `on`, `1` ...: everything but the spellings of false, as the server reads it. */
-function asksForReplication(parameters: Readonly<Record<string, string>>): boolean {
+export function asksForReplication(parameters: Readonly<Record<string, string>>): boolean {
   const value = parameters.replication;
   return value !== undefined && !/^(f(a(l(s(e)?)?)?)?|n(o)?|of(f)?|0)$/i.test(value);
 }

@@ -2,6 +2,7 @@
 import type { RecorderStatus } from '@pgtape/evidence';
 import { addressText } from './addressText.ts';
 import type { CaptureVerdict } from './captureProbe.ts';
+import type { CoverageFacts } from './coverageView.ts';
 import type { ListeningSocket } from './listeningSockets.ts';
 import type { RecorderStats } from './recorderStats.ts';
 
@@ -49,6 +50,10 @@ export function vaultOf(
   };
 }
 
+function coverageOf({ atUs, bypassesBy: _by, ...facts }: CoverageFacts): RecorderStatus['coverage'] {
+  return { ...facts, at: atUs === null ? null : timeText(atUs) };
+}
+
 export function recorderStatus(parts: StatusParts): RecorderStatus {
   const { version, reel, database, configHash, startedUs, nowUs, starts, mode, listeners, stats } = parts;
   return {
@@ -60,10 +65,7 @@ export function recorderStatus(parts: StatusParts): RecorderStatus {
       listeners: listeners.slice(0, addressesMax).map(({ address, port }) => addressText(address, port)),
     },
     tls: stats.tls,
-    coverage: {
-      ...{ state: 'no_credentials', reason: null, seen: 0, recorded: 0, bypasses: 0, at: null },
-      recent: [],
-    },
+    coverage: coverageOf(stats.coverage),
     vault: vaultOf(stats, nowUs),
     spool: { full: stats.full },
     sessions: { open: stats.sessionsOpen, recorded: stats.sessionsTotal },

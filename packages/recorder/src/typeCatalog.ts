@@ -9,6 +9,9 @@ import pg from 'pg';
 import { type TypeFailure, TypeLookupError } from './typeLearner.ts';
 import type { TypesPlan } from './workerPlan.ts';
 
+/** Hears of each session that the recorder opens of its own. */
+export type OnLogin = (database: string, pid: number) => void;
+
 /** What pg_stat_activity shows it as. */
 export const typesApplicationName = 'pgtape types';
 
@@ -131,12 +134,18 @@ export function typeFailureOf(error: unknown): TypeFailure {
   return /terminated unexpectedly/i.test(message) ? 'unreachable' : 'query_failed';
 }
 
+/** Of its backend: the library has it, its types do not. */
+export function pidOf(client: pg.Client): number {
+  return (client as unknown as { readonly processID?: number | null }).processID ?? 0;
+}
+
 /** One connection for one question. @throws TypeLookupError */
 export async function askTypes(
   plan: TypesPlan,
   database: string,
   oids: readonly number[] | null,
   most: number,
+  onLogin: OnLogin = () => {},
 ): Promise<LearnedType[]> {
   let config: pg.ClientConfig;
   try {
@@ -149,6 +158,7 @@ export async function askTypes(
   client.on('error', () => {});
   try {
     await client.connect();
+    onLogin(database, pidOf(client));
     const { rows } = await client.query<Row>(catalogQuery, [oids, most]);
     return rows.map(typeOfRow);
   } catch (error) {

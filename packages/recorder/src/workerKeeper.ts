@@ -4,6 +4,8 @@
  * the clients back.
  */
 import { Worker } from 'node:worker_threads';
+import type { BackendsSeen } from './backendBook.ts';
+import type { CoverageOutcome } from './coveragePoller.ts';
 import type { TypesEntry } from './journalFormat.ts';
 import type { FromWorker, ToWorker, WorkerPlan, WorkerStats } from './workerPlan.ts';
 
@@ -34,6 +36,9 @@ export const startDecodeWorker: StartWorker = (plan, listener) => {
 export interface WorkerEvents {
   onGap(reason: string): void;
   onTypes(entry: TypesEntry): void;
+  /** Answered by `answerBackends`. */
+  onBackendsWanted(): void;
+  onCoverage(outcome: CoverageOutcome): void;
   onTrouble(what: string, detail: string): void;
 }
 
@@ -69,6 +74,10 @@ export class WorkerKeeper {
 
   askStats(): void {
     if (this.isRunning) this.#handle?.post({ kind: 'stats' });
+  }
+
+  answerBackends(seen: BackendsSeen): void {
+    this.#handle?.post({ kind: 'backends', seen });
   }
 
   /** Resolves when it has stopped, with the segments nobody has acknowledged; they stay in the outbox. */
@@ -141,6 +150,12 @@ export class WorkerKeeper {
         return;
       case 'types':
         this.#events.onTypes(message.entry);
+        return;
+      case 'backends_wanted':
+        this.#events.onBackendsWanted();
+        return;
+      case 'coverage':
+        this.#events.onCoverage(message.outcome);
         return;
       case 'types_failed': {
         const what = `types of database ${JSON.stringify(message.database)} stay unknown (${message.reason}): ${message.detail}`;

@@ -1,5 +1,8 @@
 /** What the relay thread and the evidence worker tell each other; they share nothing else but the journal's files. */
 
+import type { BackendsSeen } from './backendBook.ts';
+import type { Allowed } from './coverageJudge.ts';
+import type { CoverageOutcome } from './coveragePoller.ts';
 import type { TypesEntry } from './journalFormat.ts';
 
 /** How the side connection reaches the server, and as whom. */
@@ -17,6 +20,27 @@ export interface TypesPlan {
     readonly serverName?: string | undefined;
   };
 }
+
+/** How the server is asked for its sessions, and as whom. */
+export interface CoveragePlan {
+  readonly host: string;
+  readonly port: number;
+  readonly localAddress?: string;
+  readonly database: string;
+  readonly tls: { readonly mode: TlsMode; readonly caFile?: string; readonly serverName?: string };
+  readonly timeoutMs: number;
+  readonly periodSeconds: number;
+  readonly usernameFile: string;
+  readonly passwordFile: string;
+  readonly allow: readonly Allowed[];
+  /** When the recorder started, wall clock, milliseconds. */
+  readonly startedMs: number;
+  /** Pids of sessions that the recorder before this one left open when it stopped. */
+  readonly former: readonly number[];
+}
+
+/** As sslmode of libpq; `mirror`: plain, and in TLS where the server lets nobody in without. */
+export type TlsMode = 'mirror' | 'disable' | 'require' | 'verify-ca' | 'verify-full';
 
 /** `workerData` of the evidence worker. */
 export interface WorkerPlan {
@@ -52,10 +76,16 @@ export interface WorkerPlan {
   readonly formerJournalDirs?: readonly string[];
   /** Absent: only built-in types are known. */
   readonly types?: TypesPlan;
+  /** Absent: coverage is not measured. */
+  readonly coverage?: CoveragePlan;
 }
 
 /** Relay to worker. `stop`: the journal has its `end` entry; decode to it, seal, send what `graceMs` allows, answer `stopped`. */
-export type ToWorker = { readonly kind: 'stop'; readonly graceMs: number } | { readonly kind: 'stats' };
+export type ToWorker =
+  | { readonly kind: 'stop'; readonly graceMs: number }
+  | { readonly kind: 'stats' }
+  /** Answers `backends_wanted`. */
+  | { readonly kind: 'backends'; readonly seen: BackendsSeen };
 
 export interface WorkerStats {
   readonly records: number;
@@ -94,6 +124,8 @@ export type FromWorker =
       readonly reason: string;
       readonly detail: string;
     }
+  | { readonly kind: 'backends_wanted' }
+  | { readonly kind: 'coverage'; readonly outcome: CoverageOutcome }
   | { readonly kind: 'fatal'; readonly code: string; readonly message: string }
   | {
       readonly kind: 'stopped';

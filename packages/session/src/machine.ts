@@ -148,6 +148,11 @@ export class SessionMachine {
     tape.put(draft, at.wallUs, at.monoNs);
   }
 
+  /** Of the server's backend; 0: not told yet. */
+  get pid(): number {
+    return this.#state.opening.pid;
+  }
+
   /** Ordinal of the last record put out. */
   get lastN(): number {
     return this.#state.tape.n;

@@ -1,0 +1,10 @@
+/** Makes the records of what the journal says of the recorder's place. Knows no journal. */
+import type { DraftOf } from '@pgtape/evidence';
+import type { BypassEntry } from './journalFormat.ts';
+
+type Head = Pick<DraftOf<'bypass'>, 'at' | 'mono'>;
+
+export function bypassRecord(entry: BypassEntry, head: Head): DraftOf<'bypass'> {
+  const { how, sessions, pid, user, database, address, port, application, started } = entry;
+  return { ...head, kind: 'bypass', how, sessions, pid, user, database, address, port, application, started };
+}
