@@ -2,6 +2,7 @@ export type { AdmissionAnswer, AdmissionRequest } from './admissionReview.ts';
 export { canaryPod } from './canary.ts';
 export { canaryRun } from './canaryRun.ts';
 export type { PodSecurity, Refused, WhyNot } from './capturePlan.ts';
+export { type Answering, whoAnswers } from './captureProbe.ts';
 export { OperatorError } from './clusterAccess.ts';
 export { namedPortOf, podSecurityOf } from './clusterFacts.ts';
 export { configMapName, type ProtectedDatabase } from './clusterNames.ts';
@@ -33,6 +34,7 @@ export {
 } from './podFacts.ts';
 export { HEALTH_PORT } from './podPlaces.ts';
 export { RecordedDatabaseSpec } from './recordedDatabase.ts';
+export { type RecorderAnswer, type RecorderPlace, recorderStatus } from './recorderAnswers.ts';
 export { RecordingArchiveSpec, RecordingArchiveStatus } from './recordingArchive.ts';
 export { type WebhookPlan, webhookConfiguration } from './webhookConfiguration.ts';
 export { type ServingPair, startWebhookServer, type WebhookServer } from './webhookServer.ts';
