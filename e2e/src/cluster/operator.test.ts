@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseAllDocuments } from 'yaml';
 import { type ControlPlane, startControlPlane } from './controlPlane.ts';
 import { asKubernetes, drifts } from './drifts.ts';
+import { rendered } from './helm.ts';
 import { kubectlAt, patch, type Ran } from './kubectl.ts';
 import { type OperatorReplica, startReplica } from './operatorReplicas.ts';
 import { runningPodTests } from './runningPods.ts';
@@ -63,6 +64,16 @@ async function addReplica(name: string): Promise<OperatorReplica> {
   return replica;
 }
 
+/** As the chart has them. */
+const roles = (): Role[] =>
+  parseAllDocuments(rendered(['--show-only', 'templates/roles.yaml']))
+    .map((document) => document.toJSON() as Role | null)
+    .filter((role) => role !== null);
+
+function grant(): void {
+  done(['apply', '-f', '-'], { apiVersion: 'v1', kind: 'List', items: roles() });
+}
+
 beforeAll(async () => {
   const rules = [{ level: 'Metadata', omitStages: ['RequestReceived'] }];
   writeFileSync(
@@ -74,9 +85,11 @@ beforeAll(async () => {
     `--audit-log-path=${auditLog}`,
   ]);
   done(['apply', '--server-side', '-f', join(root, 'crds')]);
-  done(['apply', '-f', join(root, 'deploy/operator-rbac.yaml')]);
-  for (const name of ['shop', 'other']) done(['create', 'namespace', name]);
-  done(['label', 'namespace', 'shop', 'pod-security.kubernetes.io/enforce=restricted']);
+  for (const name of ['shop', 'other', 'pgtape-system']) done(['create', 'namespace', name]);
+  for (const name of ['shop', 'pgtape-system'])
+    done(['label', 'namespace', name, 'pod-security.kubernetes.io/enforce=restricted']);
+  grant();
+  done(['-n', 'pgtape-system', 'create', 'serviceaccount', 'pgtape-controller']);
   // Without controllers nobody makes them, and without them no pod is admitted.
   for (const name of ['shop', 'other', 'pgtape-system'])
     done(['-n', name, 'create', 'serviceaccount', 'default']);
@@ -85,7 +98,7 @@ beforeAll(async () => {
     'pgtape-system',
     'create',
     'token',
-    'pgtape-operator',
+    'pgtape-controller',
     '--duration',
     '2h',
   ]).trim();
@@ -185,7 +198,7 @@ function leader(): OperatorReplica {
     'pgtape-system',
     'get',
     'lease',
-    'pgtape-operator',
+    'pgtape-controller',
   ]);
   const found = replicas.find(
     ({ name, isRunning }) => isRunning && spec.holderIdentity.startsWith(`${name}_`),
@@ -337,7 +350,7 @@ describe('pgtape operator', () => {
     const role = json<{ rules: { resources: string[]; verbs: string[] }[] }>([
       'get',
       'clusterrole',
-      'pgtape-operator',
+      'pgtape-controller',
     ]);
     const rules = role.rules.flatMap((rule) => {
       if (!rule.resources.includes('validatingadmissionpolicies')) return [rule];
@@ -355,7 +368,7 @@ describe('pgtape operator', () => {
     );
     await eventually('a pod', () => outcome('shop', 'billing'), 'recorded');
     expect(condition('orders', 'Guarded')).toBe('True/Denying');
-    done(['apply', '-f', join(root, 'deploy/operator-rbac.yaml')]);
+    grant();
     await eventually('Guarded', () => condition('billing', 'Guarded'), 'True/Denying', 60_000);
     done(['-n', 'shop', 'delete', 'recdb', 'billing']);
     await eventually('objects', owned, [injector, ...guardOf('orders')]);
@@ -476,7 +489,7 @@ describe('pgtape operator', () => {
   }, 60_000);
 
   it('used every verb of its role, and no other', () => {
-    const user = 'system:serviceaccount:pgtape-system:pgtape-operator';
+    const user = 'system:serviceaccount:pgtape-system:pgtape-controller';
     const used = new Set<string>();
     const refused = new Set<string>();
     for (const line of readFileSync(auditLog, 'utf8').trim().split('\n')) {
@@ -491,8 +504,8 @@ describe('pgtape operator', () => {
       else used.add(what);
     }
     const granted = new Set<string>();
-    for (const document of parseAllDocuments(readFileSync(join(root, 'deploy/operator-rbac.yaml'), 'utf8'))) {
-      const { rules = [] } = document.toJSON() as { rules?: readonly Rule[] };
+    for (const { metadata, rules = [] } of roles()) {
+      if (metadata.name !== 'pgtape-controller') continue;
       for (const { apiGroups, resources, verbs } of rules)
         for (const resource of resources)
           for (const verb of verbs) granted.add(`${verb} ${resource} ${apiGroups[0]}`);
@@ -516,6 +529,11 @@ describe('pgtape operator', () => {
     });
   });
 });
+
+interface Role {
+  readonly metadata: { readonly name: string };
+  readonly rules?: readonly Rule[];
+}
 
 interface AuditLine {
   readonly user: { readonly username: string };

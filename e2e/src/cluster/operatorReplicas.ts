@@ -44,8 +44,8 @@ export async function startReplica({
     namespace: 'pgtape-system',
     identity: name,
     image: `registry.example/pgtape@sha256:${'0'.repeat(64)}`,
-    ownerClusterRole: 'pgtape-operator',
-    serviceAccounts: ['pgtape-operator'],
+    ownerClusterRole: 'pgtape-controller',
+    serviceAccounts: ['pgtape-controller'],
     kubernetes: { kubeconfig },
     vault: { url: 'https://vault.pgtape-system.svc:4317', archive: 'audit', caFile },
     webhook: {
@@ -54,7 +54,7 @@ export async function startReplica({
       url: `https://127.0.0.1:${servicePort}`,
       drainSeconds: 2,
     },
-    lease: { durationSeconds: 4, renewSeconds: 3, retrySeconds: 1 },
+    lease: { name: 'pgtape-controller', durationSeconds: 4, renewSeconds: 3, retrySeconds: 1 },
     health: { host: '127.0.0.1', port: 0 },
     ...more,
   };

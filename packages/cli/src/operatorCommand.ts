@@ -15,7 +15,7 @@ Examples:
   $ pgtape operator --config-reference            every key, its default and meaning
 
 Run two or more: each answers the webhook that puts recorders into pods, one of them, elected by a Lease,
-does everything else. With --role these are processes of their own. What it may do in the cluster stands in deploy/operator-rbac.yaml.
+does everything else. With --role these are processes of their own. What it may do in the cluster stands in deploy/pgtape.yaml.
 `;
 
 interface Flags {
