@@ -77,6 +77,10 @@ log. `create` on what is only ever applied: server-side apply asks for it where 
 - apiGroups: [""]
   resources: [configmaps]
   verbs: [list, watch, create, patch, update, delete]
+# About its own Secrets.
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
 {{- end }}
 # The canary: a dry run that proves that the API server reaches the webhook.
 - apiGroups: [""]

@@ -225,7 +225,7 @@ describe('roles of the chart', () => {
     expect(onSecrets).toEqual([
       'Role/pgtape-controller: create',
       'Role/pgtape-controller: list,watch,update pgtape-webhook,pgtape-vault-tls,pgtape-vault-log',
-      'Role/pgtape-webhook: list,watch pgtape-webhook,pgtape-vault-tls',
+      'Role/pgtape-webhook: list,watch pgtape-webhook',
     ]);
   });
 });

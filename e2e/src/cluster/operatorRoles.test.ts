@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '@pgtape/testkit';
+import { parseAllDocuments } from 'yaml';
 import { type ControlPlane, startControlPlane } from './controlPlane.ts';
 import { kubectlAt, patch, type Ran } from './kubectl.ts';
 import { main, type OperatorReplica, startReplica } from './operatorReplicas.ts';
@@ -33,9 +34,14 @@ function done(args: readonly string[], input?: object): string {
 
 const json = <T>(args: readonly string[]): T => JSON.parse(done([...args, '-o', 'json'])) as T;
 
-async function eventually<T>(what: string, look: () => T | Promise<T>, wanted: unknown): Promise<void> {
+async function eventually<T>(
+  what: string,
+  look: () => T | Promise<T>,
+  wanted: unknown,
+  ms = 45_000,
+): Promise<void> {
   let last: unknown;
-  for (const end = performance.now() + 45_000; performance.now() < end; ) {
+  for (const end = performance.now() + ms; performance.now() < end; ) {
     try {
       last = await look();
       expect(last).toEqual(wanted);
@@ -103,12 +109,6 @@ async function addReplica(name: string, role: 'webhook' | 'controller', more: ob
       vault,
       ownerClusterRole: 'pgtape-controller',
       serviceAccounts: ['pgtape-webhook', 'pgtape-controller'],
-      webhook: {
-        host: '127.0.0.1',
-        port: await freePort(),
-        url: `https://127.0.0.1:${address.port}`,
-        drainSeconds: 0,
-      },
       lease: { name: 'pgtape-controller', durationSeconds: 4, renewSeconds: 3, retrySeconds: 1 },
       ...more,
     },
@@ -123,7 +123,7 @@ const health = async (name: string, path: 'livez' | 'readyz'): Promise<unknown> 
 const well = { ok: true, reasons: [] };
 
 /** The roles that the chart gives, cut down to what this test starts. */
-function chart(): string {
+function chart(...more: readonly string[]): string {
   const helm = process.env.PGTAPE_E2E_HELM;
   if (helm === undefined) throw new Error('PGTAPE_E2E_HELM names no helm: run scripts/e2e-cluster');
   return execFileSync(
@@ -138,6 +138,7 @@ function chart(): string {
       '1.36.0',
       '--show-only',
       'templates/roles.yaml',
+      ...more,
     ],
     { encoding: 'utf8' },
   );
@@ -187,13 +188,24 @@ const database = (name: string, more: object = {}): object => ({
   spec: { selector: { matchLabels: { app: name } }, archiveRef: 'default', ...more },
 });
 
+interface Condition {
+  readonly type: string;
+  readonly status: string;
+  readonly reason: string;
+  readonly message: string;
+}
+
+function conditionOf(name: string, type: string): Condition | undefined {
+  const { status } = json<{ status?: { conditions: Condition[] } }>(['-n', 'shop', 'get', 'recdb', name]);
+  return status?.conditions.find((one) => one.type === type);
+}
+
 function condition(name: string, type: string): string {
-  const { status } = json<{
-    status?: { conditions: { type: string; status: string; reason: string }[] };
-  }>(['-n', 'shop', 'get', 'recdb', name]);
-  const found = status?.conditions.find((one) => one.type === type);
+  const found = conditionOf(name, type);
   return found === undefined ? 'none' : `${found.status}/${found.reason}`;
 }
+
+const message = (name: string, type: string): string => conditionOf(name, type)?.message ?? '';
 
 const configMap = (name: string): Record<string, string> =>
   json<{ data: Record<string, string> }>(['-n', 'shop', 'get', 'configmap', `pgtape-${name}`]).data;
@@ -380,4 +392,58 @@ describe('pgtape operator --role', () => {
       said: expect.stringContaining("lacks 'create' on 'pods'"),
     });
   }, 60_000);
+
+  it('uses a certificate that others made as it is, and says where there is none', async () => {
+    await replica('controller').end('SIGTERM');
+    await addReplica('told', 'controller', {
+      certificates: { issuer: 'secret' },
+      webhook: { url: `https://127.0.0.1:${address.port}`, certificateSecret: 'pgtape-vault-tls' },
+    });
+    const bundle = (): string =>
+      Buffer.from(
+        done([
+          ...['get', 'mutatingwebhookconfiguration', 'pgtape-injector', '-o'],
+          'jsonpath={.webhooks[0].clientConfig.caBundle}',
+        ]),
+        'base64',
+      ).toString();
+    await eventually('its authority', bundle, secret('pgtape-vault-tls')['ca.crt']);
+    done(patch('secret', 'pgtape-vault-tls', 'json', '[{"op":"remove","path":"/data/tls.key"}]', own));
+    await eventually('said', () => condition('orders', 'InjectorAvailable'), 'False/WebhookNotWritten');
+    expect(message('orders', 'InjectorAvailable')).toContain('whoever issues certificates must fill it');
+    await replica('told').end('SIGTERM');
+  }, 120_000);
+
+  it('works by Roles alone, and says which right it lacks beyond them', async () => {
+    const roles = ['pgtape-controller', 'pgtape-webhook', 'pgtape-vault'];
+    done(['delete', 'clusterrole,clusterrolebinding', ...roles]);
+    const restricted = chart('--set', 'rbac.namespaced=true,rbac.namespaces={shop}');
+    const namespaced = parseAllDocuments(restricted)
+      .map((document) => document.toJSON() as { kind: string } | null)
+      .filter((object) => object?.kind === 'Role' || object?.kind === 'RoleBinding');
+    done(['apply', '-f', '-'], { apiVersion: 'v1', kind: 'List', items: namespaced });
+    await addReplica('restricted', 'controller', { namespaces: ['shop'] });
+    await eventually('ready', () => health('restricted', 'readyz'), well, 90_000);
+    const change = (onFull: string): void =>
+      void done(patch('recdb', 'orders', 'merge', `{"spec":{"spool":{"onFull":"${onFull}"}}}`, 'shop'));
+    change('Pause');
+    await eventually(
+      'written',
+      () => configMap('orders')['recorder.yaml'],
+      expect.stringContaining('"pause"'),
+    );
+    const wanted = {
+      Guarded: 'False/GuardNotWritten',
+      InjectorAvailable: 'False/WebhookNotWritten',
+      ArchiveFound: 'Unknown/NotReadable',
+    };
+    for (const [type, is] of Object.entries(wanted))
+      await eventually(type, () => condition('orders', type), is);
+    expect(message('orders', 'Guarded')).toContain(
+      "lacks 'list' on 'validatingadmissionpolicies' of admissionregistration.k8s.io",
+    );
+    expect(message('orders', 'ArchiveFound')).toContain("lacks 'list' on 'recordingarchives' of pgtape.dev");
+    done(['apply', '-f', join(dir, 'roles.yaml')]);
+    await eventually('granted', () => condition('orders', 'Guarded'), 'True/Warning', 90_000);
+  }, 240_000);
 });

@@ -4,7 +4,7 @@
  * their operators. It refuses to end anything because nobody answers.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { asError, KubeError, KubeObjects, type KubeTransport } from '@pgtape/kube';
+import { asError, KubeError, type KubeObject, KubeObjects, type KubeTransport } from '@pgtape/kube';
 import { clusterRoles } from './clusterResources.ts';
 
 export interface ApiServerFacts {
@@ -19,6 +19,8 @@ export interface ApiServerOptions {
   readonly connection: KubeTransport;
   /** Name of the ClusterRole; undefined: none is configured. */
   readonly ownerClusterRole: string | undefined;
+  /** Whether a role may lack the right to read it: then nothing is owned. */
+  readonly isOwnerOptional: boolean;
   /** Other than before. */
   readonly changed: () => void;
   readonly trouble: (error: Error, waitMs: number) => void;
@@ -114,12 +116,23 @@ export class ApiServer {
       throw new KubeError('KUBE_ANSWER', 'GET /version was answered without a minor version', {
         status: 200,
       });
-    const role = name === undefined ? null : await this.#objects.get(clusterRoles, { name }, signal);
+    const role = name === undefined ? null : await this.#owner(name, signal);
     return {
       minorVersion,
       owner: role === null ? null : { name: role.metadata.name, uid: role.metadata.uid ?? '' },
       username: await username(connection, signal),
     };
+  }
+
+  async #owner(name: string, signal: AbortSignal): Promise<KubeObject | null> {
+    try {
+      return await this.#objects.get(clusterRoles, { name }, signal);
+    } catch (error) {
+      const isRefused =
+        error instanceof KubeError && (error.code === 'KUBE_FORBIDDEN' || error.code === 'KUBE_NOT_FOUND');
+      if (isRefused && this.#options.isOwnerOptional) return null;
+      throw error;
+    }
   }
 
   #take(facts: ApiServerFacts): void {

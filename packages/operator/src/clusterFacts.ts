@@ -4,14 +4,14 @@ import { z } from 'zod';
 import type { PodSecurity } from './capturePlan.ts';
 import { hasLabels, type Labels } from './labels.ts';
 
-const enforceLabel = 'pod-security.kubernetes.io/enforce';
+export const ENFORCE_LABEL = 'pod-security.kubernetes.io/enforce';
 
 /**
  * What the namespace enforces. Without a label it is the cluster's default, which nobody can read: `privileged` is what
  * Kubernetes comes with.
  */
 export function podSecurityOf(namespace: KubeObject | undefined): PodSecurity {
-  const level = namespace?.metadata.labels?.[enforceLabel];
+  const level = namespace?.metadata.labels?.[ENFORCE_LABEL];
   return level === 'baseline' || level === 'restricted' ? level : 'privileged';
 }
 

@@ -179,7 +179,7 @@ export class ClusterWatch {
     const { secrets: names, namespace } = this.#options;
     return this.#watched(
       secrets,
-      names.map((name) => ({ namespace, fieldSelector: `metadata.name=${name}` })),
+      [...new Set(names)].map((name) => ({ namespace, fieldSelector: `metadata.name=${name}` })),
     );
   }
 

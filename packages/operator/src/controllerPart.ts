@@ -73,6 +73,9 @@ export function controllerPart(context: OperatorContext): ControllerPart {
       const known = material();
       return known === null ? null : webhookPlan(config, known, server.facts?.owner ?? null);
     },
+    certificateProblem:
+      `Secret ${namespace}/${webhook.certificateSecret} holds no certificate for the webhook: ` +
+      (certificates.issuer === 'self' ? 'see its Events' : 'whoever issues certificates must fill it'),
     server: () => server.facts,
     published: config.published,
     now: clock.monoMs,

@@ -1,5 +1,5 @@
 /** Owns putting together what is known of one RecordedDatabase: from watches, recorders, and what was written for it. */
-import type { KubeObject } from '@pgtape/kube';
+import type { KubeError, KubeObject } from '@pgtape/kube';
 import type { ApiServerFacts } from './apiServer.ts';
 import { objectKey, problemText, type Written } from './applyObjects.ts';
 import { clusterName, configMapName } from './clusterNames.ts';
@@ -19,7 +19,7 @@ import { olderSelecting, selectorConflict } from './selectorConflicts.ts';
 import { WEBHOOK_CONFIGURATION } from './webhookConfiguration.ts';
 
 export interface ObserverOptions {
-  readonly watch: Pick<ClusterWatch, 'podsOf' | 'archive'>;
+  readonly watch: Pick<ClusterWatch, 'podsOf' | 'archive' | 'refused'>;
   readonly settings: () => RecordingSettings;
   /** null: not known yet. */
   readonly server: () => Pick<ApiServerFacts, 'minorVersion' | 'username'> | null;
@@ -76,6 +76,7 @@ export function observedDatabase(options: ObserverOptions, observing: Observing)
     pods,
     conflict: selectorConflict(database, all, found),
     isArchiveThere: spec !== null && watch.archive(spec.archiveRef) !== undefined,
+    archiveRefusal: refusalText(watch.refused.get('recordingarchives')),
     isArchiveServed: spec !== null && settings.vault.endpointOf(spec.archiveRef) !== null,
     wanted,
     recording: recordingFold(pods, recordingBefore(before), nowMs),
@@ -90,10 +91,21 @@ export function observedDatabase(options: ObserverOptions, observing: Observing)
       nowMs,
     }),
     nowMs,
-    writes: problemsOf(database, written),
+    writes: provenWrites(problemsOf(database, written), watch.refused, canary),
     canary,
     minorVersion: server()?.minorVersion ?? 0,
   };
+}
+
+const refusalText = (error: KubeError | undefined): string => (error === undefined ? '' : problemText(error));
+
+/** Somebody else has written the webhook's configuration, where a pod comes out recorded and we may not look at it. */
+function provenWrites(
+  writes: WriteProblems,
+  refused: ReadonlyMap<string, KubeError>,
+  canary: string | null,
+): WriteProblems {
+  return canary === '' && refused.has('mutatingwebhookconfigurations') ? { ...writes, webhook: '' } : writes;
 }
 
 /** What is asked for where nothing is to be done. */

@@ -17,6 +17,7 @@ function observation({ pods = [observedOf()], ...over }: Partial<DatabaseObserva
     pods,
     conflict: null,
     isArchiveThere: true,
+    archiveRefusal: '',
     isArchiveServed: true,
     wanted: wantedRecorder,
     recording: recordingFold(pods, recordingBefore(undefined), nowMs),
@@ -118,6 +119,11 @@ describe('databaseVerdicts', () => {
       name: 'no archive',
       over: { isArchiveThere: false },
       wanted: { ...allWell, Ready: 'False/NotFound', ArchiveFound: 'False/NotFound' },
+    },
+    {
+      name: 'archives that may not be looked at',
+      over: { isArchiveThere: false, archiveRefusal: "the operator's role lacks 'list'" },
+      wanted: { ...allWell, Ready: 'Unknown/NotReadable', ArchiveFound: 'Unknown/NotReadable' },
     },
     {
       name: 'an archive that nobody serves',

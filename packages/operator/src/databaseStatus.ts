@@ -23,6 +23,8 @@ export interface DatabaseObservation {
   readonly pods: readonly ObservedPod[];
   readonly conflict: SelectorConflict | null;
   readonly isArchiveThere: boolean;
+  /** Why archives may not be looked at; '' where they may. */
+  readonly archiveRefusal: string;
   /** Whether a vault takes evidence for it. */
   readonly isArchiveServed: boolean;
   readonly wanted: WantedRecorder;
@@ -48,9 +50,11 @@ function policyAccepted({ database, conflict }: DatabaseObservation): Verdict {
   return verdict('True', 'Accepted', '');
 }
 
-function archiveFound({ database, isArchiveThere, isArchiveServed }: DatabaseObservation): Verdict {
+function archiveFound(observation: DatabaseObservation): Verdict {
+  const { database, isArchiveThere, archiveRefusal, isArchiveServed } = observation;
   const name = database.spec?.archiveRef;
   if (name === undefined) return verdict('Unknown', 'Invalid', 'the RecordedDatabase is not understood');
+  if (archiveRefusal !== '') return verdict('Unknown', 'NotReadable', archiveRefusal);
   if (isArchiveThere && isArchiveServed) return verdict('True', 'Found', '');
   if (isArchiveThere)
     return verdict(

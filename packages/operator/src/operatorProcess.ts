@@ -10,6 +10,7 @@ import { problemText } from './applyObjects.ts';
 import { type CertificateMaterial, secondsLeft } from './certificateMaterial.ts';
 import { materialOf } from './certificateSecret.ts';
 import { clusterConnection, vaultAuthority } from './clusterAccess.ts';
+import { webhookConfigurations } from './clusterResources.ts';
 import { ClusterWatch } from './clusterWatch.ts';
 import { type ControllerPart, controllerPart } from './controllerPart.ts';
 import type { OperatorConfig } from './operatorConfig.ts';
@@ -76,6 +77,7 @@ export async function startOperator(config: OperatorConfig): Promise<Operator> {
   const server: ApiServer = new ApiServer({
     connection,
     ownerClusterRole: writes ? config.ownerClusterRole : undefined,
+    isOwnerOptional: config.namespaces.length > 0,
     changed,
     trouble: (error, waitMs) =>
       log.warn({ waitMs, problem: problemText(error) }, 'the API server did not say what it is'),
@@ -89,6 +91,8 @@ export async function startOperator(config: OperatorConfig): Promise<Operator> {
     now: clock.monoMs,
     events: {
       changed(plural) {
+        // Perhaps it went with its owner, who was made anew: an owner that is not there takes it away again.
+        if (plural === webhookConfigurations.plural) server.ask();
         if (plural === 'secrets' || plural === 'recordingarchives')
           for (const key of ['certificates', 'vault']) controller?.leadership.add(key);
         changed();

@@ -13,26 +13,26 @@ import {
   type WorkOutcome,
 } from '@pgtape/kube';
 import type { Condition } from './apiFields.ts';
-import { applyObjects, problemText, type Written } from './applyObjects.ts';
+import { applyObjects, objectKey, problemText, type Written } from './applyObjects.ts';
 import { canaryProblem } from './canary.ts';
 import { configMapName, FIELD_MANAGER } from './clusterNames.ts';
-import { recordedDatabases } from './clusterResources.ts';
+import { recordedDatabases, resourceOf, webhookConfigurations } from './clusterResources.ts';
 import type { ClusterWatch } from './clusterWatch.ts';
 import { conditionsOf, type DatabaseFacts, protectedDatabase } from './databaseFacts.ts';
-import { type ObserverOptions, observedDatabase, problemsOf, reachablePods } from './databaseObserver.ts';
+import { type ObserverOptions, observedDatabase, reachablePods } from './databaseObserver.ts';
 import { type DatabaseObservation, databaseVerdicts, statusFields } from './databaseStatus.ts';
-import { desiredObjects, type RecordingSettings, recorderConfig } from './desiredObjects.ts';
+import { desiredObjects } from './desiredObjects.ts';
 import { conditionNotices, driftNotices } from './notices.ts';
 import type { PodCoverage } from './podCoverage.ts';
 import { bypassNotices, podNotices } from './podNotices.ts';
-import { publishedObject } from './publishedObject.ts';
+import { PublishedWork } from './publishedWork.ts';
 import type { KnownRecording } from './recordedPods.ts';
 import { recordedService, recordedServiceName } from './recordedService.ts';
 import { rolloutBefore } from './rolloutState.ts';
 import type { RolloutWork } from './rolloutWork.ts';
-import { conditionsFrom } from './statusConditions.ts';
+import { conditionsFrom, wholeSeconds } from './statusConditions.ts';
 import { isWorthWriting, type WrittenStatus } from './statusPace.ts';
-import type { WebhookPlan } from './webhookConfiguration.ts';
+import { WEBHOOK_CONFIGURATION, type WebhookPlan } from './webhookConfiguration.ts';
 
 export interface ReconcilerOptions extends ObserverOptions {
   readonly objects: KubeObjects;
@@ -43,6 +43,8 @@ export interface ReconcilerOptions extends ObserverOptions {
   readonly published: string;
   /** null: nothing may be written, there are no certificates yet. */
   readonly webhookPlan: () => WebhookPlan | null;
+  /** What `webhookPlan` lacks then, for people. */
+  readonly certificateProblem: string;
   readonly wrote: (written: Written) => void;
   readonly rollouts: RolloutWork;
   readonly bypassed: (database: string, count: number) => void;
@@ -53,6 +55,8 @@ export interface ReconcilerOptions extends ObserverOptions {
 const canaryEveryMs = 30_000;
 /** While there are no certificates, or not everything is known. */
 const lookAgainMs = 1000;
+/** The leader makes them within a second or two, where it may. */
+const bareMs = 10_000;
 /** While the API server has not yet taken over what was written. */
 const canaryRetryMs = 1000;
 /** While a pod is restarted or upgraded. */
@@ -64,11 +68,20 @@ export class Reconciler {
   readonly #texts = new Map<string, string>();
   readonly #statuses = new Map<string, WrittenStatus>();
   readonly #recordings = new Map<string, KnownRecording>();
-  #published: KubeObject | null = null;
+  readonly #published: PublishedWork;
+  /** Since when there are no certificates, monotonic. */
+  #bareSinceMs: number | null = null;
   #canary: { readonly problem: string; readonly atMs: number } | null = null;
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
+    const { watch, namespace, published, wall } = options;
+    this.#published = new PublishedWork({
+      watch,
+      place: { namespace, name: published },
+      apply: (wanted, live, signal) => this.#apply(wanted, live, signal),
+      wall,
+    });
   }
 
   /** Pods of a database that could be connected to; null: not completely known yet. */
@@ -93,20 +106,49 @@ export class Reconciler {
     const { watch, events, webhookPlan } = this.#options;
     const webhook = webhookPlan();
     const server = this.#options.server();
-    if (webhook === null || server === null || watch.unknown.length > 0) return { againAfterMs: lookAgainMs };
+    if (server === null || watch.unknown.length > 0) return { againAfterMs: lookAgainMs };
+    if (webhook === null) return await this.#withoutCertificate(signal);
+    this.#bareSinceMs = null;
     const settings = this.#options.settings();
     const { databases } = watch;
     const podNames = (key: string): string[] =>
       (watch.podsOf(key) ?? []).map(({ metadata }) => metadata.name);
     const services = databases.flatMap((database) => this.#service(database) ?? []);
     const wanted = desiredObjects({ databases, podNames, settings, services, webhook, ...server });
-    const live = watch.owned.filter((object) => !isKept(object, databases) && !this.#isPublished(object));
-    const made = await this.#apply(wanted, live, signal);
-    const written = [...made, ...(await this.#publish(made, settings, signal))];
+    const live = watch.owned.filter((object) => !isKept(object, databases) && !this.#published.isIt(object));
+    const refused = watch.refused;
+    const mayWrite = ({ kind }: KubeObject): boolean => !refused.has(resourceOf({ kind }).plural);
+    const made = await this.#apply(wanted.filter(mayWrite), live, signal);
+    const written = [...made, ...(await this.#published.publish(made, settings, signal))];
     for (const one of written) this.#options.wrote(one);
     for (const told of driftNotices(written)) events.tell(told);
     await this.#probe(written, signal);
     const failed = written.flatMap((one) => (one.how === 'failed' ? [one.error] : []));
+    const all = [...written, ...wanted.flatMap((object) => unwritten(object, refused))];
+    const said = await this.#allStatuses(databases, all, signal);
+    failed.push(...said.failed);
+    if (failed.length > 0) throw new AggregateError(failed, failed.map(problemText).join('; '));
+    if (this.#canary?.problem !== '') return { againAfterMs: canaryRetryMs };
+    return { againAfterMs: said.isRolling ? rolloutLookMs : canaryEveryMs };
+  }
+
+  /** Everything stays as it is: what the webhook is configured with must be what it serves. Status says so before long. */
+  async #withoutCertificate(signal: AbortSignal): Promise<WorkOutcome> {
+    const { watch, now, certificateProblem } = this.#options;
+    this.#bareSinceMs ??= now();
+    if (now() - this.#bareSinceMs >= bareMs) {
+      const error = new Error(certificateProblem);
+      await this.#allStatuses(watch.databases, [notConfigured(error)], signal);
+    }
+    return { againAfterMs: lookAgainMs };
+  }
+
+  async #allStatuses(
+    databases: readonly DatabaseFacts[],
+    written: readonly Written[],
+    signal: AbortSignal,
+  ): Promise<{ readonly failed: Error[]; readonly isRolling: boolean }> {
+    const failed: Error[] = [];
     let isRolling = false;
     for (const database of databases) {
       const done = await this.#status(database, databases, written, signal).catch((cause: unknown) => cause);
@@ -117,9 +159,7 @@ export class Reconciler {
     const keys = new Set(databases.map(({ key }) => key));
     for (const known of [this.#statuses, this.#recordings])
       for (const key of known.keys()) if (!keys.has(key)) known.delete(key);
-    if (failed.length > 0) throw new AggregateError(failed, failed.map(problemText).join('; '));
-    if (this.#canary?.problem !== '') return { againAfterMs: canaryRetryMs };
-    return { againAfterMs: isRolling ? rolloutLookMs : canaryEveryMs };
+    return { failed, isRolling };
   }
 
   async #apply(
@@ -134,34 +174,6 @@ export class Reconciler {
       remember: (key, text) => void (text === null ? this.#texts.delete(key) : this.#texts.set(key, text)),
       signal,
     });
-  }
-
-  /** After what it tells of: a configuration that could not be written is not published. */
-  async #publish(
-    made: readonly Written[],
-    settings: RecordingSettings,
-    signal: AbortSignal,
-  ): Promise<Written[]> {
-    const { watch, namespace, published, wall } = this.#options;
-    const before = watch.owned.find((object) => this.#isPublished(object));
-    const object = publishedObject({
-      place: { namespace, name: published },
-      databases: watch.databases,
-      configOf: (database) =>
-        protectedDatabase(database) === null || problemsOf(database, made).configMap !== ''
-          ? null
-          : recorderConfig(database, settings),
-      before: [before, this.#published],
-      now: wholeSeconds(wall()),
-    });
-    const written = await this.#apply([object], before === undefined ? [] : [before], signal);
-    if (written.every(({ how }) => how !== 'failed')) this.#published = object;
-    return written;
-  }
-
-  #isPublished({ kind, metadata }: KubeObject): boolean {
-    const { namespace, published } = this.#options;
-    return kind === 'ConfigMap' && metadata.namespace === namespace && metadata.name === published;
   }
 
   /** As it is while pods are not completely known: clients use it. */
@@ -260,9 +272,17 @@ export class Reconciler {
   }
 }
 
-/** RFC 3339. */
-function wholeSeconds(date: Date): string {
-  return date.toISOString().replace(/\.\d+Z$/, 'Z');
+function notConfigured(error: Error): Written {
+  const { kind } = webhookConfigurations;
+  const metadata = { name: WEBHOOK_CONFIGURATION };
+  const object = { apiVersion: 'admissionregistration.k8s.io/v1', kind, metadata };
+  return { how: 'failed', key: objectKey(object), object, error };
+}
+
+/** What may not even be looked at is not tried: what lacks is told all the same. */
+function unwritten(object: KubeObject, refused: ReadonlyMap<string, KubeError>): Written[] {
+  const error = refused.get(resourceOf(object).plural);
+  return error === undefined ? [] : [{ how: 'failed', key: objectKey(object), object, error }];
 }
 
 /**

@@ -39,3 +39,8 @@ export function conditionsFrom(
     };
   });
 }
+
+/** RFC 3339, as the API server writes it. */
+export function wholeSeconds(date: Date): string {
+  return date.toISOString().replace(/\.\d+Z$/, 'Z');
+}
