@@ -1,37 +1,22 @@
 /** The real `kubectl pgtape` against a real API server; recorders answer through its proxy to pods, as in a cluster. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import { networkInterfaces, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ControlPlane, startControlPlane } from './controlPlane.ts';
-import { kubectlAt, patch, type Ran } from './kubectl.ts';
+import type { Ran } from './kubectl.ts';
 import { kubectlPgtape } from './pluginCommand.ts';
+import { condition, recorderContainer, ShopCluster } from './shopCluster.ts';
 
-const root = join(import.meta.dirname, '../../..');
 const dir = mkdtempSync(join(tmpdir(), 'pgtape-plugin-'));
-let plane: ControlPlane;
-let recorder: Server;
+let shop: ShopCluster;
 
-function done(args: readonly string[], input?: object): string {
-  const ran = kubectlAt(plane, args, input === undefined ? undefined : JSON.stringify(input));
-  if (ran.status !== 0) throw new Error(`kubectl ${args.join(' ')}: ${ran.err}`);
-  return ran.out;
-}
-const plugin = (...args: string[]): Promise<Ran> => kubectlPgtape(plane, args);
-
-/** An address of this machine that the API server's proxy goes to: it refuses loopback. */
-function ownAddress(): string {
-  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
-  const found = all.find(({ family, internal }) => family === 'IPv4' && !internal);
-  if (found === undefined) throw new Error('this machine has no address but loopback');
-  return found.address;
-}
+const done = (args: readonly string[], input?: object): string => shop.done(args, input);
+const plugin = (...args: string[]): Promise<Ran> => shop.plugin(...args);
 
 /** What the account of a namespace may do, and no more. */
 function kubeconfigFor(namespace: string, account: string): string {
   const token = done(['-n', namespace, 'create', 'token', account]).trim();
-  const config = JSON.parse(readFileSync(plane.kubeconfig, 'utf8')) as Record<string, unknown>;
+  const config = JSON.parse(readFileSync(shop.plane.kubeconfig, 'utf8')) as Record<string, unknown>;
   const file = join(dir, `${namespace}-${account}`);
   writeFileSync(file, JSON.stringify({ ...config, users: [{ name: 'admin', user: { token } }] }), {
     mode: 0o600,
@@ -39,105 +24,18 @@ function kubeconfigFor(namespace: string, account: string): string {
   return file;
 }
 
-const said = {
-  version: '0.1.0',
-  reel: '3f9ac01d77e2b415',
-  database: 'shop/orders',
-  configHash: '0123456789abcdef',
-  startedAt: '2026-11-20T10:00:00Z',
-  recorderStarts: 1,
-  capture: { mode: 'AddressSwap', achieved: true, reason: null, listeners: ['10.0.0.7:5432'], others: [] },
-  tls: { matched: true, reason: null },
-  coverage: {
-    state: 'measured',
-    reason: null,
-    seen: 12,
-    recorded: 11,
-    bypasses: 1,
-    at: '2026-11-20T10:05:00Z',
-    recent: [
-      {
-        pid: 71,
-        user: 'eve',
-        database: 'shop',
-        address: '',
-        application: 'psql',
-        at: '2026-11-20T10:04:00Z',
-      },
-    ],
-  },
-  vault: { lagSeconds: 1.4, pendingSegments: 0, acknowledgedAt: '2026-11-20T10:05:00Z', reason: null },
-  spool: { full: null },
-  sessions: { open: 2, recorded: 11 },
-};
-
-const database = {
-  apiVersion: 'pgtape.dev/v1alpha1',
-  kind: 'RecordedDatabase',
-  metadata: { name: 'orders', namespace: 'shop', labels: { team: 'shop' } },
-  spec: { selector: { matchLabels: { app: 'orders' } }, archiveRef: 'audit' },
-};
-const containers = [{ name: 'postgres', image: 'postgres:17' }];
-const recorderContainer = {
-  name: 'pgtape-recorder',
-  image: `registry.example/pgtape@sha256:${'0'.repeat(64)}`,
-  restartPolicy: 'Always',
-};
-const pod = (name: string, isRecorded: boolean): object => ({
-  apiVersion: 'v1',
-  kind: 'Pod',
-  metadata: {
-    name,
-    namespace: 'shop',
-    labels: { app: 'orders' },
-    ...(isRecorded ? { annotations: { 'pgtape.dev/recorded-by': 'shop/orders' } } : {}),
-  },
-  spec: { nodeName: 'node', containers, ...(isRecorded ? { initContainers: [recorderContainer] } : {}) },
-});
-
 beforeAll(async () => {
-  plane = await startControlPlane();
-  done(['apply', '--server-side', '-f', join(root, 'crds')]);
-  for (const name of ['shop', 'other']) {
-    done(['create', 'namespace', name]);
-    // Without controllers nobody makes it, and without it no pod is admitted.
-    done(['-n', name, 'create', 'serviceaccount', 'default']);
-  }
-  const address = ownAddress();
-  recorder = createServer((request, response) => {
-    const isAsked = request.url === '/v1/recorder';
-    response.writeHead(isAsked ? 200 : 404, { 'content-type': 'application/json' });
-    response.end(JSON.stringify(isAsked ? said : {}));
-  });
-  await new Promise<void>((listening) => recorder.listen(7418, address, listening));
-  done(['create', '-f', '-'], database);
-  done(['create', '-f', '-'], pod('orders-0', true));
-  done(['create', '-f', '-'], pod('orders-1', false));
-  const status = JSON.stringify({ status: { podIP: address, podIPs: [{ ip: address }], phase: 'Running' } });
-  done([...patch('pod', 'orders-0', 'merge', status, 'shop'), '--subresource=status']);
+  shop = await ShopCluster.start();
 }, 120_000);
 
 afterAll(async () => {
-  recorder?.close();
-  await plane?.stop();
+  await shop?.stop();
   rmSync(dir, { recursive: true, force: true });
 }, 30_000);
 
-function writeConditions(conditions: readonly object[]): void {
-  const status = { status: { coverage: 'Unknown', mode: 'AddressSwap', conditions } };
-  done([...patch('recdb', 'orders', 'merge', JSON.stringify(status), 'shop'), '--subresource=status']);
-}
-const condition = (type: string, status: string, reason: string, message = ''): object => ({
-  type,
-  status,
-  reason,
-  message,
-  lastTransitionTime: '2026-11-20T10:00:00Z',
-});
-
 describe('kubectl pgtape status', () => {
   it('says what is not well and who must act, and ends with 1', async () => {
-    writeConditions([
+    shop.writeConditions(
       condition('Ready', 'False', 'RestartRequired', 'Injected: without a recorder: orders-1'),
       condition(
         'Injected',
@@ -146,7 +44,7 @@ describe('kubectl pgtape status', () => {
         'without a recorder: orders-1; kubectl rollout restart',
       ),
       condition('BypassFree', 'Unknown', 'NotMeasured'),
-    ]);
+    );
     const { status, out } = await plugin('status', '-n', 'shop');
     expect(status).toBe(1);
     expect(out).toMatch(/^NAMESPACE +NAME +READY +COVERAGE +BYPASS +LAG +MODE\nshop +orders +False +Unknown/);
@@ -158,7 +56,7 @@ describe('kubectl pgtape status', () => {
   });
 
   it('ends with 0 where all is well, by namespace, label and name, for programs too', async () => {
-    writeConditions([condition('Ready', 'True', 'Injected')]);
+    shop.writeConditions(condition('Ready', 'True', 'Injected'));
     for (const args of [['-A'], ['-n', 'shop', '-l', 'team=shop'], ['orders', '-n', 'shop']]) {
       const { status, out } = await plugin('status', '-o', 'json', ...args);
       expect([status, JSON.parse(out)]).toMatchObject([0, { well: true, databases: [{ name: 'orders' }] }]);
@@ -300,7 +198,7 @@ describe('kubectl pgtape doctor', () => {
     done(['create', '-f', '-'], { ...rbac, kind: 'Role', rules });
     const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'viewer' };
     done(['create', '-f', '-'], { ...rbac, kind: 'RoleBinding', roleRef, subjects: [subject] });
-    const { status, out, err } = await kubectlPgtape(plane, ['doctor', '-n', 'shop', '-o', 'json'], {
+    const { status, out, err } = await kubectlPgtape(shop.plane, ['doctor', '-n', 'shop', '-o', 'json'], {
       kubeconfig: kubeconfigFor('other', 'default'),
     });
     expect({ status, err }).toEqual({ status: 1, err: '' });
@@ -322,8 +220,7 @@ describe('kubectl pgtape doctor', () => {
     const containerStatuses = [
       { name: 'pull', image: recorderContainer.image, imageID: 'sha256:1', ready: false, restartCount: 0 },
     ];
-    const said = JSON.stringify({ status: { containerStatuses } });
-    done([...patch('pod', name, 'merge', said, 'shop'), '--subresource=status']);
+    shop.writeStatus('pod', name, { containerStatuses });
     expect((await ran).out).toMatch(new RegExp(`^ok +image_pull +shop/${name}: .* was pulled`, 'm'));
     expect(done(['-n', 'shop', 'get', 'pods', '-o', 'name'])).not.toContain('pull');
   });

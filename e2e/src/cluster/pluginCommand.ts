@@ -12,14 +12,14 @@ export interface PluginOptions {
   readonly before?: readonly string[];
 }
 
-/** As the control plane's administrator, or as whom `kubeconfig` names; not blocking, so that the test's own servers answer meanwhile. */
-export function kubectlPgtape(
+/** kubectl itself, with the plugin in its PATH. As the control plane's administrator, or as whom `kubeconfig` names; not blocking, so that the test's own servers answer meanwhile. */
+export function kubectlWithPlugin(
   plane: ControlPlane,
   args: readonly string[],
   { kubeconfig = plane.kubeconfig, before = [] }: PluginOptions = {},
 ): Promise<Ran> {
   const path = [...before, root, kubernetesBinary(''), process.env.PATH ?? ''].join(delimiter);
-  const child = spawn(kubernetesBinary('kubectl'), ['pgtape', ...args], {
+  const child = spawn(kubernetesBinary('kubectl'), [...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     // Nothing of the test runner's own, like NODE_OPTIONS.
     env: { PATH: path, KUBECONFIG: kubeconfig, HOME: process.env.HOME ?? '/' },
@@ -36,4 +36,13 @@ export function kubectlPgtape(
     child.once('error', reject);
     child.once('close', (status) => resolve({ status, ...text }));
   });
+}
+
+/** `kubectl pgtape ...`. */
+export function kubectlPgtape(
+  plane: ControlPlane,
+  args: readonly string[],
+  options: PluginOptions = {},
+): Promise<Ran> {
+  return kubectlWithPlugin(plane, ['pgtape', ...args], options);
 }

@@ -19,19 +19,25 @@ const conditionStatus = z.enum(['True', 'False', 'Unknown']);
 
 /** metav1.Condition. */
 export const Condition = z.strictObject({
-  type: z.string().max(316),
-  status: conditionStatus,
-  observedGeneration: z.int().min(0).optional(),
-  lastTransitionTime: z.string().max(64),
+  type: z.string().max(316).describe('Which condition.'),
+  status: conditionStatus.describe('`True` is well.'),
+  observedGeneration: z.int().min(0).optional().describe('Of the spec that it is about.'),
+  lastTransitionTime: z.string().max(64).describe('When its status changed.'),
   reason: z
     .string()
     .max(1024)
-    .regex(/^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$/),
-  message: z.string().max(32_768),
+    .regex(/^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$/)
+    .describe('A stable word: scripts wait for it.'),
+  message: z.string().max(32_768).describe('For people.'),
 });
 export type Condition = z.infer<typeof Condition>;
 
-export const conditions = z.array(Condition).max(32).meta(mapList('type')).optional();
+export const conditions = z
+  .array(Condition)
+  .max(32)
+  .meta(mapList('type'))
+  .optional()
+  .describe('What is well and what is not, by type.');
 
 const multiples: Readonly<Record<string, number>> = {
   '': 1,

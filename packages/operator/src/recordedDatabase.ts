@@ -52,8 +52,8 @@ const Capture = z
   .describe('How clients reach the recorder.');
 
 const SecretKey = z.strictObject({
-  name: objectName,
-  key: z.string().min(1).max(253).default('ca.crt'),
+  name: objectName.describe('Name of the Secret, in the same namespace.'),
+  key: z.string().min(1).max(253).default('ca.crt').describe('Key in it that holds the PEM text.'),
 });
 
 const Upstream = z
@@ -132,7 +132,12 @@ const Enforcement = z
       .describe(
         '`Deny`: exec, attach and ephemeral containers in covered pods are refused, but for break-glass groups.',
       ),
-    breakGlassGroups: z.array(z.string().min(1).max(253)).max(16).meta(setList).optional(),
+    breakGlassGroups: z
+      .array(z.string().min(1).max(253))
+      .max(16)
+      .meta(setList)
+      .optional()
+      .describe('Groups of people who may enter covered pods all the same.'),
   })
   .meta(
     cel({
@@ -151,11 +156,16 @@ const Coverage = z
       .describe(
         'Name of a Secret with `username` and `password` of a role with pg_read_all_stats. Without it coverage is Unknown.',
       ),
-    periodSeconds: z.int().min(2).max(300).default(10),
+    periodSeconds: z
+      .int()
+      .min(2)
+      .max(300)
+      .default(10)
+      .describe('From one look at pg_stat_activity to the next.'),
     allow: z
       .array(
         z.strictObject({
-          user: z.string().min(1).max(63),
+          user: z.string().min(1).max(63).describe('The role it logs in as.'),
           application: z
             .string()
             .max(63)
@@ -175,15 +185,19 @@ const Coverage = z
   .describe('Comparing sessions on tape with what the server saw.');
 
 const Quantities = z.strictObject({
-  cpu: z.string().max(20).optional(),
-  memory: bytesQuantity.optional(),
+  cpu: z.string().max(20).optional().describe('As `500m`.'),
+  memory: bytesQuantity.optional().describe('As `256Mi`; the journal is in it.'),
 });
 
 const Recorder = z
   .strictObject({
     image: z.string().min(1).max(512).optional().describe("Instead of the operator's own; by digest."),
-    requests: Quantities.optional(),
-    limits: Quantities.optional(),
+    requests: Quantities.optional().describe(
+      'What the recorder asks for; by default as its pod keeps its QoS class.',
+    ),
+    limits: Quantities.optional().describe(
+      'What the recorder may take; a Guaranteed pod needs requests alike.',
+    ),
     upgrade: z
       .enum(['Notify', 'OnPodRestart', 'InPlace'])
       .default('OnPodRestart')
@@ -234,9 +248,9 @@ export const RecordedDatabaseSpec = z
 export type RecordedDatabaseSpec = z.infer<typeof RecordedDatabaseSpec>;
 
 const PodStatus = z.strictObject({
-  name: objectName,
-  uid: z.string().max(64).optional(),
-  injected: z.boolean(),
+  name: objectName.describe('Name of the pod.'),
+  uid: z.string().max(64).optional().describe('Its own, which no pod after it has.'),
+  injected: z.boolean().describe('Whether it has a recorder.'),
   mode: CaptureMode.optional().describe('Achieved, proven by a probe; absent: not yet.'),
   capture: z
     .enum(['whole', 'partial', 'past', 'silent', 'untold', 'unprobed'])
@@ -249,31 +263,36 @@ const PodStatus = z.strictObject({
     .optional()
     .describe('What it lacks until it is made anew.'),
   skipped: z.string().max(512).optional().describe('Why it would get no recorder even then.'),
-  recorderImage: z.string().max(512).optional(),
+  recorderImage: z.string().max(512).optional().describe('Image that its recorder runs.'),
   configHash: z.string().max(64).optional().describe('Of what its recorder runs with.'),
-  sessionsRecorded: z.int().min(0).optional(),
-  bypasses: z.int().min(0).optional(),
+  sessionsRecorded: z.int().min(0).optional().describe('Since its recorder started.'),
+  bypasses: z.int().min(0).optional().describe('Sessions that went past its recorder.'),
 });
 
 export const RecordedDatabaseStatus = z
   .strictObject({
-    observedGeneration: z.int().min(0).optional(),
+    observedGeneration: z.int().min(0).optional().describe('Of the spec that this status is about.'),
     mode: z.string().max(64).optional().describe('Achieved in all pods, or `Mixed`.'),
     coverage: z
       .string()
       .max(16)
       .optional()
       .describe('Sessions on tape per sessions the server saw, as `99.8%`; `Unknown` without credentials.'),
-    sessionsRecorded: z.int().min(0).optional(),
-    sessionsSeen: z.int().min(0).optional(),
-    bypasses: z.int().min(0).optional(),
+    sessionsRecorded: z.int().min(0).optional().describe('Sessions on tape, of all pods.'),
+    sessionsSeen: z.int().min(0).optional().describe('Sessions that the servers saw.'),
+    bypasses: z.int().min(0).optional().describe('Sessions that went past the recorders.'),
     lastBypassTime: z.string().max(64).optional().describe('When a session past a recorder was last seen.'),
     lagSeconds: z
       .int()
       .min(0)
       .optional()
       .describe('Age of the oldest evidence that the vault has not acknowledged.'),
-    pods: z.array(PodStatus).max(128).meta(mapList('name')).optional(),
+    pods: z
+      .array(PodStatus)
+      .max(128)
+      .meta(mapList('name'))
+      .optional()
+      .describe('The pods that it selects, 128 at most.'),
     rollout: RolloutState.optional(),
     conditions,
   })

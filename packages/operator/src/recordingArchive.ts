@@ -18,27 +18,29 @@ const Bucket = z
       .string()
       .min(3)
       .max(63)
-      .regex(/^[a-z0-9][a-z0-9.-]*[a-z0-9]$/),
+      .regex(/^[a-z0-9][a-z0-9.-]*[a-z0-9]$/)
+      .describe('Its name. It must have Object Lock where `lock` is not `None`.'),
     prefix: z
       .string()
       .max(256)
       .regex(/^([A-Za-z0-9_-][A-Za-z0-9._-]*(\/[A-Za-z0-9_-][A-Za-z0-9._-]*)*)?$/)
-      .default(''),
-    region: z.string().min(1).max(64).optional(),
+      .default('')
+      .describe('What every key begins with; an archive has its prefix for itself.'),
+    region: z.string().min(1).max(64).optional().describe('Absent: what the environment of the vault says.'),
     endpoint: serverUrl.optional().describe('Of a store that is not AWS.'),
-    pathStyle: z.boolean().default(false),
+    pathStyle: z.boolean().default(false).describe('The bucket stands in the path, not in the host name.'),
   })
   .describe('An S3 bucket with Object Lock.');
 
 const Volume = z
-  .strictObject({ claimName: objectName })
+  .strictObject({ claimName: objectName.describe('Its PersistentVolumeClaim, mounted by the chart.') })
   .describe("A directory on a volume in the vault's namespace: tamper-evident only.");
 
 const RetentionClass = z.strictObject({
-  name: z.string().min(1).max(63),
-  database: z.string().min(1).max(63).optional(),
-  user: z.string().min(1).max(63).optional(),
-  days: z.int().min(1).max(36_500),
+  name: z.string().min(1).max(63).describe('What the class is called.'),
+  database: z.string().min(1).max(63).optional().describe('Only sessions in this database.'),
+  user: z.string().min(1).max(63).optional().describe('Only sessions of this user.'),
+  days: z.int().min(1).max(36_500).describe('How long what fits is kept.'),
 });
 
 export const RecordingArchiveSpec = z
@@ -54,8 +56,13 @@ export const RecordingArchiveSpec = z
       ),
     retention: z
       .strictObject({
-        days: z.int().min(1).max(36_500),
-        classes: z.array(RetentionClass).max(64).meta(mapList('name')).optional(),
+        days: z.int().min(1).max(36_500).describe('How long everything is kept.'),
+        classes: z
+          .array(RetentionClass)
+          .max(64)
+          .meta(mapList('name'))
+          .optional()
+          .describe('What is kept longer.'),
       })
       .describe('An object is kept for the longest that any of its records asks for.'),
     log: z
@@ -67,9 +74,15 @@ export const RecordingArchiveSpec = z
           .regex(/^[^\s+]+$/)
           .optional()
           .describe('Name of the transparency log; a schema-less URL.'),
-        checkpointSeconds: z.int().min(1).max(600).default(10),
+        checkpointSeconds: z
+          .int()
+          .min(1)
+          .max(600)
+          .default(10)
+          .describe('From one signed checkpoint to the next.'),
       })
-      .prefault({}),
+      .prefault({})
+      .describe('The transparency log over the archive.'),
     holdsDualControl: z.boolean().default(false).describe('A legal hold is released by two people.'),
   })
   .meta(
@@ -106,7 +119,7 @@ export type RecordingArchiveSpec = z.infer<typeof RecordingArchiveSpec>;
 
 export const RecordingArchiveStatus = z
   .strictObject({
-    observedGeneration: z.int().min(0).optional(),
+    observedGeneration: z.int().min(0).optional().describe('Of the spec that this status is about.'),
     endpoint: serverUrl
       .optional()
       .describe(

@@ -16,8 +16,8 @@ Examples:
   $ kubectl pgtape status orders -n shop
   $ kubectl pgtape status -A -o json | jq -r '.databases[] | select(.well | not) | .name'
 
-Exit code 1 where one of them is not Ready, or a condition says False. docs/reference/recordeddatabase.md
-says what each condition and reason means.
+Exit code 1 where one of them is not Ready. docs/reference/recordeddatabase.md says what each condition and
+reason means.
 `;
 
 interface Flags extends SelectionFlags {
@@ -50,7 +50,7 @@ export function databaseLine({ namespace, name, status }: DatabaseView): Databas
   return {
     namespace,
     name,
-    well: ready === 'True' && conditions.every((condition) => condition.status !== 'False'),
+    well: ready === 'True',
     ready,
     coverage: status.coverage ?? 'Unknown',
     bypasses: status.bypasses ?? null,
@@ -84,8 +84,9 @@ const columns: readonly Column<DatabaseLine>[] = [
 
 function problemText({ type, status, reason, message, act }: Problem, width: number, paint: Paint): string {
   const dress = status === 'False' ? paint.red : paint.yellow;
+  const who = act === 'nobody' ? '' : ` (${actorText[act]} must act)`;
   const said = message === '' ? '' : `: ${message}`;
-  return `  ${dress(`${type}=${status}`)} ${wrapped(`${reason}${said} (${actorText[act]} must act)`, width, 4)}\n`;
+  return `  ${dress(`${type}=${status}`)} ${wrapped(`${reason}${said}${who}`, width, 4)}\n`;
 }
 
 function problemsText(lines: readonly DatabaseLine[], width: number, paint: Paint): string {

@@ -35,11 +35,14 @@ describe('problemsOf', () => {
     [['Ready=True/Injected', 'Captured=Unknown/NotMeasured'], []],
     [['Ready=True/Injected', 'BypassFree=Unknown/NoCredentials'], []],
     [['Ready=False/NotFound', 'ArchiveFound=False/NotFound'], ['ArchiveFound: archive']],
-    [['Ready=False/NotServed', 'ArchiveFound=False/NotServed'], ['ArchiveFound: pgtape']],
+    [['Ready=False/NewWord', 'ArchiveFound=False/NewWord'], ['ArchiveFound: pgtape']],
     [['Ready=False/Unmanaged'], ['Ready: database']],
     [['Guarded=False/Unsupported'], ['Guarded: cluster']],
     [['Guarded=False/GuardNotWritten'], ['Guarded: pgtape']],
-    [['InjectorAvailable=Unknown/NotProbed'], ['InjectorAvailable: nobody']],
+    [['InjectorAvailable=Unknown/NotProbed', 'UpToDate=Unknown/NoPods', 'TLSMatched=Unknown/NotKnown'], []],
+    [['Injected=Unknown/NoPods'], ['Injected: nobody']],
+    [['Ready=True/PartlyCaptured', 'Captured=False/PodAddressAnswers'], ['Captured: database']],
+    [['UpToDate=False/Evicting'], ['UpToDate: nobody']],
     [
       ['Injected=False/RestartRequired', 'InSync=False/RestartRequired'],
       ['Injected: database', 'InSync: database'],
@@ -53,7 +56,7 @@ describe('problemsOf', () => {
 describe('databaseLine', () => {
   it.each([
     ['all well', ['Ready=True/Injected'], { well: true, ready: 'True', problems: [] }],
-    ['Ready but something is False', ['Ready=True/Injected', 'BypassFree=False/Seen'], { well: false }],
+    ['Ready, as asked', ['Ready=True/PartlyCaptured', 'Captured=False/PodAddressAnswers'], { well: true }],
     ['never looked at', [], { well: false, problems: [{ reason: 'NotReconciled', act: 'pgtape' }] }],
   ])('%s', (_, conditions, line) => {
     expect(databaseLine(database(...conditions))).toMatchObject({

@@ -1,7 +1,8 @@
 /** Runs a command line of the tree of `kubectl pgtape`, and lets go what it reached. */
 import { ended, parsed } from '../commandLine.ts';
-import type { Io } from '../io.ts';
+import { type Io, put } from '../io.ts';
 import { buildPlugin } from './plugin.ts';
+import { completionAnswer } from './pluginCompletion.ts';
 
 /** @param name how it was called. Rejects as `parsed` does */
 export async function parsedPlugin(io: Io, name: string, args: readonly string[]): Promise<void> {
@@ -11,6 +12,11 @@ export async function parsedPlugin(io: Io, name: string, args: readonly string[]
   } finally {
     await close();
   }
+}
+
+/** Answers kubectl's own completion. */
+export async function completePlugin(words: readonly string[], io: Io): Promise<void> {
+  await put(io.out, completionAnswer(buildPlugin(io, 'kubectl pgtape').tree, words));
 }
 
 /** Sets the exit code and never throws. */
