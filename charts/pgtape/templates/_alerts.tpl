@@ -50,14 +50,25 @@
     description: 'A watch of the API server has been silent for {{ `{{ $value }}` }} seconds.'
     runbook_url: {{ $runbooks }}#pgtapewatchsilent
 - alert: PgtapeCertificateExpires
-  expr: min(pgtape_operator_webhook_certificate_expiry_seconds{namespace="{{ $namespace }}"}) < 259200
+  expr: >-
+    min(pgtape_operator_webhook_certificate_expiry_seconds{namespace="{{ $namespace }}"}) < 259200 or
+    min(pgtape_operator_vault_certificate_expiry_seconds{namespace="{{ $namespace }}"}) < 259200
   for: 10m
   labels:
     severity: critical
   annotations:
-    summary: 'The webhook''s certificate ends in under three days'
+    summary: 'A certificate of webhook or vault ends in under three days'
     description: 'It is renewed long before; nobody does.'
     runbook_url: {{ $runbooks }}#pgtapecertificateexpires
+- alert: PgtapeSecretUnusable
+  expr: sum by (reason) (increase(pgtape_operator_secret_problems_total{namespace="{{ $namespace }}"}[15m])) > 0
+  for: 5m
+  labels:
+    severity: critical
+  annotations:
+    summary: 'A Secret of the release is not what it should be: {{ `{{ $labels.reason }}` }}'
+    description: 'The controller leaves it alone. Events on the Secret, or on the RecordingArchive, say which.'
+    runbook_url: {{ $runbooks }}#pgtapesecretunusable
 - alert: PgtapeWebhookSlow
   expr: histogram_quantile(0.99, sum by (le) (rate(pgtape_operator_webhook_duration_seconds_bucket{namespace="{{ $namespace }}"}[10m]))) > 1
   for: 10m

@@ -98,6 +98,16 @@ describe('renewed', () => {
     expect(await renewed(mended, plan(now))).toBe(mended);
   });
 
+  it('never lets what is served end, whoever has not heard of the new authority', async () => {
+    let material = await renewed(null, plan(start));
+    const step = (now: number): number => (secondsLeft(material, now) > 2 * 86_400 ? day : day / 288);
+    for (let now = start; now < start + 300 * day; now += step(now)) {
+      material = await renewed(material, plan(now, false));
+      expect(secondsLeft(material, now)).toBeGreaterThan(60);
+    }
+    expect(material.authorities).toHaveLength(2);
+  });
+
   it('makes a new certificate for new names', async () => {
     const now = Date.now();
     const material = await renewed(null, { ...plan(now), names: ['old.svc'] });

@@ -34,6 +34,9 @@ export const ordinaryTimes: CertificateTimes = { authorityDays: 365, servingDays
 /** A caller whose clock is behind. */
 const backdatedMs = 3600 * 1000;
 
+/** Before its end, what is served is replaced whoever knows the new authority: longer than from one look to the next. */
+const neverLaterMs = 10 * 60_000;
+
 /** PEM throughout, as it lies in the Secret. */
 export interface CertificateMaterial {
   /** Newest first; the first signs. */
@@ -202,8 +205,8 @@ export async function renewed(
   const isBroken = !canServe(material, names);
   const isOfOld =
     !isBroken && !new X509Certificate(material.cert).verify(new X509Certificate(newest).publicKey);
-  // The old authority's key is gone: until the new one is known, what is served stays, however late it is.
-  const mayReplace = !isOfOld || isBundlePublished || isOver(material.cert, nowMs);
+  // The old authority's key is gone: until the new one is known, what is served stays, but not beyond its end.
+  const mayReplace = !isOfOld || isBundlePublished || isOver(material.cert, nowMs + neverLaterMs);
   if (isBroken || ((isOfOld || isDue(material.cert, nowMs)) && mayReplace)) {
     const signer = { cert: newest, key: material.authorityKey };
     return { ...material, authorities: old, ...(await newServing(signer, names, nowMs, times)) };
