@@ -51,6 +51,7 @@
   "http" (dict "host" "0.0.0.0" "port" 7417 "tls" $tls "callers" $callers)
   "tlog" (dict "keyFile" "/etc/pgtape/log/log.key")
   "enrolment" (dict "required" .Values.vault.enrolmentRequired "kubernetes" (dict "audience" "pgtape-vault"))
+  "published" (dict "namespace" .Release.Namespace "name" (printf "%s-published" $name))
   "log" (dict "level" .Values.vault.logLevel)
 }}
 {{- with .Values.vault.tracing }}

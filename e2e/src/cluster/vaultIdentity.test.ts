@@ -3,12 +3,20 @@ import { createPrivateKey, createSign } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { JudgedReel } from '@pgtape/evidence';
-import { type KubeObject, KubeObjects, podAnnotations, pods, RECORDER_CONTAINER } from '@pgtape/kube';
+import { checkSegment, decodeObject, type JudgedReel } from '@pgtape/evidence';
+import {
+  configMaps,
+  type KubeObject,
+  KubeObjects,
+  podAnnotations,
+  pods,
+  RECORDER_CONTAINER,
+} from '@pgtape/kube';
 import { exportTracePath, GrpcClient } from '@pgtape/otlp';
+import { fileStore } from '@pgtape/store';
 import { startVault, type Vault, VaultConfig } from '@pgtape/vault';
 import { TestReel } from '@pgtape/vault/testing';
-import { verify } from '../probes.ts';
+import { until, verify } from '../probes.ts';
 import { makeNamespace } from './clusterKinds.ts';
 import { type ControlPlane, startControlPlane } from './controlPlane.ts';
 import { type FaultyHop, startFaultyHop } from './faultyHop.ts';
@@ -236,6 +244,65 @@ describe('a recorder by the token of its pod', () => {
     hop.answerNext(0, 503);
     expect(await send(place, opening(reelOf()), unknown)).toBe('ok');
   });
+});
+
+describe('the policy in seals', () => {
+  const policyOf = (letter: string): string => letter.repeat(64);
+  async function publish(policy: string): Promise<void> {
+    const data = {
+      'shop.orders': JSON.stringify({ configHash: 'c', policyHash: policy, at: '', history: [] }),
+    };
+    const metadata = { name: 'pgtape-published', namespace: 'pgtape-system' };
+    await objects.apply(
+      configMaps,
+      { apiVersion: 'v1', kind: 'ConfigMap', metadata, data },
+      { fieldManager: 'test', force: true },
+    );
+  }
+  const standing = ({ vault }: Place): string[] =>
+    vault
+      .status()
+      .alerts.filter(({ reason }) => reason === 'policy_not_published')
+      .map(({ reel = '' }) => reel);
+
+  it('is compared with what the operator published, and each change of that is a record', async () => {
+    await publish(policyOf('a'));
+    const place = await vaultWith({
+      ...byReview(await vaultKubeconfig(plane, plane.server, dir)),
+      published: { namespace: 'pgtape-system', name: 'pgtape-published', settleSeconds: 1 },
+    });
+    const token = await tokenFor({ pod: await podNamed('orders-10') });
+    const [good, odd] = [reelOf(), reelOf()];
+    good.policy = policyOf('a');
+    odd.policy = policyOf('b');
+    expect([await send(place, opening(good), token), await send(place, opening(odd), token)]).toEqual([
+      'ok',
+      'ok',
+    ]);
+    await until('the other one is an alert', 15_000, async () => standing(place).join() === odd.reel);
+    // The ConfigMap goes, and the comparison stays.
+    await objects.delete(configMaps, { namespace: 'pgtape-system', name: 'pgtape-published' });
+    await publish(policyOf('b'));
+    await until('what was published changed', 15_000, async () => standing(place).join() === good.reel);
+    good.policy = policyOf('b');
+    expect(await send(place, good.next().request, token)).toBe('ok');
+    expect(standing(place)).toEqual([]);
+    await place.vault.close();
+    const records: { kind: string; database?: unknown; policy?: unknown; pod_uid?: unknown }[] = [];
+    const store = fileStore(place.archive);
+    for await (const { key } of store.list('reel/')) {
+      const segment = checkSegment(decodeObject(await store.get(key)));
+      if (segment.ok) records.push(...segment.records);
+    }
+    const published = records.filter(({ kind }) => kind === 'published');
+    expect(published.map(({ database, policy }) => [database, policy])).toEqual([
+      ['shop/orders', policyOf('a')],
+      ['shop/orders', policyOf('b')],
+    ]);
+    const enrolled = records.filter(({ kind }) => kind === 'enrolment').map(({ pod_uid }) => pod_uid);
+    const pod = await objects.get(pods, { namespace: 'shop', name: 'orders-10' });
+    expect(enrolled).toEqual([pod.metadata.uid, pod.metadata.uid]);
+  }, 60_000);
 });
 
 describe('a recorder by the published keys of the issuer', () => {

@@ -52,6 +52,7 @@ const ofSession: Readonly<Record<Kind, 'always' | 'never' | 'maybe'>> = {
   enrolment: 'never',
   quarantine: 'never',
   skew: 'never',
+  published: 'never',
   alert: 'never',
 };
 

@@ -49,16 +49,18 @@ const writers: Writers = {
     lock,
     results: results.map(({ test, outcome, detail }) => ({ test, outcome, detail })),
   }),
-  enrolment: ({ of_reel, of_recorder, key, recovery_key, method, name }) => ({
+  enrolment: ({ of_reel, of_recorder, key, recovery_key, method, name, pod_uid }) => ({
     of_reel,
     of_recorder,
     key,
     recovery_key,
     method,
     name,
+    pod_uid,
   }),
   quarantine: ({ of_reel, segment, object, detail }) => ({ of_reel, segment, object, detail }),
   skew: ({ of_reel, of_recorder, skew_ms, bound_ms }) => ({ of_reel, of_recorder, skew_ms, bound_ms }),
+  published: ({ database, config, policy }) => ({ database, config, policy }),
   alert: ({ state, reason, of_reel, detail }) => ({ state, reason, of_reel, detail }),
 };
 

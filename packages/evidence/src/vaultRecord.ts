@@ -235,12 +235,14 @@ export const AlertReason = z
     'forged',
     'worm',
     'log_fenced',
+    'policy_not_published',
   ])
   .describe(
     '`clock_skew`: over 2 s; `reel_silent`: an open reel sent nothing for two heartbeats; `segment_missing`: later segments ' +
       'come and this one does not; `lines_missing`: a heartbeat counts what never came; `not_enrolled`: a reel nobody vouched for ' +
       'was refused; `forged`: a segment contradicts the archive; `worm`: the store let something be deleted or shortened; ' +
-      '`log_fenced`: another writer wrote the log.',
+      '`log_fenced`: another writer wrote the log; `policy_not_published`: a recorder seals with another ' +
+      'policy than the operator published.',
   );
 
 export const Alert = z
@@ -253,6 +255,16 @@ export const Alert = z
     detail: z.string().describe('For people; never the text of a statement.'),
   })
   .describe('Something wants a person: once when it begins, once when it is over.');
+
+export const Published = z
+  .strictObject({
+    ...lineHead,
+    kind: z.literal('published'),
+    database: z.string().describe('`namespace/name` of the RecordedDatabase.'),
+    config: z.string().describe("SHA-256 of the recorders' configuration."),
+    policy: Digest.describe('What their seals carry from now on.'),
+  })
+  .describe('In Kubernetes: the operator published another configuration for a database.');
 
 /** In the order of the docs. */
 export const vaultRecords = [
@@ -267,6 +279,7 @@ export const vaultRecords = [
   Enrolment,
   Quarantine,
   Skew,
+  Published,
   Alert,
 ] as const;
 /** Their names. */

@@ -29,6 +29,10 @@ export async function openCluster({ kubeconfig, context }: VaultConfig['kubernet
 }
 
 /** Whether anything in the configuration is asked of an API server. */
-export function needsCluster({ enrolment, http }: Pick<VaultConfig, 'enrolment' | 'http'>): boolean {
-  return enrolment.kubernetes !== undefined || asksCluster(http);
+export function needsCluster({
+  enrolment,
+  http,
+  published,
+}: Pick<VaultConfig, 'enrolment' | 'http' | 'published'>): boolean {
+  return enrolment.kubernetes !== undefined || published !== undefined || asksCluster(http);
 }

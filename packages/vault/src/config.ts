@@ -155,6 +155,22 @@ const Enrolment = z
       'token of a pod.',
   );
 
+const PublishedConfigMap = z
+  .strictObject({
+    namespace: z.string().min(1).max(63).describe('Where it is.'),
+    name: z.string().min(1).max(253).describe('What it is called.'),
+    settleSeconds: z
+      .int()
+      .min(1)
+      .max(3600)
+      .default(120)
+      .describe('How long recorders may take to seal with what was published.'),
+  })
+  .describe(
+    'ConfigMap in which the operator publishes what recorders are configured with: seals of reels that a pod enrolled ' +
+      '(`enrolment.kubernetes`) are compared with it, see the alert `policy_not_published`.',
+  );
+
 const Forward = z.strictObject({
   url: z
     .url({ protocol: /^https?$/ })
@@ -289,6 +305,7 @@ export const VaultConfig = z.strictObject({
   holds: HoldsConfig.prefault({}),
   enrolment: Enrolment.prefault({}),
   kubernetes: Kubernetes.prefault({}),
+  published: PublishedConfigMap.optional(),
   forward: Forward.prefault({}),
   tail: Tail.prefault({}),
   tlog: Tlog.prefault({}),

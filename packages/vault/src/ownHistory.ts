@@ -6,6 +6,7 @@ import { AlertReason, type ParsedRecord } from '@pgtape/evidence';
 import type { Archive } from './archive.ts';
 import type { Enrolment } from './enrolments.ts';
 import { once } from './once.ts';
+import type { ToldPolicy } from './policyWatch.ts';
 
 export interface PastAlert {
   readonly reason: AlertReason;
@@ -17,6 +18,8 @@ export interface Past {
   readonly enrolments: readonly (Enrolment & { readonly reel: string })[];
   /** Raised and not cleared, in the order they were raised. */
   readonly alerts: readonly PastAlert[];
+  /** What was published last, by database. */
+  readonly published: ReadonlyMap<string, ToldPolicy>;
 }
 
 export class OwnHistory {
@@ -32,15 +35,20 @@ export class OwnHistory {
   async #read(): Promise<Past> {
     const enrolments = new Map<string, Enrolment & { readonly reel: string }>();
     const alerts = new Map<string, PastAlert>();
+    const published = new Map<string, ToldPolicy>();
     for await (const record of this.#records()) {
       if (record.kind === 'enrolment') {
         const reel = String(record.of_reel);
         const method = record.method as Enrolment['method'];
         enrolments.set(reel, { reel, method, name: String(record.name) });
       }
+      if (record.kind === 'published') {
+        const { database, config, policy } = record;
+        published.set(String(database), { config: String(config), policy: String(policy) });
+      }
       if (record.kind === 'alert') follow(alerts, record);
     }
-    return { enrolments: [...enrolments.values()], alerts: [...alerts.values()] };
+    return { enrolments: [...enrolments.values()], alerts: [...alerts.values()], published };
   }
 }
 

@@ -30,6 +30,7 @@ const resumed: ReadonlySet<AlertReason> = new Set([
   'lines_missing',
   'clock_skew',
   'not_enrolled',
+  'policy_not_published',
 ]);
 const readsAtOnce = 8;
 

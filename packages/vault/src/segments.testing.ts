@@ -40,7 +40,7 @@ export interface Twist {
 }
 
 const wallUs = 1_795_000_000_000_000;
-const policy = '0'.repeat(64);
+const noPolicy = '0'.repeat(64);
 const salt = '00112233aabbccdd';
 
 /** One recorder's reel; each `next` seals one segment. */
@@ -49,6 +49,8 @@ export class TestReel {
   readonly recorder: string;
   /** The recorder's, in header and `reel_opened`. */
   readonly name: string;
+  /** Of its seals from the next on. */
+  policy = noPolicy;
   readonly session: string;
   /** What only the journal has. */
   readonly recovery: Signer = recoverySigner(randomBytes(16).toString('hex'));
@@ -108,7 +110,7 @@ export class TestReel {
         root: Buffer.from(tree.root()).toString('hex'),
         prev: twist.prev ?? this.#prev,
         open_sessions: this.#n > 0 ? 1 : 0,
-        policy,
+        policy: this.policy,
         next_key: nextKey,
         at: String(wallUs * 1000),
       },
@@ -137,7 +139,7 @@ export class TestReel {
         ...where,
         journal: 'memory',
         trust_upstream: false,
-        policy,
+        policy: this.policy,
       },
       {
         ...this.#clock(),

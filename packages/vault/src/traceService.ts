@@ -7,6 +7,7 @@ import { encodeExportReply, type GrpcCall, GrpcError, viewOf } from '@pgtape/otl
 import type { Logger } from 'pino';
 import type { Forwarder } from './forwarder.ts';
 import type { LiveTail } from './liveTail.ts';
+import type { PolicyWatch } from './policyWatch.ts';
 import type { Receiver, StoredSegment } from './receiver.ts';
 import type { ReelWatcher } from './reelWatcher.ts';
 import type { Refusal, RefusalReason } from './refusal.ts';
@@ -16,6 +17,7 @@ export interface TraceServiceParts {
   readonly receiver: Receiver;
   readonly metrics: VaultMetrics;
   readonly watcher: Pick<ReelWatcher, 'arrived'>;
+  readonly policies: Pick<PolicyWatch, 'arrived'>;
   readonly tail: LiveTail;
   /** Null when nothing is forwarded. */
   readonly forwarder: Forwarder | null;
@@ -76,9 +78,11 @@ export async function exportTraces(
     case 'duplicate':
       parts.metrics.duplicate();
       parts.watcher.arrived(outcome.segment, call);
+      parts.policies.arrived(outcome.segment);
       return taken;
     case 'stored':
       parts.watcher.arrived(outcome.segment, call);
+      parts.policies.arrived(outcome.segment);
       stored(parts, outcome, message);
       return taken;
   }

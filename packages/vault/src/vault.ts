@@ -7,13 +7,14 @@ import { logger } from '@pgtape/process';
 import { errnoOf } from '@pgtape/store';
 import type { Logger } from 'pino';
 import { openArchive, stateDirOf } from './archivePlace.ts';
-import { needsCluster, openCluster } from './cluster.ts';
+import { type Cluster, needsCluster, openCluster } from './cluster.ts';
 import type { VaultConfig } from './config.ts';
 import { addHoldRoutes } from './holdRoutes.ts';
 import { type HttpServer, startHttp } from './http.ts';
 import { logEvents, openLogOf } from './logParts.ts';
 import { addObjectRoutes } from './objectRoutes.ts';
 import { addProbeRoute, type ProbeSources } from './probeRoute.ts';
+import { followPublished } from './publishedSource.ts';
 import { addStatusRoutes } from './statusRoutes.ts';
 import { addTailRoute } from './tailRoute.ts';
 import { type ServerTls, serverTls, TlsFiles } from './tlsFiles.ts';
@@ -131,6 +132,7 @@ async function compose(config: VaultConfig, deps: VaultDeps, endings: Endings): 
   tellProven(parts, proven);
   parts.watcher.start();
   endings.add(async () => parts.watcher.close());
+  followPolicies(config, cluster, parts, endings);
   parts.restore().catch((error: Error) => {
     health.storeFailed(error);
     log.error(
@@ -142,6 +144,21 @@ async function compose(config: VaultConfig, deps: VaultDeps, endings: Endings): 
   const at = { host: http.host, port: http.port };
   log.info({ otlp, http: at, archive: config.archive.store }, 'vault is ready');
   return { otlp, http: at, status: () => statusOf(config, otlp, parts), close: () => endings.run() };
+}
+
+/** Waiting reels are looked at this often. */
+const POLICY_LOOK_MS = 5000;
+
+function followPolicies(
+  { published }: VaultConfig,
+  cluster: Cluster | null,
+  { policies, log }: VaultParts,
+  endings: Endings,
+): void {
+  if (published === undefined || cluster === null) return;
+  const timer = setInterval(() => policies.look(), POLICY_LOOK_MS);
+  endings.add(async () => clearInterval(timer));
+  endings.add(followPublished(cluster.connection, published, (now) => policies.published(now), log));
 }
 
 interface SecuredListener {

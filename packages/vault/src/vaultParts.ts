@@ -25,6 +25,7 @@ import { LiveTail } from './liveTail.ts';
 import { OwnHistory, ownRecords } from './ownHistory.ts';
 import { ownReel } from './ownReel.ts';
 import { vaultIdOf } from './ownReels.ts';
+import { PolicyWatch } from './policyWatch.ts';
 import { Quarantine } from './quarantine.ts';
 import { Receiver } from './receiver.ts';
 import { reelEvents } from './reelEvents.ts';
@@ -69,6 +70,7 @@ export interface VaultParts {
   readonly reel: VaultReel;
   readonly alerts: Alerts;
   readonly watcher: ReelWatcher;
+  readonly policies: PolicyWatch;
   /** Learns from the archive which reels are open. Rejects with StoreError. */
   readonly restore: () => Promise<void>;
   readonly enrolments: Enrolments;
@@ -222,6 +224,15 @@ export function makeParts(
     holdsLock: () => lock.held(),
   });
   const { alerts, watcher } = events;
+  const policies = new PolicyWatch({
+    alerts,
+    tell: events.tell,
+    enrolmentOf: (reel) => enrolments.of(reel),
+    isWatched: (reel) => watcher.isWatched(reel),
+    told: async () => (await history.load()).published,
+    now: () => clock.monoMs(),
+    settleMs: (config.published?.settleSeconds ?? 0) * 1000,
+  });
   const record: GrantSources['record'] = async (access) => {
     await reel.append({ kind: 'access', ...access }, config.http.recordSeconds * 1000);
   };
@@ -236,6 +247,7 @@ export function makeParts(
     reel,
     alerts,
     watcher,
+    policies,
     restore: async () => {
       await enrolments.load();
       await restoreReels({
@@ -243,7 +255,13 @@ export function makeParts(
         segment: (name) => archive.segment(name),
         pastAlerts: async () => (await history.load()).alerts,
         alerts,
-        watcher,
+        watcher: {
+          isWatched: (reel) => watcher.isWatched(reel),
+          restored: (segment, known) => {
+            watcher.restored(segment, known);
+            policies.arrived(segment);
+          },
+        },
         vaultId,
       });
     },

@@ -1,0 +1,72 @@
+/**
+ * Owns what the operator published of each database's configuration, and whether a seal's policy is that. Pure.
+ */
+import { z } from 'zod';
+
+/** Of one database. */
+export interface PublishedPolicy {
+  /** SHA-256, hex, of the recorder's configuration. */
+  readonly config: string;
+  /** What seals carry. */
+  readonly policy: string;
+  /** Policies published before, the newest first. */
+  readonly former: readonly string[];
+}
+
+const digest = z.string().regex(/^[0-9a-f]{64}$/);
+const Entry = z.object({
+  configHash: z.string().min(1).max(128),
+  policyHash: digest,
+  history: z
+    .array(z.object({ policyHash: digest }))
+    .catch([])
+    .default([]),
+});
+const databasesMax = 10_000;
+
+/** A ConfigMap's `data`, by `namespace/name`. An entry that cannot be read is left out. */
+export function readPublished(data: unknown): ReadonlyMap<string, PublishedPolicy> {
+  const entries =
+    typeof data === 'object' && data !== null ? Object.entries(data).slice(0, databasesMax) : [];
+  const published = new Map<string, PublishedPolicy>();
+  for (const [key, text] of entries) {
+    const entry = Entry.safeParse(json(text)).data;
+    // A namespace has no dot in it.
+    const at = key.indexOf('.');
+    if (entry === undefined || at <= 0) continue;
+    const { configHash: config, policyHash: policy, history } = entry;
+    const former = history.map(({ policyHash }) => policyHash).filter((one) => one !== policy);
+    published.set(`${key.slice(0, at)}/${key.slice(at + 1)}`, { config, policy, former });
+  }
+  return published;
+}
+
+export type PolicyVerdict =
+  | { readonly kind: 'published' }
+  /** Another one, and recorders may still be reading. */
+  | { readonly kind: 'settling' }
+  | { readonly kind: 'not_published'; readonly detail: string };
+
+/** `published`: of the seal's database; undefined: nothing. `isSettled`: recorders had their time to follow it. */
+export function judgePolicy(
+  policy: string,
+  published: PublishedPolicy | undefined,
+  isSettled: boolean,
+): PolicyVerdict {
+  if (published?.policy === policy) return { kind: 'published' };
+  if (!isSettled) return { kind: 'settling' };
+  const short = (hash: string): string => hash.slice(0, 12);
+  if (published === undefined)
+    return { kind: 'not_published', detail: `it seals with policy ${short(policy)}, and none is published` };
+  const what = published.former.includes(policy) ? 'the former' : 'no published';
+  const detail = `it seals with ${what} policy ${short(policy)}; published is ${short(published.policy)}`;
+  return { kind: 'not_published', detail };
+}
+
+function json(text: unknown): unknown {
+  try {
+    return JSON.parse(String(text));
+  } catch {
+    return undefined;
+  }
+}
