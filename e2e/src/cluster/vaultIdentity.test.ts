@@ -250,7 +250,12 @@ describe('the policy in seals', () => {
   const policyOf = (letter: string): string => letter.repeat(64);
   async function publish(policy: string): Promise<void> {
     const data = {
-      'shop.orders': JSON.stringify({ configHash: 'c', policyHash: policy, at: '', history: [] }),
+      'shop.orders': JSON.stringify({
+        configHash: 'c',
+        policyHash: policy,
+        at: '2026-11-27T05:00:00Z',
+        history: [],
+      }),
     };
     const metadata = { name: 'pgtape-published', namespace: 'pgtape-system' };
     await objects.apply(

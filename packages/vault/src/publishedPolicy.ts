@@ -1,7 +1,7 @@
 /**
  * Owns what the operator published of each database's configuration, and whether a seal's policy is that. Pure.
  */
-import { z } from 'zod';
+import { publishedConfigOf } from '@pgtape/evidence';
 
 /** Of one database. */
 export interface PublishedPolicy {
@@ -13,15 +13,6 @@ export interface PublishedPolicy {
   readonly former: readonly string[];
 }
 
-const digest = z.string().regex(/^[0-9a-f]{64}$/);
-const Entry = z.object({
-  configHash: z.string().min(1).max(128),
-  policyHash: digest,
-  history: z
-    .array(z.object({ policyHash: digest }))
-    .catch([])
-    .default([]),
-});
 const databasesMax = 10_000;
 
 /** A ConfigMap's `data`, by `namespace/name`. An entry that cannot be read is left out. */
@@ -30,10 +21,10 @@ export function readPublished(data: unknown): ReadonlyMap<string, PublishedPolic
     typeof data === 'object' && data !== null ? Object.entries(data).slice(0, databasesMax) : [];
   const published = new Map<string, PublishedPolicy>();
   for (const [key, text] of entries) {
-    const entry = Entry.safeParse(json(text)).data;
+    const entry = publishedConfigOf(typeof text === 'string' ? text : undefined);
     // A namespace has no dot in it.
     const at = key.indexOf('.');
-    if (entry === undefined || at <= 0) continue;
+    if (entry === null || at <= 0) continue;
     const { configHash: config, policyHash: policy, history } = entry;
     const former = history.map(({ policyHash }) => policyHash).filter((one) => one !== policy);
     published.set(`${key.slice(0, at)}/${key.slice(at + 1)}`, { config, policy, former });
@@ -61,12 +52,4 @@ export function judgePolicy(
   const what = published.former.includes(policy) ? 'the former' : 'no published';
   const detail = `it seals with ${what} policy ${short(policy)}; published is ${short(published.policy)}`;
   return { kind: 'not_published', detail };
-}
-
-function json(text: unknown): unknown {
-  try {
-    return JSON.parse(String(text));
-  } catch {
-    return undefined;
-  }
 }
