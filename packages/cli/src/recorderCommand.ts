@@ -60,10 +60,17 @@ async function run(io: Io, flags: Flags): Promise<void> {
     flags: overlay(flags),
     stand: lastConfig === undefined ? undefined : { lastFile: lastConfig, builtIn: podConfigText },
     telemetry: 'pgtape-recorder',
-    async start(config, { text, standIn }) {
+    async start(config, { text, standIn, files, read, readFile }) {
       const start = lastConfig === undefined ? startRecorder : startRecorderInPod;
       const standIns = standIn === null ? [] : [standIn];
-      const recorder = await start(config, { env: io.env, version, configText: text, standIns });
+      const configFiles = {
+        files,
+        read: readFile,
+        // In a pod this keeps it as the last one that was used.
+        taken: () => void read().catch(() => {}),
+      };
+      const deps = { env: io.env, version, configText: text, standIns };
+      const recorder = await start(config, files.length === 0 ? deps : { ...deps, configFiles });
       io.onHangup(() => recorder.reloadCertificates());
       return recorder;
     },

@@ -20,6 +20,8 @@ export interface ConfigSource<C> extends Omit<Configured<C>, 'config'> {
   readonly files: readonly string[];
   /** @throws CommandError when no file holds a configuration */
   read(): Promise<Configured<C>>;
+  /** That file alone. @throws CommandError when it holds no configuration */
+  readFile(file: string): Promise<Configured<C>>;
 }
 
 export interface ProcessPlan<S extends z.ZodType, P extends { close(): Promise<unknown> }> {
@@ -77,13 +79,23 @@ export async function runProcess<S extends z.ZodType, P extends { close(): Promi
     });
     return { config, text, standIn: null };
   };
+  const readFile = async (path: string): Promise<Configured<z.infer<S>>> => {
+    let text: string | undefined;
+    const config = await firstConfigured(io, [path], (file) => {
+      text = file?.text;
+      return load(file);
+    });
+    return { config, text, standIn: null };
+  };
   const { config, text, standIn } = await read();
   const files = plan.files.filter((file) => file !== undefined).map((file) => resolve(io.cwd, file));
   const telemetry = plan.telemetry === null ? null : await startTelemetry(plan.telemetry, io.env);
-  const running = await plan.start(config, { text, standIn, files, read }).catch((cause: unknown) => {
-    if (!plan.isTold(cause)) throw cause;
-    throw new CommandError(cause.code, cause.message, { exit: exitCode.environment, cause });
-  });
+  const running = await plan
+    .start(config, { text, standIn, files, read, readFile })
+    .catch((cause: unknown) => {
+      if (!plan.isTold(cause)) throw cause;
+      throw new CommandError(cause.code, cause.message, { exit: exitCode.environment, cause });
+    });
   await new Promise<void>((done) => {
     if (io.stop.aborted) done();
     io.stop.addEventListener('abort', () => done(), { once: true });

@@ -68,6 +68,15 @@ const Coverage = z.object({
   recent: z.array(SeenBypass).max(RECENT_BYPASSES_MAX),
 });
 
+const ConfigStatus = z.object({
+  /** `config_invalid`: its files hold no configuration that can be used, and the one before is in force. */
+  state: z.enum(['current', 'restart_needed', 'config_invalid']),
+  /** What the next seals carry. */
+  policyHash: z.string().max(64),
+  /** Keys of the newest configuration that wait for a start. */
+  restartNeeded: z.array(z.string().max(128)).max(64),
+});
+
 const VaultLag = z.object({
   /** Age of the oldest evidence that is not acknowledged; 0: there is none. */
   lagSeconds: z.number().nonnegative(),
@@ -85,6 +94,7 @@ export const RecorderStatus = z.object({
   database: z.string().max(512),
   /** First 16 hex digits of the SHA-256 of the configuration text that it runs with; '' where it runs without one. */
   configHash: z.string().max(64),
+  config: ConfigStatus.optional(),
   startedAt: time,
   /** Recorder processes that ran in this pod so far, this one included. */
   recorderStarts: count,

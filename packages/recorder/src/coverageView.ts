@@ -5,7 +5,7 @@ import type { CoverageOutcome } from './coveragePoller.ts';
 import type { BypassEntry } from './journalFormat.ts';
 
 export interface CoverageViewOptions {
-  readonly isConfigured: boolean;
+  readonly isConfigured: () => boolean;
   readonly journal: (entry: BypassEntry) => void;
   readonly onTrouble: (event: string, detail: string) => void;
 }
@@ -27,6 +27,7 @@ const nobody = { pid: 0, user: '', address: '', port: 0, application: '', starte
 export class CoverageView {
   readonly #options: CoverageViewOptions;
   #state: CoverageFacts['state'];
+  #isToldOf = false;
   #reason: string | null = null;
   #recorded = 0;
   #atUs: number | null = null;
@@ -37,14 +38,15 @@ export class CoverageView {
 
   constructor(options: CoverageViewOptions) {
     this.#options = options;
-    this.#state = options.isConfigured ? 'starting' : 'no_credentials';
+    this.#state = options.isConfigured() ? 'starting' : 'no_credentials';
   }
 
   get facts(): CoverageFacts {
     const bypasses = this.#by.activity + this.#by.counted;
+    const isConfigured = this.#options.isConfigured();
     return {
-      state: this.#state,
-      reason: this.#reason,
+      state: isConfigured ? (this.#isToldOf ? this.#state : 'starting') : 'no_credentials',
+      reason: isConfigured ? this.#reason : null,
       seen: this.#recorded + bypasses,
       recorded: this.#recorded,
       bypasses,
@@ -55,6 +57,7 @@ export class CoverageView {
   }
 
   told(outcome: CoverageOutcome, nowUs: number): void {
+    this.#isToldOf = true;
     const reason = outcome.state === 'measured' ? null : outcome.reason;
     const isOther = this.#state !== outcome.state || this.#reason !== reason;
     this.#state = outcome.state;

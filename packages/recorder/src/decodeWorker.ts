@@ -2,6 +2,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { readSecretFile } from '@pgtape/process';
+import type { CoverageConnection } from './coverageQuery.ts';
 import { EvidenceThread } from './evidenceThread.ts';
 import { spoolDisk } from './spoolDisk.ts';
 import { VaultClient } from './vaultClient.ts';
@@ -18,14 +19,13 @@ function cpuUs(): number {
 }
 
 async function main(): Promise<void> {
-  const { types, coverage } = plan;
+  const { types } = plan;
   // A client library that a recorder without the side connection never loads.
   const catalog = types === undefined ? null : await import('./typeCatalog.ts');
-  const query = coverage === undefined ? null : await import('./coverageQuery.ts');
   const loggedIn = (database: string, pid: number): void => worker.loggedIn(database, pid);
   const worker: EvidenceThread = new EvidenceThread(plan, {
     disk: spoolDisk,
-    client: new VaultClient(plan.vault),
+    openVault: (vault) => new VaultClient(vault),
     readSecret: readSecretFile,
     wallUs: () => Date.now() * 1000,
     nowMs: () => performance.now(),
@@ -35,11 +35,17 @@ async function main(): Promise<void> {
     ...(types === undefined || catalog === null
       ? {}
       : { askTypes: (database, oids, most) => catalog.askTypes(types, database, oids, most, loggedIn) }),
-    ...(query === null
-      ? {}
-      : {
-          coverageServer: (asked, credentials) => new query.CoverageConnection(asked, credentials, loggedIn),
-        }),
+    coverageServer: (asked, credentials) => {
+      let connection: CoverageConnection | null = null;
+      return {
+        async ask() {
+          const { CoverageConnection } = await import('./coverageQuery.ts');
+          connection ??= new CoverageConnection(asked, credentials, loggedIn);
+          return connection.ask();
+        },
+        close: () => connection?.close(),
+      };
+    },
   });
   port?.on('message', (message: ToWorker) => worker.receive(message));
   await worker.run();

@@ -18,6 +18,7 @@ import {
   type BypassEntry,
   type CancelledEntry,
   type CloseEntry,
+  type ConfiguredEntry,
   entryHeaderBytes,
   entryKind,
   type GapEntry,
@@ -29,7 +30,7 @@ import {
   side,
   type TypesEntry,
 } from './journalFormat.ts';
-import { bypassRecord } from './placeRecords.ts';
+import { bypassRecord, configuredRecord } from './placeRecords.ts';
 import { reelOpened } from './reelOpened.ts';
 import { SessionDecoder, type SessionDecoderSnapshot, type SessionSurroundings } from './sessionDecoder.ts';
 import { TypeBook, type TypeWanted } from './typeBook.ts';
@@ -250,8 +251,16 @@ export class ReelDecoder implements SessionSurroundings {
     else if (kind === entryKind.passed) this.#passed = entry as PassedEntry;
     else if (kind === entryKind.types) this.#types.learn(entry as TypesEntry);
     else if (kind === entryKind.end) this.#end();
+    else if (kind === entryKind.configured) this.#configured(entry as ConfiguredEntry);
     else if (kind === entryKind.bypass) this.record(bypassRecord(entry as BypassEntry, this.#head()));
     else this.#ofOpening(kind, this.#sessions.get(number), entry);
+  }
+
+  /** The reel goes on under another policy: whoever takes it up from here seals with that. */
+  #configured(entry: ConfiguredEntry): void {
+    if (this.reel === null) return;
+    this.reel = { ...this.reel, policy: entry.policy };
+    this.record(configuredRecord(entry, this.#head()));
   }
 
   /** What is told later than it happened, with the time it happened at. */

@@ -40,7 +40,7 @@ class InProcess {
     this.thread = new EvidenceThread(plan, {
       readSecret: () => '',
       disk,
-      client: new GrpcClient({ url: plan.vault.url }),
+      openVault: () => new GrpcClient({ url: plan.vault.url }),
       wallUs: () => Date.now() * 1000,
       nowMs: () => performance.now(),
       random: Math.random,

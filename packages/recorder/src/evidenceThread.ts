@@ -4,10 +4,8 @@
  */
 import { join } from 'node:path';
 import type { DraftRecord } from '@pgtape/evidence';
-import type { GrpcClient } from '@pgtape/otlp';
 import { defaultLimits } from '@pgtape/session';
 import { CoverageDesk, type CoverageDeskEdges } from './coverageDesk.ts';
-import { allMetadata, enroller } from './enrolment.ts';
 import { Outbox } from './outbox.ts';
 import { deadReels, journalTest, recoverReel } from './recovery.ts';
 import { type PipelineOptions, type PipelineState, ReelPipeline } from './reelPipeline.ts';
@@ -16,13 +14,13 @@ import { SealTimes } from './sealTimes.ts';
 import { Sender, within } from './sender.ts';
 import type { SpoolDisk } from './spoolDisk.ts';
 import { TypeLearner, type TypeLearnerEdges } from './typeLearner.ts';
-import { tokenBearer } from './vaultToken.ts';
+import { VaultTarget, type VaultWay } from './vaultTarget.ts';
 import type { FromWorker, ToWorker, WorkerPlan, WorkerStats } from './workerPlan.ts';
 
 /** What the worker has of the world. */
 export interface WorkerEdges {
   readonly disk: SpoolDisk;
-  readonly client: Pick<GrpcClient, 'unary' | 'close'>;
+  readonly openVault: (vault: WorkerPlan['vault']) => VaultWay;
   /** Text of a secret file, without the newline at its end. */
   readonly readSecret: (path: string) => string;
   readonly wallUs: () => number;
@@ -66,6 +64,7 @@ export class EvidenceThread {
   readonly #progress: Float64Array;
   readonly #outbox: Outbox;
   readonly #sender: Sender;
+  readonly #vault: VaultTarget;
   readonly #types: TypeLearner | null;
   readonly #coverage: CoverageDesk | null;
   readonly #sealTimes: SealTimes;
@@ -92,7 +91,8 @@ export class EvidenceThread {
     this.#plan = plan;
     this.#edges = edges;
     this.#progress = new Float64Array(plan.progress);
-    const { disk, client, nowMs, random, askTypes, post } = edges;
+    const { disk, nowMs, random, askTypes, post } = edges;
+    this.#vault = new VaultTarget(plan.vault, edges.openVault, edges.readSecret);
     this.#types =
       askTypes === undefined
         ? null
@@ -124,12 +124,9 @@ export class EvidenceThread {
       room === undefined ? null : new Reserve(disk, join(plan.journalDir, reserveName), room.reserveBytes);
     this.#sender = new Sender({
       outbox: this.#outbox,
-      client,
-      timeoutMs: plan.vault.timeoutMs,
-      metadata: allMetadata([
-        tokenBearer(plan.vault, edges.readSecret),
-        enroller(plan.vault.enrolment, edges.readSecret),
-      ]),
+      client: this.#vault,
+      timeoutMs: () => this.#vault.timeoutMs,
+      metadata: this.#vault.metadata,
       wallUs: edges.wallUs,
       nowMs,
       random,
@@ -160,6 +157,14 @@ export class EvidenceThread {
     }
     if (message.kind === 'backends') {
       this.#coverage?.backends(message.seen);
+      return;
+    }
+    if (message.kind === 'configure') {
+      if (message.vault !== undefined) {
+        this.#vault.configure(message.vault);
+        this.#sender.tryNow();
+      }
+      if (message.coverage !== undefined) this.#coverage?.begin(message.coverage);
       return;
     }
     this.#stopAtMs = this.#edges.nowMs() + message.graceMs;
@@ -336,9 +341,9 @@ export class EvidenceThread {
     this.#coverage?.stop();
     this.#live?.close();
     this.#recovering?.close();
-    const { nowMs, client, post } = this.#edges;
+    const { nowMs, post } = this.#edges;
     await this.#sender.drain(Math.max(0, this.#stopAtMs - closeMs - nowMs()));
-    await within(client.close(), closeMs);
+    await within(this.#vault.close(), closeMs);
     const unrecoveredReels = this.#dead.length + (this.#recovering === null ? 0 : 1);
     post({ kind: 'stopped', unsentSegments: this.#outbox.segments, unrecoveredReels });
   }

@@ -7,8 +7,8 @@ export {
 } from './decodeJournal.ts';
 export { podConfigText } from './podConfig.ts';
 export { startRecorderInPod } from './podRecorder.ts';
-export { startRecorder } from './recorder.ts';
 export type { RecorderDeps, RunningRecorder } from './recorderDeps.ts';
 export { RecorderError, type RecorderErrorCode } from './recorderError.ts';
 export type { RecorderStats } from './recorderStats.ts';
 export { policyOf } from './reelPlan.ts';
+export { startRecorder } from './startRecorder.ts';

@@ -57,6 +57,8 @@ export const entryKind = {
   passed: 19,
   /** JSON `BypassEntry`; of the reel. */
   bypass: 20,
+  /** JSON `ConfiguredEntry`; of the reel. */
+  configured: 21,
 } as const;
 
 export interface ReelEntry {
@@ -147,5 +149,8 @@ export interface TypesEntry {
 
 /** Sessions of the server that came past the recorder; as the record of @pgtape/evidence. */
 export type BypassEntry = Omit<DraftOf<'bypass'>, 'at' | 'mono' | 'kind'>;
+
+/** A configuration that holds from here on; as the record of @pgtape/evidence. */
+export type ConfiguredEntry = Omit<DraftOf<'configured'>, 'at' | 'mono' | 'kind'>;
 
 export const side = { frontend: 0, backend: 1 } as const;

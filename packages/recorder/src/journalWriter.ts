@@ -7,6 +7,7 @@ import {
   type BypassEntry,
   type CancelledEntry,
   type CloseEntry,
+  type ConfiguredEntry,
   entryKind,
   type GapEntry,
   type MechanismEntry,
@@ -103,6 +104,10 @@ export class JournalWriter {
 
   bypass(entry: BypassEntry): void {
     this.turn.entry(entryKind.bypass, 0, 0, json(entry));
+  }
+
+  configured(entry: ConfiguredEntry): void {
+    this.turn.entry(entryKind.configured, 0, 0, json(entry));
   }
 
   types(entry: TypesEntry): void {

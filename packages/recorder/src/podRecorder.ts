@@ -5,9 +5,9 @@
 import { join } from 'node:path';
 import { logger } from '@pgtape/process';
 import type { RecorderConfig } from './config.ts';
-import { startRecorder } from './recorder.ts';
 import type { RecorderDeps, RunningRecorder } from './recorderDeps.ts';
 import { RecorderError, type RecorderErrorCode } from './recorderError.ts';
+import { startRecorder } from './startRecorder.ts';
 
 const ofVolumes: ReadonlySet<RecorderErrorCode> = new Set([
   'SPOOL_LOCKED',

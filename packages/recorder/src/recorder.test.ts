@@ -6,7 +6,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RecorderConnection, RecorderStatus } from '@pgtape/evidence';
 import { RecorderConfig } from './config.ts';
-import { startRecorder } from './recorder.ts';
 import type { RecorderDeps, RunningRecorder } from './recorderDeps.ts';
 import {
   connectTo,
@@ -17,6 +16,7 @@ import {
   type TestServer,
   until,
 } from './relayFixture.testing.ts';
+import { startRecorder } from './startRecorder.ts';
 import type { StartWorker, WorkerListener } from './workerKeeper.ts';
 import type { ToWorker, WorkerPlan, WorkerStats } from './workerPlan.ts';
 

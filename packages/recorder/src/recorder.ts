@@ -2,33 +2,32 @@
  * Composes the recorder: spool, journal, relay, evidence worker and health. Knows every part, does nothing of
  * its own.
  */
-import { mkdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type HealthServer, logger, type SystemClock, systemClock } from '@pgtape/process';
 import type { RecorderConfig } from './config.ts';
-import { configHash } from './configHash.ts';
+import { ConfigTakeover } from './configTakeover.ts';
+import { ConfigWatch } from './configWatch.ts';
 import { CoverageView } from './coverageView.ts';
-import type { JournalDisk } from './journalFile.ts';
-import type { ReelEntry } from './journalFormat.ts';
 import { type JournalRoom, journalRoom } from './journalRoom.ts';
-import { JournalWriter } from './journalWriter.ts';
+import type { JournalWriter } from './journalWriter.ts';
 import { noteLeftSessions, takeLeftSessions } from './leftSessions.ts';
 import { Listeners } from './listener.ts';
+import { openJournal } from './openJournal.ts';
 import type { RecorderDeps, RecorderLog, RunningRecorder } from './recorderDeps.ts';
-import { RecorderError } from './recorderError.ts';
 import { openHealth } from './recorderHealth.ts';
 import { recorderMetrics } from './recorderMetrics.ts';
 import { countStart } from './recorderStarts.ts';
-import { type RecorderStats, readStats } from './recorderStats.ts';
+import { type ConfigState, type RecorderStats, readStats } from './recorderStats.ts';
 import { RecorderView } from './recorderView.ts';
 import { coveragePlan, newReel, workerPlan } from './reelPlan.ts';
 import { Relay } from './relay.ts';
 import { relaySettings } from './relaySettings.ts';
-import { bytesIn, freeBytes, openSpool, type Spool } from './spool.ts';
+import { bytesIn, freeBytes, type Spool } from './spool.ts';
 import { statusAnswers } from './statusAnswers.ts';
 import type { StatusParts } from './statusReport.ts';
-import { TlsFiles } from './tlsFiles.ts';
-import { type StartWorker, startDecodeWorker, WorkerKeeper } from './workerKeeper.ts';
+import { TlsFiles, type TlsFilesEvents } from './tlsFiles.ts';
+import { type StartWorker, WorkerKeeper } from './workerKeeper.ts';
 import type { WorkerPlan } from './workerPlan.ts';
 
 const tickMs = 1000;
@@ -36,23 +35,24 @@ const tickMs = 1000;
 const ticksPerPoll = 5;
 
 /** Everything that runs, so that both the orderly end and a failed start can take it down. */
-class Composition implements RunningRecorder {
+export class Recorder implements RunningRecorder {
   readonly reel: string;
   readonly recorder: string;
   readonly journalDir: string;
-  readonly #config: RecorderConfig;
   readonly #spool: Spool;
   readonly #log: RecorderLog;
   readonly #clock: SystemClock;
   readonly #progress: Float64Array;
-  readonly #plan: WorkerPlan;
+  #plan: WorkerPlan;
   readonly #journal: JournalWriter;
   #room: JournalRoom;
   /** Measured again once dead reels no longer take any of it. */
   #isRoomFinal = false;
   readonly #relay: Relay;
-  readonly #tls: TlsFiles;
+  #tls: TlsFiles;
   #listener: Listeners | null = null;
+  readonly #takeover: ConfigTakeover;
+  readonly #watch: ConfigWatch | null;
   readonly #view: RecorderView;
   readonly #coverage: CoverageView;
   readonly #deps: RecorderDeps;
@@ -67,7 +67,6 @@ class Composition implements RunningRecorder {
 
   /** @throws RecorderError `JOURNAL_UNUSABLE` */
   constructor(config: RecorderConfig, spool: Spool, deps: RecorderDeps) {
-    this.#config = config;
     this.#spool = spool;
     this.#deps = deps;
     this.#log = deps.log ?? logger('pgtape-recorder', config.log.level);
@@ -81,16 +80,21 @@ class Composition implements RunningRecorder {
     this.reel = reel.reel;
     this.recorder = spool.recorder;
     this.journalDir = join(spool.journalDir, reel.reel);
-    this.#tls = new TlsFiles(config.listen, config.upstream, {
-      onTrouble: (event, detail) => this.#log.warn({ event }, detail),
-    });
+    this.#tls = new TlsFiles(config.listen, config.upstream, this.#tlsEvents);
     this.#room = journalRoom(spool.journalFreeBytes, config.journal.maxBytes);
     const coverage = coveragePlan(config, this.#startedUs / 1000, takeLeftSessions(this.#leftFile));
     this.#plan = {
       ...workerPlan(config, spool, reel.reel, shared, this.#room),
       ...(coverage === null ? {} : { coverage }),
     };
-    this.#journal = this.#openJournal(reel, monoMs, deps.journalDisk);
+    this.#journal = openJournal({
+      dir: this.journalDir,
+      reel,
+      nowMs: monoMs,
+      progress: this.#progress,
+      fileBytesMax: this.#room.fileBytes,
+      ...(deps.journalDisk === undefined ? {} : { disk: deps.journalDisk }),
+    });
     const room = (): JournalRoom => this.#room;
     this.#relay = new Relay({
       journal: this.#journal,
@@ -112,8 +116,10 @@ class Composition implements RunningRecorder {
       onTrouble: (event, detail) => this.#log.warn({ event }, detail),
       onServerCertificate: (leaf) => this.#view.sawServerCertificate(leaf),
     });
+    this.#takeover = this.#takeOver(config);
+    this.#watch = this.#watchFiles();
     this.#coverage = new CoverageView({
-      isConfigured: config.coverage !== undefined,
+      isConfigured: () => this.#config.coverage !== undefined,
       journal: (entry) => this.#journalReel(() => this.#journal.bypass(entry)),
       onTrouble: (event, detail) => this.#log.warn({ event }, detail),
     });
@@ -121,9 +127,48 @@ class Composition implements RunningRecorder {
       capture: config.capture,
       listeners: () => this.#listener,
       served: () => this.#tls.material.served?.leaf ?? null,
-      upstream: () => config.upstream,
+      upstream: () => this.#config.upstream,
       onTrouble: (event, detail) => this.#log.warn({ event }, detail),
     });
+  }
+
+  get #config(): RecorderConfig {
+    return this.#takeover.config;
+  }
+
+  #takeOver(config: RecorderConfig): ConfigTakeover {
+    return new ConfigTakeover(config, this.#deps.configText, {
+      secure: ({ listen, upstream }) => this.#secure(new TlsFiles(listen, upstream, this.#tlsEvents)),
+      relay: (settings) => this.#relay.adopt(settings),
+      worker: ({ vault = this.#plan.vault, coverage = this.#plan.coverage ?? null }) => {
+        const { coverage: _before, ...plan } = this.#plan;
+        this.#plan = { ...plan, vault, ...(coverage === null ? {} : { coverage }) };
+        this.#worker?.configure(this.#plan, { kind: 'configure', vault, coverage });
+      },
+      journal: (entry) => this.#journalReel(() => this.#journal.configured(entry)),
+      onTrouble: (event, detail) => this.#log.warn({ event }, detail),
+      startedMs: this.#startedUs / 1000,
+    });
+  }
+
+  #watchFiles(): ConfigWatch | null {
+    const { configFiles } = this.#deps;
+    if (configFiles === undefined) return null;
+    return new ConfigWatch(configFiles, {
+      onConfig: (config, text) => this.#takeover.take(config, text),
+      onTrouble: (event, detail) => this.#log.warn({ event }, detail),
+    });
+  }
+
+  get #tlsEvents(): TlsFilesEvents {
+    return { onTrouble: (event, detail) => this.#log.warn({ event }, detail) };
+  }
+
+  /** Files that cannot be used leave in use those before. */
+  #secure(tls: TlsFiles): string | null {
+    if (tls.failures > 0) return 'the certificates that it names cannot be used';
+    this.#tls = tls;
+    return null;
   }
 
   get hasWorker(): boolean {
@@ -181,8 +226,14 @@ class Composition implements RunningRecorder {
       tlsFailures: this.#tls.failures,
       view: this.#view,
       coverage: this.#coverage.facts,
+      configState: this.#configState,
       worker: this.#worker,
     });
+  }
+
+  get #configState(): ConfigState {
+    if (this.#watch !== null && this.#watch.problem !== null) return 'config_invalid';
+    return this.#takeover.restartNeeded.length > 0 ? 'restart_needed' : 'current';
   }
 
   get #leftFile(): string {
@@ -195,7 +246,11 @@ class Composition implements RunningRecorder {
       version: this.#deps.version ?? '0.1.0',
       reel: this.reel,
       database: name,
-      configHash: configHash(this.#deps.configText),
+      configHash: this.#takeover.hash,
+      config: {
+        policyHash: this.#takeover.policy,
+        restartNeeded: this.#takeover.restartNeeded,
+      },
       startedUs: this.#startedUs,
       nowUs: this.#clock.wallUs(),
       starts: this.#starts,
@@ -241,26 +296,6 @@ class Composition implements RunningRecorder {
     this.#spool.leave();
     this.#log.info({ event: 'stopped', reel: this.reel, unsentSegments }, 'the tape is closed');
     return { unsentSegments };
-  }
-
-  #openJournal(reel: ReelEntry, nowMs: () => number, disk: JournalDisk | undefined): JournalWriter {
-    try {
-      mkdirSync(this.journalDir, { mode: 0o700 });
-      return new JournalWriter({
-        dir: this.journalDir,
-        reel,
-        nowMs,
-        progress: this.#progress,
-        fileBytesMax: this.#room.fileBytes,
-        ...(disk === undefined ? {} : { disk }),
-      });
-    } catch (error) {
-      const code = (error as NodeJS.ErrnoException).code ?? String(error);
-      rmSync(this.journalDir, { recursive: true, force: true });
-      throw new RecorderError('JOURNAL_UNUSABLE', `cannot write the journal in ${this.journalDir}: ${code}`, {
-        cause: error,
-      });
-    }
   }
 
   /** Journals of a run that did not end in order, on a volume that is not there any more. */
@@ -331,7 +366,10 @@ class Composition implements RunningRecorder {
     this.#progress[2] = this.#relay.turn.isFailing ? 1 : 0;
     this.#measureRoom();
     this.#ticks += 1;
-    if (this.#ticks % ticksPerPoll === 0) this.#tls.poll();
+    if (this.#ticks % ticksPerPoll === 0) {
+      this.#tls.poll();
+      void this.#watch?.poll();
+    }
     if (this.#journal.replaceRemoved()) {
       this.#log.warn({ event: 'journal_removed' }, `${this.journalDir} was removed: it is made anew`);
     }
@@ -342,51 +380,4 @@ class Composition implements RunningRecorder {
     }
     this.#relay.tick();
   }
-}
-
-/** A volume that is full of what dead recorders left is emptied first. @throws RecorderError */
-async function compose(config: RecorderConfig, spool: Spool, deps: RecorderDeps): Promise<Composition> {
-  try {
-    return new Composition(config, spool, deps);
-  } catch (error) {
-    const cause = (error as RecorderError).cause as NodeJS.ErrnoException | undefined;
-    if (cause?.code !== 'ENOSPC') throw error;
-  }
-  // Not loaded otherwise: on this thread nothing decodes.
-  const { recoverBeforeStart } = await import('./startRecovery.ts');
-  const clock = deps.clock ?? systemClock();
-  const room = journalRoom(0, config.journal.maxBytes);
-  recoverBeforeStart(workerPlan(config, spool, '', new SharedArrayBuffer(40), room), () => clock.wallUs());
-  return new Composition(config, spool, deps);
-}
-
-/**
- * Starts a recorder: takes the spool, opens the journal, listens, starts the evidence worker.
- * @throws RecorderError; nothing is left running then
- */
-export async function startRecorder(
-  config: RecorderConfig,
-  deps: RecorderDeps = {},
-): Promise<RunningRecorder> {
-  const spool = await openSpool({
-    spoolDir: config.spool.dir,
-    journalDir: config.journal.dir,
-    onDisk: config.journal.onDisk,
-    env: deps.env ?? {},
-  });
-  let running: Composition;
-  try {
-    running = await compose(config, spool, deps);
-  } catch (error) {
-    spool.leave();
-    throw error;
-  }
-  try {
-    await running.start(deps.startWorker ?? startDecodeWorker);
-  } catch (error) {
-    if (running.hasWorker) await running.close();
-    else running.abandon();
-    throw error;
-  }
-  return running;
 }

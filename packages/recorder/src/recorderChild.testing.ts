@@ -1,6 +1,6 @@
 /** For tests: a recorder in a process of its own, so that it can be killed. Its configuration is the first argument; it prints its port. */
 import { RecorderConfig } from './config.ts';
-import { startRecorder } from './recorder.ts';
+import { startRecorder } from './startRecorder.ts';
 
 const log = {
   info: () => {},

@@ -1,5 +1,6 @@
 /** What a recorder takes from outside, and what it gives to whoever started it. */
 import type { SystemClock } from '@pgtape/process';
+import type { ConfigFiles } from './configWatch.ts';
 import type { JournalDisk } from './journalFile.ts';
 import type { RecorderStats } from './recorderStats.ts';
 import type { StartWorker } from './workerKeeper.ts';
@@ -17,6 +18,8 @@ export interface RecorderDeps {
   readonly journalDisk?: JournalDisk;
   readonly log?: RecorderLog;
   readonly version?: string;
+  /** Watched, and taken over where they change. */
+  readonly configFiles?: ConfigFiles;
   /** What the configuration was read from; absent, it runs without a file. */
   readonly configText?: string | undefined;
   /** Words for what it runs with instead of what it was given; they stand in /readyz, and clients are served all the same. */

@@ -4,6 +4,7 @@ import type { RecorderStats } from './recorderStats.ts';
 
 type Reading = readonly [name: string, help: string, read: (stats: RecorderStats) => number];
 
+const configStates = { current: 1, restart_needed: 0, config_invalid: -1 } as const;
 const coverageStates = { measured: 1, starting: 0, failed: 0, no_credentials: -1 } as const;
 const threeWay = (known: boolean | null): number => (known === null ? -1 : known ? 1 : 0);
 
@@ -33,6 +34,11 @@ const gauges: readonly Reading[] = [
     'capture_achieved',
     'In a pod: 1 while nobody is seen to be reachable past the recorder, 0 while somebody is, -1 where it cannot be told.',
     (s) => threeWay(s.capture.achieved),
+  ],
+  [
+    'config_state',
+    'The newest configuration: 1 in force, 0 in part after the next start (`restart_needed`), -1 not used (`config_invalid`).',
+    (s) => configStates[s.configState],
   ],
   [
     'coverage_measured',

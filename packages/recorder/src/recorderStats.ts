@@ -1,4 +1,5 @@
 /** What a running recorder tells about itself, and how it is read off its parts. */
+import type { RecorderStatus } from '@pgtape/evidence';
 import type { CaptureVerdict } from './captureProbe.ts';
 import type { CoverageFacts } from './coverageView.ts';
 import type { RecorderView } from './recorderView.ts';
@@ -7,6 +8,8 @@ import type { FullReason } from './spoolLevel.ts';
 import type { TlsVerdict } from './tlsMatch.ts';
 import type { WorkerKeeper } from './workerKeeper.ts';
 import type { WorkerStats } from './workerPlan.ts';
+
+export type ConfigState = NonNullable<RecorderStatus['config']>['state'];
 
 export interface RecorderStats {
   readonly sessionsOpen: number;
@@ -36,6 +39,7 @@ export interface RecorderStats {
   readonly capture: CaptureVerdict;
   readonly tls: TlsVerdict;
   readonly coverage: CoverageFacts;
+  readonly configState: ConfigState;
   readonly residentBytes: number;
   /** CPU microseconds the relay thread has used. */
   readonly relayCpuUs: number;
@@ -52,6 +56,7 @@ export interface StatsSources {
   readonly tlsFailures: number;
   readonly view: Pick<RecorderView, 'capture' | 'tls'>;
   readonly coverage: CoverageFacts;
+  readonly configState: ConfigState;
   readonly worker: WorkerKeeper | null;
 }
 
@@ -61,6 +66,7 @@ export function readStats({
   tlsFailures,
   view,
   coverage,
+  configState,
   worker,
 }: StatsSources): RecorderStats {
   const { gauges } = relay;
@@ -85,6 +91,7 @@ export function readStats({
     capture: view.capture,
     tls: view.tls,
     coverage,
+    configState,
     residentBytes: process.memoryUsage.rss(),
     relayCpuUs: threadCpuUs(),
     worker: worker?.stats ?? null,

@@ -45,6 +45,19 @@ function typesPlan(types: TypesConfig, upstream: RecorderConfig['upstream']): Ty
   return { host, port, user, passwordFile, timeoutMs, ...(tls === undefined ? {} : { tls }) };
 }
 
+export function vaultPlan(config: Pick<RecorderConfig, 'vault'>): WorkerPlan['vault'] {
+  const { url, caFile, certFile, keyFile, tokenFile, timeoutMs, enrolment } = config.vault;
+  return {
+    url,
+    timeoutMs,
+    ...(caFile === undefined ? {} : { caFile }),
+    ...(certFile === undefined ? {} : { certFile }),
+    ...(keyFile === undefined ? {} : { keyFile }),
+    ...(tokenFile === undefined ? {} : { tokenFile }),
+    ...(enrolment === undefined ? {} : { enrolment }),
+  };
+}
+
 /** @param former pids of sessions that an earlier recorder left open */
 export function coveragePlan(
   { coverage, upstream }: Pick<RecorderConfig, 'coverage' | 'upstream'>,
@@ -75,22 +88,13 @@ export function workerPlan(
   progress: SharedArrayBuffer,
   room: JournalRoom,
 ): WorkerPlan {
-  const { url, caFile, certFile, keyFile, tokenFile, timeoutMs, enrolment } = config.vault;
   return {
     journalDir: spool.journalDir,
     outboxDir: spool.outboxDir,
     reel,
     segment: config.segment,
     limits: { sqlBytesMax: config.limits.sqlBytesMax, paramBytesMax: config.limits.paramBytesMax },
-    vault: {
-      url,
-      timeoutMs,
-      ...(caFile === undefined ? {} : { caFile }),
-      ...(certFile === undefined ? {} : { certFile }),
-      ...(keyFile === undefined ? {} : { keyFile }),
-      ...(tokenFile === undefined ? {} : { tokenFile }),
-      ...(enrolment === undefined ? {} : { enrolment }),
-    },
+    vault: vaultPlan(config),
     heartbeatSeconds: config.heartbeatSeconds,
     progress,
     room: { snapshotBytes: room.snapshotBytes, reserveBytes: room.reserveBytes },

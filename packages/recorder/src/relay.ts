@@ -12,6 +12,7 @@ import type { JournalWriter } from './journalWriter.ts';
 import type { RawLanes } from './rawLanes.ts';
 import type { RelayContext } from './relayContext.ts';
 import { RelaySession } from './relaySession.ts';
+import type { RelaySettings } from './relaySettings.ts';
 import { RelayTurn } from './relayTurn.ts';
 import type { StartupPlan } from './sessionStartup.ts';
 import type { FullReason, OnFull } from './spoolLevel.ts';
@@ -20,18 +21,13 @@ import type { TlsMaterial } from './tlsFiles.ts';
 import type { Unrecorded } from './unrecorded.ts';
 import type { UpstreamAddress } from './upstream.ts';
 
-export interface RelayOptions {
+export interface RelayOptions extends Omit<RelaySettings, 'onFull'> {
+  /** Absent, `pause`. */
+  readonly onFull?: OnFull;
   readonly journal: JournalWriter;
   readonly upstream: UpstreamAddress;
   readonly tls: () => TlsMaterial;
-  readonly upstreamTls: StartupPlan['upstream'];
-  readonly dropChannelBinding: boolean;
-  readonly rawLanes: RawLanes;
-  readonly trustUpstream: boolean;
   readonly inspectBytesMax: number;
-  readonly startupMs: number;
-  readonly sessionsMax: number;
-  readonly startupsMax: number;
   /** Absent, ten seconds. */
   readonly cancelMs?: number;
   /** Read accepted connections in place: inPlace.ts. */
@@ -40,8 +36,6 @@ export interface RelayOptions {
   readonly backlogBytesMax: number;
   /** Journaled bytes whose segments are not sealed yet. */
   readonly backlogBytes: () => number;
-  /** What is done with clients while the spool is full; absent, `pause`. */
-  readonly onFull?: OnFull;
   /** Absent, the spool is without bound. */
   readonly spool?: SpoolView;
   readonly monoMs: () => number;
@@ -59,25 +53,25 @@ const cancelMs = 10_000;
 
 export class Relay implements RelayContext {
   readonly upstream: UpstreamAddress;
-  readonly upstreamTls: StartupPlan['upstream'];
-  readonly dropChannelBinding: boolean;
-  readonly rawLanes: RawLanes;
+  upstreamTls: StartupPlan['upstream'];
+  dropChannelBinding: boolean;
+  rawLanes: RawLanes;
   readonly cancelTargets = new CancelTargets();
   readonly accepted = new AcceptedRing();
   readonly backends = new BackendBook(Date.now);
-  readonly trustUpstream: boolean;
+  trustUpstream: boolean;
   readonly inspectBytesMax: number;
-  readonly startupMs: number;
-  readonly sessionsMax: number;
+  startupMs: number;
+  sessionsMax: number;
   readonly cancelMs: number;
-  readonly cancelsMax: number;
+  cancelsMax: number;
   readonly rewrapAccepted: boolean;
   readonly journal: JournalWriter;
   readonly turn: RelayTurn;
   readonly gauges = new Gauges();
   sessionsOpen = 0;
   cancelsOpen = 0;
-  readonly onFull: OnFull;
+  onFull: OnFull;
   readonly monoMs: () => number;
   isCrowded = false;
   readonly #options: RelayOptions;
@@ -117,7 +111,7 @@ export class Relay implements RelayContext {
       gauges: this.gauges,
       turn: this.turn,
       sessions: this.#sessions,
-      onFull: this.onFull,
+      onFull: () => this.onFull,
       backlogBytesMax: () => options.backlogBytesMax,
     });
   }
@@ -180,10 +174,26 @@ export class Relay implements RelayContext {
     this.#options.onServerCertificate?.(leaf);
   }
 
+  /** For sessions that come from here on; a full spool does at once what it says. */
+  adopt(settings: RelaySettings): void {
+    const { onFull, startupsMax } = settings;
+    this.upstreamTls = settings.upstreamTls;
+    this.dropChannelBinding = settings.dropChannelBinding;
+    this.rawLanes = settings.rawLanes;
+    this.trustUpstream = settings.trustUpstream;
+    this.startupMs = settings.startupMs;
+    this.sessionsMax = settings.sessionsMax;
+    this.cancelsMax = startupsMax;
+    if (onFull === this.onFull) return;
+    this.onFull = onFull;
+    this.#watch.policyChanged();
+  }
+
   accept(client: Socket): void {
     this.accepted.add(client.remoteAddress, client.remotePort);
     const startups = this.#sessions.size - this.sessionsOpen - this.cancelsOpen;
-    if (startups >= this.#options.startupsMax) {
+    // As many as cancel requests.
+    if (startups >= this.cancelsMax) {
       this.gauges.countRefused('startups_max');
       client.destroy();
       return;

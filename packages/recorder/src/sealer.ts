@@ -84,6 +84,7 @@ export class SegmentSealer {
   #firstSeq = 0;
   #openedNs = 0;
   #openSessions: number;
+  #policy: string;
   #salts: string[] = [];
   #saltsFrom = 0;
 
@@ -93,6 +94,7 @@ export class SegmentSealer {
     this.#head = head;
     this.#nextSeq = nextSeq;
     this.#openSessions = options.openSessions;
+    this.#policy = reel.policy;
     this.#saltSeed = options.saltSeed ?? reel.seed;
     this.#recovery = recoverySigner(reel.seed);
     this.#signer = options.recovered ? this.#recovery : newSigner();
@@ -135,6 +137,7 @@ export class SegmentSealer {
     fields.salt = this.#salt(fields.seq);
     if (draft.kind === 'opened') this.#openSessions += 1;
     else if (draft.kind === 'closed') this.#openSessions -= 1;
+    else if (draft.kind === 'configured') this.#policy = draft.policy;
     const line = this.#request.record(draft, fields);
     if (fields.seq <= this.#head.lastSeq) {
       this.#firstSeq = 0;
@@ -168,7 +171,7 @@ export class SegmentSealer {
         root: Buffer.from(this.#tree.root()).toString('hex'),
         prev: this.#head.digest,
         open_sessions: this.#openSessions,
-        policy: reel.policy,
+        policy: this.#policy,
         next_key: next.publicKey,
         at: `${Math.round(wallUs())}000`,
       },

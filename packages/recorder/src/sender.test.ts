@@ -80,7 +80,7 @@ async function run(segments: Readonly<Record<string, number>>, script: readonly 
     outbox,
     client,
     // Only a server that is meant to say nothing may be waited for in vain.
-    timeoutMs: script.includes('silence') ? 200 : 10_000,
+    timeoutMs: () => (script.includes('silence') ? 200 : 10_000),
     // Time passes fifty times as fast, so that back-off is waited out.
     nowMs: () => {
       skippedMs += 50;
@@ -162,7 +162,7 @@ describe('Sender', () => {
       wallUs: () => 0,
       outbox,
       client,
-      timeoutMs: 500,
+      timeoutMs: () => 500,
       nowMs: () => performance.now(),
       random: () => 0,
     });

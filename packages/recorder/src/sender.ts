@@ -17,7 +17,7 @@ import type { Outbox } from './outbox.ts';
 export interface SenderOptions {
   readonly outbox: Outbox;
   readonly client: Pick<GrpcClient, 'unary'>;
-  readonly timeoutMs: number;
+  readonly timeoutMs: () => number;
   /** What goes with a segment; what it throws is why the segment cannot be sent now. */
   readonly metadata: SegmentMetadata;
   /** Wall clock, microseconds since 1970: the vault compares it with its own. */
@@ -76,6 +76,15 @@ export class Sender {
   /** There is a new segment. */
   wake(): void {
     this.#wake?.();
+  }
+
+  /** The vault is another one: what the one before refused, or did not take, need not wait. */
+  tryNow(): void {
+    for (const retry of this.#retries.values()) {
+      retry.dueMs = 0;
+      retry.isBlocked = false;
+    }
+    this.wake();
   }
 
   /** Sends what can be sent within `graceMs`, then stops; what is left stays in the outbox. */
@@ -149,7 +158,7 @@ export class Sender {
     const reply = await client.unary(exportTracePath, bytes, {
       encoding: 'zstd',
       precompressed: true,
-      timeoutMs,
+      timeoutMs: timeoutMs(),
       metadata,
       metadataAtSend: () => ({ [sentAtMetadata]: `${Math.round(this.#options.wallUs())}000` }),
     });

@@ -35,7 +35,7 @@ export interface WatchOptions {
   readonly gauges: Gauges;
   readonly turn: RelayTurn;
   readonly sessions: ReadonlySet<WatchedSession>;
-  readonly onFull: OnFull;
+  readonly onFull: () => OnFull;
   readonly spool: SpoolView;
   readonly backlogBytesMax: () => number;
   readonly backlogBytes: () => number;
@@ -83,7 +83,8 @@ export class SpoolWatch {
 
   /** Called after each turn and each second. */
   check(): void {
-    const { spool, turn, journal, backlogBytes, onFull, monoMs } = this.#options;
+    const { spool, turn, journal, backlogBytes, monoMs } = this.#options;
+    const onFull = this.#options.onFull();
     const journalBytes = backlogBytes();
     const backlogMax = this.#options.backlogBytesMax();
     const outboxBytes = spool.outboxBytes();
@@ -113,8 +114,18 @@ export class SpoolWatch {
     this.#wait();
   }
 
+  /** The spool may be full, and clients are treated otherwise from here on. */
+  policyChanged(): void {
+    if (this.full === null) return;
+    this.isWaiting = false;
+    for (const session of this.#options.sessions) session.release(hold.spool);
+    this.#resumeGauge();
+    this.#changed();
+  }
+
   journalFailed(error: NodeJS.ErrnoException): void {
-    const { onTrouble, sessions, onFull } = this.#options;
+    const { onTrouble, sessions } = this.#options;
+    const onFull = this.#options.onFull();
     const what = onFull === 'pass' ? 'sessions are relayed unrecorded' : 'all traffic waits';
     onTrouble('journal_full', `the journal cannot be written (${error.code}): ${what}`);
     this.check();
@@ -124,7 +135,8 @@ export class SpoolWatch {
 
   /** Nothing is forwarded yet. */
   journalRecovers(error: NodeJS.ErrnoException, lostMs: number): void {
-    const { journal, gauges, onFull, onTrouble } = this.#options;
+    const { journal, gauges, onTrouble } = this.#options;
+    const onFull = this.#options.onFull();
     const time = `${Math.round(lostMs)} ms`;
     const did = onFull === 'pass' ? 'sessions were relayed unrecorded' : 'all traffic waited';
     const detail = `the journal could not be written (${error.code}) for ${time}; ${did}`;
@@ -165,7 +177,8 @@ export class SpoolWatch {
 
   #changed(): void {
     const { full } = this;
-    const { onTrouble, onFull, turn, sessions, spool, backlogBytes } = this.#options;
+    const { onTrouble, turn, sessions, spool, backlogBytes } = this.#options;
+    const onFull = this.#options.onFull();
     if (full === null) {
       if (this.#isToldFull) onTrouble('spool_over', 'the spool has room again');
       this.#isToldFull = false;
@@ -203,7 +216,8 @@ export class SpoolWatch {
 
   /** Holds clients back while the evidence worker is behind. */
   #checkBacklog(backlog: number, backlogMax: number): void {
-    const { onTrouble, sessions, onFull } = this.#options;
+    const { onTrouble, sessions } = this.#options;
+    const onFull = this.#options.onFull();
     const passes = onFull === 'pass' && this.full !== null;
     if (!this.isBacklogged && backlog > backlogMax && !passes) {
       this.isBacklogged = true;

@@ -11,6 +11,10 @@ export interface StatusParts {
   readonly reel: string;
   readonly database: string;
   readonly configHash: string;
+  readonly config: {
+    readonly policyHash: string;
+    readonly restartNeeded: readonly string[];
+  };
   /** Wall clock, microseconds. */
   readonly startedUs: number;
   readonly nowUs: number;
@@ -22,6 +26,7 @@ export interface StatusParts {
 }
 
 const addressesMax = 32;
+const keysMax = 64;
 
 const timeText = (us: number): string => new Date(us / 1000).toISOString();
 
@@ -58,6 +63,11 @@ export function recorderStatus(parts: StatusParts): RecorderStatus {
   const { version, reel, database, configHash, startedUs, nowUs, starts, mode, listeners, stats } = parts;
   return {
     ...{ version, reel, database, configHash },
+    config: {
+      state: stats.configState,
+      policyHash: parts.config.policyHash,
+      restartNeeded: parts.config.restartNeeded.slice(0, keysMax),
+    },
     startedAt: timeText(startedUs),
     recorderStarts: starts,
     capture: {

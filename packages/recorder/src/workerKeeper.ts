@@ -53,7 +53,7 @@ export class WorkerKeeper {
   /** Has said `started` and has not died since. */
   isRunning = false;
   restarts = 0;
-  readonly #plan: WorkerPlan;
+  #plan: WorkerPlan;
   readonly #start: StartWorker;
   readonly #events: WorkerEvents;
   #handle: WorkerHandle | null = null;
@@ -74,6 +74,12 @@ export class WorkerKeeper {
 
   askStats(): void {
     if (this.isRunning) this.#handle?.post({ kind: 'stats' });
+  }
+
+  /** From here on, and for workers started later. */
+  configure(plan: WorkerPlan, change: Extract<ToWorker, { kind: 'configure' }>): void {
+    this.#plan = plan;
+    this.#handle?.post(change);
   }
 
   answerBackends(seen: BackendsSeen): void {

@@ -85,7 +85,13 @@ export type ToWorker =
   | { readonly kind: 'stop'; readonly graceMs: number }
   | { readonly kind: 'stats' }
   /** Answers `backends_wanted`. */
-  | { readonly kind: 'backends'; readonly seen: BackendsSeen };
+  | { readonly kind: 'backends'; readonly seen: BackendsSeen }
+  /** From here on; absent, as before. */
+  | {
+      readonly kind: 'configure';
+      readonly vault?: WorkerPlan['vault'];
+      readonly coverage?: CoveragePlan | null;
+    };
 
 export interface WorkerStats {
   readonly records: number;
