@@ -57,6 +57,7 @@ describe('recorderSettings', () => {
       spool: { dir: '/var/lib/pgtape/outbox', maxBytes: 800_000_000 },
       journal: { dir: '/var/lib/pgtape/journal', maxBytes: 83_886_080 },
       failure: { onSpoolFull: 'refuse' },
+      stopGraceSeconds: 25,
       coverage: { credentialsDir: '/etc/pgtape/coverage', allow: [{ user: 'exporter' }] },
       vault: {
         url: 'https://vault:4317',
