@@ -30,6 +30,10 @@ interface RawPod {
 
 const owner = { apiVersion: 'apps/v1', kind: 'StatefulSet', name: 'fleet', uid: 'set', controller: true };
 
+/** Of the loopback network, and of this run alone: the operator looks for recorders on one port. */
+const address = (pod: number): string =>
+  `127.${100 + ((process.pid >> 16) % 100)}.${(process.pid >> 8) % 256}.${(process.pid % 25) * 10 + pod}`;
+
 export function runningPodTests(operator: OperatorUnderTest): void {
   const { done, eventually, condition, message } = operator;
   const played = new Map<string, PlayedRecorder>();
@@ -142,9 +146,9 @@ export function runningPodTests(operator: OperatorUnderTest): void {
     done(['apply', '-f', '-'], operator.database('fleet', { coverage: { credentialsRef: 'fleet' } }));
     await eventually('accepted', () => condition('fleet', 'PolicyAccepted'), 'True/Accepted');
     make('fleet-0', false);
-    tell('fleet-0', '127.0.53.1', '1');
+    tell('fleet-0', address(1), '1');
     await eventually('silent', () => condition('fleet', 'Captured'), 'Unknown/RecorderUnreachable');
-    const recorder = await play('fleet-0', '127.0.53.1');
+    const recorder = await play('fleet-0', address(1));
     await eventually('Captured', () => condition('fleet', 'Captured'), 'True/AllAddresses');
     await eventually('Ready', () => condition('fleet', 'Ready'), 'True/Recorded');
     const row = done(['-n', 'shop', 'get', 'recdb', 'fleet', '--no-headers']).split(/\s+/);
@@ -182,8 +186,8 @@ export function runningPodTests(operator: OperatorUnderTest): void {
 
   it('says so where PostgreSQL itself answers', async () => {
     make('fleet-1', false);
-    tell('fleet-1', '127.0.53.2', '1');
-    await play('fleet-1', '127.0.53.2', false);
+    tell('fleet-1', address(2), '1');
+    await play('fleet-1', address(2), false);
     await eventually('Captured', () => condition('fleet', 'Captured'), 'False/NotCaptured');
     expect(message('fleet', 'Captured')).toContain('fleet-1: somebody else answers');
     expect(get('recdb', 'fleet', '.status.pods[?(@.name=="fleet-1")].mode')).toBe('');
@@ -196,8 +200,8 @@ export function runningPodTests(operator: OperatorUnderTest): void {
 
   it('evicts pods without a recorder only when asked to, one at a time, as disruption budgets allow', async () => {
     for (const [name, ip] of [
-      ['fleet-0', '127.0.53.3'],
-      ['fleet-1', '127.0.53.4'],
+      ['fleet-0', address(3)],
+      ['fleet-1', address(4)],
     ] as const) {
       make(name, true);
       tell(name, ip, '1');
@@ -226,8 +230,8 @@ export function runningPodTests(operator: OperatorUnderTest): void {
     const uid = uidOf('fleet-0');
     await operator.changeLeader();
     make('fleet-1', false);
-    tell('fleet-1', '127.0.53.4', '1', false);
-    await play('fleet-1', '127.0.53.4');
+    tell('fleet-1', address(4), '1', false);
+    await play('fleet-1', address(4));
     budget(1);
     await eventually(
       'its recorder is heard',
@@ -235,11 +239,11 @@ export function runningPodTests(operator: OperatorUnderTest): void {
       'AddressSwap',
     );
     expect([uidOf('fleet-0'), rollout().active?.pod]).toEqual([uid, 'fleet-1']);
-    tell('fleet-1', '127.0.53.4', '1');
+    tell('fleet-1', address(4), '1');
     await eventually('the next', () => uidOf('fleet-0'), '');
     make('fleet-0', false);
-    tell('fleet-0', '127.0.53.3', '1');
-    await play('fleet-0', '127.0.53.3');
+    tell('fleet-0', address(3), '1');
+    await play('fleet-0', address(3));
     await eventually('done', () => condition('fleet', 'UpToDate'), 'True/Current');
     await eventually('Event', () => toldOf('fleet-0').includes('Pod/Evicted'), true);
   }, 120_000);
@@ -258,9 +262,9 @@ export function runningPodTests(operator: OperatorUnderTest): void {
       'fleet-1 is not ready with its new image yet',
     );
     expect(imageOf('fleet-0')).not.toBe(image);
-    tell('fleet-1', '127.0.53.4', '2');
+    tell('fleet-1', address(4), '2');
     await eventually('the second', () => imageOf('fleet-0'), image);
-    tell('fleet-0', '127.0.53.3', '2');
+    tell('fleet-0', address(3), '2');
     await eventually('done', () => condition('fleet', 'UpToDate'), 'True/Current');
     expect([uidOf('fleet-0'), uidOf('fleet-1')]).toEqual(before);
   }, 90_000);

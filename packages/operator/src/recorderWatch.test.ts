@@ -2,7 +2,6 @@
 import { createServer as httpServer } from 'node:http';
 import { createServer, type Server, type Socket } from 'node:net';
 import { addressText, whoAnswers } from './captureProbe.ts';
-import { HEALTH_PORT } from './podPlaces.ts';
 import { coverageOf, saidOf } from './recordedCluster.testing.ts';
 import { recorderStatus } from './recorderAnswers.ts';
 import { RecorderWatch, type WatchedPod, worstOf } from './recorderWatch.ts';
@@ -23,13 +22,7 @@ afterEach(async () => {
 });
 
 /** Answers `/v1/recorder` with this text, and `connection` by what `taken` has seen. */
-async function recorderAt(
-  host: string,
-  text: string,
-  seen: ReadonlySet<string>,
-  status = 200,
-  port = HEALTH_PORT,
-) {
+async function recorderAt(host: string, text: string, seen: ReadonlySet<string>, status = 200, port = 0) {
   const server = httpServer((request, response) => {
     const url = new URL(request.url ?? '', 'http://recorder');
     const isStatus = url.pathname === '/v1/recorder';
@@ -76,7 +69,7 @@ describe('recorderStatus', () => {
     },
     { name: 'not there', text: '{}', status: 404, problem: 'refused' },
   ])('$name', async ({ text, status, problem }) => {
-    const port = await recorderAt('127.0.7.1', text, new Set(), status, 0);
+    const port = await recorderAt('127.0.7.1', text, new Set(), status);
     const got = await recorderStatus({ host: '127.0.7.1', port }, 'shop/orders', never);
     expect(got).toEqual(problem === undefined ? { answer: saidOf() } : { answer: null, problem });
   });
@@ -97,7 +90,7 @@ describe('whoAnswers', () => {
   it.each(['recorder', 'another', 'nobody', 'untold'] as const)('%s', async (wanted) => {
     const seen = new Set<string>();
     const port = wanted === 'nobody' ? 1 : await takerAt(host, wanted === 'recorder' ? seen : null);
-    const health = wanted === 'untold' ? 1 : await recorderAt(host, '', seen, 200, 0);
+    const health = wanted === 'untold' ? 1 : await recorderAt(host, '', seen);
     expect(await whoAnswers(host, port, { host, port: health }, never)).toBe(wanted);
   });
 });
@@ -122,13 +115,14 @@ describe('RecorderWatch', () => {
   it('hears a recorder, proves its capture once, and forgets one that is silent for long', async () => {
     const seen = new Set<string>();
     const port = await takerAt(host, seen);
-    await recorderAt(host, JSON.stringify(saidOf()), seen);
+    const healthPort = await recorderAt(host, JSON.stringify(saidOf()), seen);
     let nowMs = 0;
     const asked: string[] = [];
     const watch = new RecorderWatch({
       pods: () => [of(port)],
       asked: (outcome) => void asked.push(outcome),
       now: () => nowMs,
+      healthPort,
     });
     const { uid } = coverageOf();
     expect(watch.seen(uid)).toBeNull();
@@ -151,9 +145,9 @@ describe('RecorderWatch', () => {
   });
 
   it('knows nothing of pods that are gone', async () => {
-    await recorderAt(host, JSON.stringify(saidOf()), new Set());
+    const healthPort = await recorderAt(host, JSON.stringify(saidOf()), new Set());
     let pods: WatchedPod[] = [of(1)];
-    const watch = new RecorderWatch({ pods: () => pods, asked: () => undefined, now: () => 0 });
+    const watch = new RecorderWatch({ pods: () => pods, asked: () => undefined, now: () => 0, healthPort });
     await watch.poll(never);
     expect(watch.seen(coverageOf().uid)?.capture?.atPort).toBe('nobody');
     pods = [];
@@ -163,7 +157,12 @@ describe('RecorderWatch', () => {
 
   it('is broken off when this process leads no more', async () => {
     const port = await takerAt(host, null);
-    const watch = new RecorderWatch({ pods: () => [of(port)], asked: () => undefined, now: () => 0 });
+    const watch = new RecorderWatch({
+      pods: () => [of(port)],
+      asked: () => undefined,
+      now: () => 0,
+      healthPort: port,
+    });
     const end = new AbortController();
     const polling = watch.poll(end.signal);
     end.abort(new Error('lost'));

@@ -7,7 +7,7 @@ import type { RecorderStatus } from '@pgtape/evidence';
 import { type Answering, whoAnswers } from './captureProbe.ts';
 import type { PodCoverage } from './podCoverage.ts';
 import { HEALTH_PORT, RECORDER_PORT } from './podPlaces.ts';
-import { type RecorderProblem, recorderStatus } from './recorderAnswers.ts';
+import { type RecorderPlace, type RecorderProblem, recorderStatus } from './recorderAnswers.ts';
 
 /** Who takes a client that comes from outside, of all addresses of the pod the least well answered one. */
 export interface CaptureFound {
@@ -41,6 +41,8 @@ export interface RecorderWatchOptions {
   readonly asked: (outcome: RecorderProblem | 'answered') => void;
   /** Monotonic milliseconds. */
   readonly now: () => number;
+  /** Of recorders' health servers; by default where injection has them. */
+  readonly healthPort?: number;
 }
 
 interface Known extends SeenRecorder {
@@ -106,7 +108,7 @@ export class RecorderWatch {
     const { asked, now } = this.#options;
     const { pod, database } = watched;
     const known = this.#known.get(pod.uid) ?? nothing;
-    const place = { host: pod.addresses[0] as string, port: HEALTH_PORT };
+    const place = this.#placeOf(watched);
     const got = await recorderStatus(place, database, signal);
     if (got.answer === null) {
       asked(got.problem);
@@ -127,8 +129,13 @@ export class RecorderWatch {
     return this.#options.now() - probedAtMs > probeAgainMs[found === 'recorder' ? 'proven' : 'open'];
   }
 
-  async #probe({ pod, port }: WatchedPod, startedAt: string, signal: AbortSignal): Promise<CaptureFound> {
-    const recorder = { host: pod.addresses[0] as string, port: HEALTH_PORT };
+  #placeOf({ pod }: WatchedPod): RecorderPlace {
+    return { host: pod.addresses[0] as string, port: this.#options.healthPort ?? HEALTH_PORT };
+  }
+
+  async #probe(watched: WatchedPod, startedAt: string, signal: AbortSignal): Promise<CaptureFound> {
+    const { pod, port } = watched;
+    const recorder = this.#placeOf(watched);
     const at = async (where: number): Promise<Answering> => {
       const found: Answering[] = [];
       for (const address of pod.addresses.slice(0, addressesMax))
