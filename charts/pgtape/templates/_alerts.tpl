@@ -31,6 +31,24 @@
     summary: '{{ `{{ $labels.database }}` }} has pods without a recorder'
     description: '{{ `{{ $value }}` }} pods of {{ `{{ $labels.database }}` }} run without a recorder: what is done in them is on no tape.'
     runbook_url: {{ $runbooks }}#pgtapeuncoveredpods
+- alert: PgtapeBypass
+  expr: sum by (database) (increase(pgtape_operator_bypasses_total{job="{{ $name }}-controller", namespace="{{ $namespace }}"}[15m])) > 0
+  for: 0m
+  labels:
+    severity: critical
+  annotations:
+    summary: 'Sessions of {{ `{{ $labels.database }}` }} went past the recorder'
+    description: 'What was done in them is on no tape; that they were is.'
+    runbook_url: {{ $runbooks }}#pgtapebypass
+- alert: PgtapeEvidenceWaits
+  expr: max by (database) (pgtape_operator_evidence_lag_seconds{job="{{ $name }}-controller", namespace="{{ $namespace }}"}) > 300
+  for: 5m
+  labels:
+    severity: warning
+  annotations:
+    summary: 'Evidence of {{ `{{ $labels.database }}` }} waits for the vault'
+    description: 'The oldest is {{ `{{ $value }}` }} seconds old and not acknowledged. A pod deleted now may take it along.'
+    runbook_url: {{ $runbooks }}#pgtapeevidencewaits
 - alert: PgtapeReconcileFails
   expr: increase(pgtape_operator_reconciles_total{job="{{ $name }}-controller", namespace="{{ $namespace }}", outcome="failed"}[10m]) > 3
   for: 10m

@@ -463,6 +463,7 @@ describe('pgtape operator', () => {
       for (const [, name] of found) if (name !== 'pgtape_operator_events_dropped_total') names.add(name);
     }
     expect([...names].sort()).toEqual([
+      'pgtape_operator_bypasses_total',
       'pgtape_operator_leading',
       'pgtape_operator_queue_depth',
       'pgtape_operator_reconcile_duration_seconds',

@@ -9,7 +9,7 @@ import { coverageText, type Recording } from './recordingFold.ts';
 import { archiving, bypassFree, captured, commonMode, podNames, tlsMatched } from './recordingVerdicts.ts';
 import type { RolloutStep } from './rolloutPlan.ts';
 import type { SelectorConflict } from './selectorConflicts.ts';
-import { type Verdict, verdict } from './statusConditions.ts';
+import { type Verdict, verdict, wholeSeconds } from './statusConditions.ts';
 
 /** What became of writing the objects of one database; '' where it is well. For people, with verb and resource. */
 export interface WriteProblems {
@@ -170,9 +170,7 @@ export function statusFields(observation: DatabaseObservation): Record<string, u
     coverage: coverageText(recording),
     ...(isHeard ? { sessionsRecorded, lagSeconds } : {}),
     ...(recording.state === 'measured' ? { sessionsSeen, bypasses } : {}),
-    ...(lastBypassMs === null
-      ? {}
-      : { lastBypassTime: new Date(lastBypassMs).toISOString().replace(/\.\d+Z$/, 'Z') }),
+    ...(lastBypassMs === null ? {} : { lastBypassTime: wholeSeconds(new Date(lastBypassMs)) }),
     pods: [...pods]
       .sort((a, b) => (a.name < b.name ? -1 : 1))
       .slice(0, podsMax)

@@ -12,6 +12,11 @@ export interface KnownRecording {
   readonly pods: readonly ObservedPod[];
 }
 
+/** It could be asked, and was not yet. */
+export function isUnheard({ injected, addresses, seen }: ObservedPod): boolean {
+  return injected && addresses.length > 0 && seen === null;
+}
+
 export function watchedPods(
   databases: readonly DatabaseFacts[],
   podsOf: (database: DatabaseFacts) => readonly PodCoverage[],

@@ -52,6 +52,8 @@ interface Known extends SeenRecorder {
 
 /** Recorders asked at once. */
 const askedAtOnce = 16;
+/** No more are asked in one round after so long. */
+const roundMs = 60_000;
 /** A recorder that is silent for longer has said nothing. */
 const keptMs = 30_000;
 const probeAgainMs = { proven: 5 * 60_000, open: 15_000 } as const;
@@ -71,6 +73,8 @@ export const leavesPortAlone = (mode: string): boolean => mode === 'NamedPort' |
 export class RecorderWatch {
   readonly #options: RecorderWatchOptions;
   readonly #known = new Map<string, Known>();
+  /** Of the next round, in the order of pods. */
+  #from = 0;
 
   constructor(options: RecorderWatchOptions) {
     this.#options = options;
@@ -90,18 +94,32 @@ export class RecorderWatch {
     this.#known.clear();
   }
 
-  /** Asks each once. @returns whether anything is other than before. Rejects with the signal's reason only. */
+  /** Asks each once, as far as time allows. @returns whether anything is other than before. Rejects with the signal's reason only. */
   async poll(signal: AbortSignal): Promise<boolean> {
     const watched = this.#options.pods().filter(({ pod }) => pod.addresses.length > 0);
     const uids = new Set(watched.map(({ pod }) => pod.uid));
     for (const uid of this.#known.keys()) if (!uids.has(uid)) this.#known.delete(uid);
     const before = new Map(watched.map(({ pod }) => [pod.uid, this.seen(pod.uid)]));
-    const waiting = watched.values();
+    await this.#round(watched, signal);
+    return watched.some(({ pod }) => !isDeepStrictEqual(before.get(pod.uid), this.seen(pod.uid)));
+  }
+
+  /** Where pods are many and silent, the next round begins with those that this one did not come to. */
+  async #round(watched: readonly WatchedPod[], signal: AbortSignal): Promise<void> {
+    const { now } = this.#options;
+    const from = this.#from % Math.max(1, watched.length);
+    const waiting = [...watched.slice(from), ...watched.slice(0, from)];
+    const endMs = now() + roundMs;
+    let next = 0;
     const worker = async (): Promise<void> => {
-      for (const one of waiting) await this.#look(one, signal);
+      while (next < waiting.length && now() < endMs) {
+        const one = waiting[next] as WatchedPod;
+        next += 1;
+        await this.#look(one, signal);
+      }
     };
     await Promise.all(Array.from({ length: askedAtOnce }, worker));
-    return watched.some(({ pod }) => !isDeepStrictEqual(before.get(pod.uid), this.seen(pod.uid)));
+    this.#from = from + next;
   }
 
   async #look(watched: WatchedPod, signal: AbortSignal): Promise<void> {

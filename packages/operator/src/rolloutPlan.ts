@@ -8,7 +8,7 @@ import { restartOrder } from './podRole.ts';
 import type { RecordedDatabaseSpec } from './recordedDatabase.ts';
 import { podNames } from './recordingVerdicts.ts';
 import type { ActiveRollout, RolloutState } from './rolloutState.ts';
-import { type Verdict, verdict } from './statusConditions.ts';
+import { type Verdict, verdict, wholeSeconds } from './statusConditions.ts';
 
 export interface RolloutView {
   readonly spec: Pick<RecordedDatabaseSpec, 'restarts' | 'recorder'>;
@@ -83,7 +83,7 @@ function targetOf({ configHash, image }: WantedRecorder): string {
   return createHash('sha256').update(`${configHash}\n${image}`).digest('hex').slice(0, 16);
 }
 
-const timeText = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
+const timeText = (ms: number): string => wholeSeconds(new Date(ms));
 
 /** A refused eviction goes on being tried: its time to come back begins with the last try. */
 function begunAgain(active: ActiveRollout, nowMs: number): ActiveRollout {
