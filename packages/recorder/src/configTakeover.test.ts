@@ -32,7 +32,7 @@ beforeEach(async () => {
   });
 });
 afterEach(async () => {
-  await beside?.recorder.close();
+  await beside?.finish();
   beside = null;
   await server.close();
   rmSync(root, { recursive: true, force: true });

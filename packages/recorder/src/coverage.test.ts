@@ -39,7 +39,7 @@ beforeAll(async () => {
   credentials('watcher', 'not it', 'wrong');
 }, 60_000);
 afterEach(async () => {
-  await beside?.recorder.close();
+  await beside?.finish();
   beside = null;
 });
 afterAll(async () => {
@@ -169,6 +169,24 @@ describe('coverage', () => {
       });
     }, 60_000);
   }
+
+  it('churn: hundreds of short sessions through the recorder, and none of them is taken for a bypass', async () => {
+    const recorder = await measured();
+    const until5s = performance.now() + 5000;
+    let sessions = 0;
+    const worker = async (): Promise<void> => {
+      while (performance.now() < until5s) {
+        const client = await connect(recorder.listen.port);
+        await client.query('select 1');
+        await client.end();
+        sessions += 1;
+      }
+    };
+    await Promise.all([worker(), worker(), worker(), worker()]);
+    await polls(recorder, 3);
+    expect(sessions).toBeGreaterThan(50);
+    expect(coverageOf(recorder)).toMatchObject({ recorded: sessions, bypasses: 0, recent: [] });
+  }, 60_000);
 
   it('recorder_stopped: what it left open is not told by the next one', async () => {
     const first = await measured();

@@ -52,6 +52,8 @@ export class Recorder implements RunningRecorder {
   #tls: TlsFiles;
   #listener: Listeners | null = null;
   readonly #takeover: ConfigTakeover;
+  /** Words for what it runs with in place of what it was given. */
+  #standIns: readonly string[];
   readonly #watch: ConfigWatch | null;
   readonly #view: RecorderView;
   readonly #coverage: CoverageView;
@@ -69,6 +71,7 @@ export class Recorder implements RunningRecorder {
   constructor(config: RecorderConfig, spool: Spool, deps: RecorderDeps) {
     this.#spool = spool;
     this.#deps = deps;
+    this.#standIns = deps.standIns ?? [];
     this.#log = deps.log ?? logger('pgtape-recorder', config.log.level);
     this.#clock = deps.clock ?? systemClock();
     const startMs = this.#clock.monoMs();
@@ -155,9 +158,16 @@ export class Recorder implements RunningRecorder {
     const { configFiles } = this.#deps;
     if (configFiles === undefined) return null;
     return new ConfigWatch(configFiles, {
-      onConfig: (config, text) => this.#takeover.take(config, text),
+      onConfig: (config, text) => this.#take(config, text),
       onTrouble: (event, detail) => this.#log.warn({ event }, detail),
     });
+  }
+
+  #take(config: RecorderConfig, text: string | undefined): string | null {
+    const problem = this.#takeover.take(config, text);
+    // What stood in for a configuration is not needed any more.
+    if (problem === null) this.#standIns = this.#standIns.filter((word) => !word.startsWith('config_'));
+    return problem;
   }
 
   get #tlsEvents(): TlsFilesEvents {
@@ -211,7 +221,7 @@ export class Recorder implements RunningRecorder {
         (from) => this.#relay.accepted.has(from),
       ),
     });
-    for (const word of this.#deps.standIns ?? [])
+    for (const word of this.#standIns)
       this.#log.warn(
         { event: word },
         'this is not what the recorder was given: see what it said at its start',
@@ -232,7 +242,8 @@ export class Recorder implements RunningRecorder {
   }
 
   get #configState(): ConfigState {
-    if (this.#watch !== null && this.#watch.problem !== null) return 'config_invalid';
+    const isStandIn = this.#standIns.some((word) => word.startsWith('config_'));
+    if (isStandIn || (this.#watch?.problem ?? null) !== null) return 'config_invalid';
     return this.#takeover.restartNeeded.length > 0 ? 'restart_needed' : 'current';
   }
 
@@ -351,7 +362,7 @@ export class Recorder implements RunningRecorder {
     if ((this.#worker?.stats?.blockedReels ?? 0) > 0) reasons.push('vault_refuses');
     const ok = reasons.length === 0 && (full === null || this.#config.failure.onSpoolFull === 'pass');
     // Clients that pass are served: who takes the server out of service for it would do what `pass` is there to prevent.
-    const told = [...(this.#deps.standIns ?? []), ...reasons];
+    const told = [...this.#standIns, ...reasons];
     return { ok, reasons: full === null ? told : [full, ...told] };
   }
 

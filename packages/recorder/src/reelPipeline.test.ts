@@ -311,6 +311,24 @@ describe('recovery of a dead reel', () => {
     expect(records.find(({ kind }) => kind === 'closed').why).toBe('recorder_crashed');
   });
 
+  it('tells which backends the dead recorder had open: the server may not have noticed', () => {
+    const spool = makeSpool();
+    const tape = new JournalBuilder(spool.journalDir);
+    tape.begin(1);
+    tape.turn();
+    tape.dispose();
+    const left: number[] = [];
+    const dead = new ReelPipeline({
+      ...pipelineOptions(spool, { isDead: true }),
+      onCrashed: (pids) => left.push(...pids),
+    });
+    while (dead.step(64) === 'busy');
+    dead.close();
+    const opened = recordLines(spool).map((line) => JSON.parse(line) as { kind: string; pid: number });
+    expect(left).toEqual(opened.filter(({ kind }) => kind === 'opened').map(({ pid }) => pid));
+    expect(left[0]).toBeGreaterThan(0);
+  });
+
   it('removes a journal that was never begun', () => {
     const spool = makeSpool();
     spoolDisk.mkdir(dirOf(spool));

@@ -73,6 +73,30 @@ describe('pause', () => {
     expect(full.relay.troubles).toEqual(['spool_full', 'spool_over']);
   });
 
+  it('another policy while it is full: those that waited pass, and are recorded again when there is room', async () => {
+    full = await startFull({ onFull: 'pause' });
+    const one = await open();
+    await one.run('a');
+    level(900);
+    one.send('b');
+    await pauseMs(20);
+    expect(one.answered).toBe(1);
+    const { relay } = full.relay;
+    relay.adopt({ ...relay, startupsMax: relay.cancelsMax, onFull: 'pass' });
+    await until(() => one.answered === 2, 'it passes');
+    expect([relay.sessionsPassing, relay.isSpoolWaiting, relay.gauges.isPaused]).toEqual([1, false, false]);
+    level(500);
+    await one.run('c');
+    level(900);
+    relay.adopt({ ...relay, startupsMax: relay.cancelsMax, onFull: 'pause' });
+    one.send('d');
+    await pauseMs(20);
+    expect(one.answered).toBe(3);
+    level(500);
+    await until(() => one.answered === 4, 'room');
+    expect(accounted(full.stop())).toEqual({ completed: 3, lost: 0, passed: 1 });
+  });
+
   it.each(['ENOSPC', 'EIO'])(
     'a journal that fails with %s: replication and cancel pass, all others wait',
     async (code) => {
