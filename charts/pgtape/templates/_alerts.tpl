@@ -49,6 +49,24 @@
     summary: 'Evidence of {{ `{{ $labels.database }}` }} waits for the vault'
     description: 'The oldest is {{ `{{ $value }}` }} seconds old and not acknowledged. A pod deleted now may take it along.'
     runbook_url: {{ $runbooks }}#pgtapeevidencewaits
+- alert: PgtapeCoverageLow
+  expr: min by (database) (pgtape_operator_coverage_ratio{job="{{ $name }}-controller", namespace="{{ $namespace }}"}) < 0.99
+  for: 10m
+  labels:
+    severity: warning
+  annotations:
+    summary: 'Coverage of {{ `{{ $labels.database }}` }} is under 99 %'
+    description: '{{ `{{ $value | humanizePercentage }}` }} of the sessions that the server saw are on tape.'
+    runbook_url: {{ $runbooks }}#pgtapecoveragelow
+- alert: PgtapeNotCaptured
+  expr: max by (database) (pgtape_operator_injected_pods{job="{{ $name }}-controller", namespace="{{ $namespace }}"}) > max by (database) (pgtape_operator_captured_pods{job="{{ $name }}-controller", namespace="{{ $namespace }}"})
+  for: 15m
+  labels:
+    severity: warning
+  annotations:
+    summary: '{{ `{{ $labels.database }}` }} has recorders that are not proven to be reached'
+    description: 'A recorder runs in every pod, but no probe came to it by the address of the pod.'
+    runbook_url: {{ $runbooks }}#pgtapenotcaptured
 - alert: PgtapeReconcileFails
   expr: increase(pgtape_operator_reconciles_total{job="{{ $name }}-controller", namespace="{{ $namespace }}", outcome="failed"}[10m]) > 3
   for: 10m
