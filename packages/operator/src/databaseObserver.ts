@@ -91,7 +91,11 @@ export function observedDatabase(options: ObserverOptions, observing: Observing)
       nowMs,
     }),
     nowMs,
-    writes: provenWrites(problemsOf(database, written), watch.refused, canary),
+    writes: provenWrites(problemsOf(database, written), {
+      refused: new Set(watch.refused.keys()),
+      canary,
+      username: server()?.username ?? '',
+    }),
     canary,
     minorVersion: server()?.minorVersion ?? 0,
   };
@@ -99,13 +103,25 @@ export function observedDatabase(options: ObserverOptions, observing: Observing)
 
 const refusalText = (error: KubeError | undefined): string => (error === undefined ? '' : problemText(error));
 
-/** Somebody else has written the webhook's configuration, where a pod comes out recorded and we may not look at it. */
-function provenWrites(
+/** Without its own name the operator would shut itself out. */
+const nameless =
+  "the API server does not tell the operator its own name: nothing guards the recorders' configuration; whoever administers " +
+  "the cluster must allow 'create' on 'selfsubjectreviews' of authentication.k8s.io";
+
+/**
+ * Beside what was tried: somebody else has written the webhook's configuration, where a pod comes out recorded and we may
+ * not look at it; and what cannot be made at all.
+ */
+export function provenWrites(
   writes: WriteProblems,
-  refused: ReadonlyMap<string, KubeError>,
-  canary: string | null,
+  { refused, canary, username }: { refused: ReadonlySet<string>; canary: string | null; username: string },
 ): WriteProblems {
-  return canary === '' && refused.has('mutatingwebhookconfigurations') ? { ...writes, webhook: '' } : writes;
+  const isOthers = canary === '' && refused.has('mutatingwebhookconfigurations');
+  return {
+    ...writes,
+    ...(isOthers ? { webhook: '' } : {}),
+    ...(writes.guard === '' && username === '' ? { guard: nameless } : {}),
+  };
 }
 
 /** What is asked for where nothing is to be done. */

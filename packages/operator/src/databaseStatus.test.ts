@@ -1,4 +1,5 @@
 import { Condition } from './apiFields.ts';
+import { provenWrites } from './databaseObserver.ts';
 import { type DatabaseObservation, databaseVerdicts, statusFields } from './databaseStatus.ts';
 import { conditionNotices } from './notices.ts';
 import { databaseObject, databaseOf, observedOf, wantedRecorder } from './recordedCluster.testing.ts';
@@ -291,5 +292,40 @@ describe('conditionNotices', () => {
   ])('$name', ({ before, after, told }) => {
     const notices = conditionNotices(databaseObject(), before, after);
     expect(notices.map(({ type, reason }) => `${type} ${reason}`)).toEqual(told);
+  });
+});
+
+describe('provenWrites', () => {
+  const none = { configMap: '', webhook: '', guard: '' };
+  const mayAll = { refused: new Set<string>(), canary: '', username: 'operator' };
+  const refused = new Set(['mutatingwebhookconfigurations']);
+  it.each([
+    { name: 'nothing', writes: none, more: {}, wanted: none },
+    {
+      name: 'a webhook that somebody else made',
+      writes: { ...none, webhook: 'x' },
+      more: { refused },
+      wanted: none,
+    },
+    {
+      name: 'one that nobody made',
+      writes: { ...none, webhook: 'x' },
+      more: { refused, canary: 'bare' },
+      wanted: { ...none, webhook: 'x' },
+    },
+    {
+      name: 'one that we could not make, though an older one serves',
+      writes: { ...none, webhook: 'x' },
+      more: {},
+      wanted: { ...none, webhook: 'x' },
+    },
+    {
+      name: 'no name of our own',
+      writes: none,
+      more: { username: '' },
+      wanted: { ...none, guard: expect.stringContaining("'create' on 'selfsubjectreviews'") },
+    },
+  ])('of $name', ({ writes, more, wanted }) => {
+    expect(provenWrites(writes, { ...mayAll, ...more })).toEqual(wanted);
   });
 });
