@@ -138,6 +138,13 @@ describe('kubectl pgtape, asking the vault', () => {
     expect(records.map(({ what }) => what).join()).not.toContain('release');
   });
 
+  it('finds no bypasses on record where there are none, and says why it looked', async () => {
+    const asked = await plugin('bypasses', '-A', '--recorded', '--why', 'ticket 8');
+    expect(asked).toMatchObject({ status: 0, err: 'no bypasses on record\n' });
+    const reasons = [...readArchive(join(dir, 'archive'), 'vault')].map(({ why }) => why);
+    expect(reasons).toContain('ticket 8');
+  });
+
   it('takes a token that was brought along instead, and the vault says no', async () => {
     writeFileSync(join(dir, 'token'), 'nobody-knows-this-token\n', { mode: 0o600 });
     const { status, err } = await plugin('sessions', '--token-file', join(dir, 'token'));
@@ -146,7 +153,7 @@ describe('kubectl pgtape, asking the vault', () => {
 
   it('leaves no forward behind', () => {
     const forwards = readFileSync(join(dir, 'forwards'), 'utf8').trim().split('\n');
-    expect(forwards.length).toBe(3);
+    expect(forwards.length).toBe(4);
     for (const line of forwards) {
       const [pid = '', ...args] = line.split(' ');
       expect(args.join(' ')).toBe(

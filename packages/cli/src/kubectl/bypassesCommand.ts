@@ -2,28 +2,40 @@
 import type { SeenBypass } from '@pgtape/evidence';
 import { Command } from 'commander';
 import { exitCode } from '../exitCode.ts';
-import { type Io, put } from '../io.ts';
+import { type Io, put, reaching } from '../io.ts';
 import { printable } from '../paint.ts';
+import { openReading } from '../reading.ts';
 import { outputOption, paintOf } from '../readOptions.ts';
 import { type Column, fitting, tableText } from '../table.ts';
 import { type Cluster, withCluster } from './cluster.ts';
-import { type SelectionFlags, withSelectionOptions } from './clusterOptions.ts';
-import { type DatabaseView, databasesOf, podsOf } from './recordedDatabases.ts';
+import {
+  type ReleaseFlags,
+  type SelectionFlags,
+  withReleaseOptions,
+  withSelectionOptions,
+} from './clusterOptions.ts';
+import { type RecordedBypass, recordedBypasses } from './recordedBypasses.ts';
+import { type DatabaseView, databasesOf, namespaceOf, podsOf } from './recordedDatabases.ts';
 import { type RecorderWord, recorderWord, silenceText } from './recorderReading.ts';
+import { reachVault } from './vaultReach.ts';
 
 const help = `
 Examples:
   $ kubectl pgtape bypasses -n shop
+  $ kubectl pgtape bypasses orders -n shop --recorded --why 'ticket 7'
   $ kubectl pgtape bypasses -A -o json | jq -r '.bypasses[] | [.pod, .user, .application] | @tsv'
 
 Each recorder names the last 32 it saw; a session shorter than a poll is counted, and not named. All of them are
-records in the archive too: kubectl pgtape tail --kinds bypass shows them as they come.
+records in the archive too, those of pods that are gone among them: --recorded reads them there, as the release's
+reader account, and that reading is on record.
 An empty ADDRESS is a unix socket: somebody inside the pod (kubectl exec).
 Exit code 1 where there was one.
 `;
 
-interface Flags extends SelectionFlags {
+interface Flags extends SelectionFlags, ReleaseFlags {
   readonly output: 'table' | 'json';
+  readonly recorded?: boolean;
+  readonly why?: string;
 }
 
 /** One, as -o json prints it. */
@@ -94,7 +106,66 @@ async function foundIn(cluster: Cluster, { namespace, name, ...database }: Datab
   return together(await Promise.all(parts));
 }
 
+const recordedColumns: readonly Column<RecordedBypass>[] = [
+  { title: 'SEEN', cell: ({ at }) => at },
+  { title: 'RECORDER', cell: ({ recorder }) => recorder },
+  { title: 'SESSIONS', right: true, cell: ({ sessions }) => String(sessions) },
+  { title: 'PID', right: true, spare: 2, cell: ({ how, pid }) => (how === 'counted' ? '' : String(pid)) },
+  { title: 'USER', cell: ({ user }) => user },
+  { title: 'DATABASE', cell: ({ database }) => database },
+  {
+    title: 'ADDRESS',
+    cell: ({ how, address }) => (how === 'counted' ? 'too short to see' : address || 'unix socket'),
+  },
+  { title: 'APPLICATION', spare: 1, cell: ({ application }) => application },
+];
+
+/** Which recorders are meant, by the names they have: `namespace/name`. A label is no part of a name. */
+async function recorderTest(
+  io: Io,
+  name: string | undefined,
+  flags: Flags,
+): Promise<(recorder: string) => boolean> {
+  return await withCluster(io, flags, async (cluster) => {
+    const namespace = namespaceOf(cluster, flags);
+    if (name !== undefined) return (recorder) => recorder === `${namespace ?? ''}/${name}`;
+    if (flags.selector !== undefined) {
+      const all = await databasesOf(cluster, flags, undefined);
+      const names = new Set(all.map((database) => `${database.namespace}/${database.name}`));
+      return (recorder) => names.has(recorder);
+    }
+    return (recorder) => namespace === undefined || recorder.startsWith(`${namespace}/`);
+  });
+}
+
+async function runRecorded(io: Io, name: string | undefined, flags: Flags, command: Command): Promise<void> {
+  const isWanted = await recorderTest(io, name, flags);
+  const reached = await reachVault(io, flags, { token: null, ca: null, tokenSeconds: 3600 });
+  try {
+    const what = `bypasses ${name ?? flags.namespace ?? ''}`.trim();
+    const archive = await openReading(
+      reaching(io, () => reached.access),
+      flags.why === undefined ? {} : { why: flags.why },
+      { action: 'search', what },
+    );
+    const found = await recordedBypasses(io, archive, isWanted);
+    if (found.length > 0) io.exit(exitCode.found);
+    if (flags.output === 'json') await put(io.out, `${JSON.stringify({ bypasses: found }, null, 2)}\n`);
+    else if (found.length === 0) io.err.write('no bypasses on record\n');
+    else {
+      const { columns: kept } = fitting(found, recordedColumns, io.out);
+      await put(io.out, tableText(found, kept, io.out, paintOf(io, command)));
+    }
+  } finally {
+    await reached.close();
+  }
+}
+
 async function run(io: Io, name: string | undefined, flags: Flags, command: Command): Promise<void> {
+  if (flags.recorded === true) {
+    await runRecorded(io, name, flags, command);
+    return;
+  }
   const found = await withCluster(io, flags, async (cluster) => {
     const parts: Found[] = [];
     for (const database of await databasesOf(cluster, flags, name))
@@ -120,9 +191,11 @@ async function run(io: Io, name: string | undefined, flags: Flags, command: Comm
 
 /** Builds the command. */
 export function bypassesCommand(io: Io): Command {
-  return withSelectionOptions(new Command('bypasses'))
+  return withReleaseOptions(withSelectionOptions(new Command('bypasses')))
     .description('sessions that went past the recorder, as far as they were seen')
     .argument('[name]', 'only pods of this RecordedDatabase')
+    .option('--recorded', "those on record in the archive, from the cluster's vault")
+    .option('--why <text>', 'of --recorded: the reason, for the record of this reading')
     .addOption(outputOption(['table', 'json']))
     .addHelpText('after', help)
     .action((name: string | undefined, flags: Flags, command: Command) => run(io, name, flags, command));
