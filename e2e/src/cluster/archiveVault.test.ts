@@ -8,7 +8,7 @@ import { exportTracePath, GrpcClient } from '@pgtape/otlp';
 import { freePort } from '@pgtape/testkit';
 import { TestReel } from '@pgtape/vault/testing';
 import { pgtapeMain } from '../pgtapeCommand.ts';
-import { until, verify } from '../probes.ts';
+import { metricsAt, until, verify } from '../probes.ts';
 import { makeNamespace } from './clusterKinds.ts';
 import { type ControlPlane, startControlPlane } from './controlPlane.ts';
 import { type FaultyHop, startFaultyHop } from './faultyHop.ts';
@@ -31,7 +31,12 @@ interface RunningVault {
   readonly log: () => string;
 }
 
-async function start(archive: string, kubeconfigFile: string, stateDir = 'state'): Promise<RunningVault> {
+async function start(
+  archive: string,
+  kubeconfigFile: string,
+  stateDir = 'state',
+  keyFile?: string,
+): Promise<RunningVault> {
   const [otlp, http] = [await freePort(), await freePort()];
   const config = join(dir, `vault-${http}.yaml`);
   const settings = {
@@ -39,7 +44,7 @@ async function start(archive: string, kubeconfigFile: string, stateDir = 'state'
     otlp: { port: otlp, publicUrl },
     http: { port: http },
     kubernetes: { kubeconfig: kubeconfigFile, volumesDir: join(dir, 'volumes') },
-    tlog: { checkpointSeconds: 7 },
+    tlog: { checkpointSeconds: 7, ...(keyFile !== undefined && { keyFile }) },
   };
   writeFileSync(config, JSON.stringify(settings));
   const child = spawn(process.execPath, [pgtapeMain, 'vault', '--config', config, '--archive', archive], {
@@ -88,6 +93,10 @@ async function send({ otlp }: RunningVault, request: Uint8Array): Promise<string
   });
   await client.close();
   return code === 0 ? 'ok' : message;
+}
+
+async function logSizeOf({ http }: RunningVault): Promise<number> {
+  return (await metricsAt(Number(new URL(http).port))).pgtape_vault_log_size ?? 0;
 }
 
 interface Status {
@@ -200,6 +209,46 @@ describe('a vault over a RecordingArchive', () => {
     await becomes(second, 'ready');
     expect(await send(second, reel.next(reel.closing()).request)).toBe('ok');
     expect(await stop(second)).toBe(0);
+  }, 120_000);
+
+  it('is fenced by a second one on the same archive, says so, and is not ready', async () => {
+    apply('shared');
+    const keyFile = join(dir, 'shared-log.key');
+    const first = await start('shared', kubeconfig, 'state-first', keyFile);
+    await becomes(first, 'ready');
+    const reel = new TestReel();
+    expect(await send(first, reel.next(reel.opening()).request)).toBe('ok');
+    await until('its log is published', 15_000, async () => (statusOf('shared').logSize ?? 0) > 2);
+    // The volume of the first is on a node that nobody reaches any more.
+    const second = await start('shared', kubeconfig, 'state-second', keyFile);
+    await becomes(second, 'ready');
+    const before = await logSizeOf(first);
+    await until('the second has the log', 10_000, async () => (await logSizeOf(second)) > before);
+    const other = new TestReel();
+    expect(await send(second, other.next(other.opening()).request)).toBe('ok');
+    // The first finds out when it wants to publish what came since.
+    const late = reel.next(reel.closing()).request;
+    const answer = await send(first, late);
+    await becomes(first, 'log_fenced');
+    const [live, after] = [await fetch(`${first.http}/livez`), await send(first, late)];
+    expect({ live: live.status, after, said: first.log().includes('another writer has the log') }).toEqual({
+      live: 503,
+      after: expect.stringMatching(/^log_fenced/),
+      said: true,
+    });
+    await until('status is that of the one that serves', 40_000, async () => {
+      const { says } = statusOf('shared');
+      return says.Ready === 'True Serving' && says.LogSigned === 'True Signed';
+    });
+    expect(await readiness(second)).toBe('ready');
+    // Whether the first acknowledged it or not, the recorder's segment is taken, and in the log.
+    expect(['ok', expect.stringMatching(/^log_fenced/)]).toContainEqual(answer);
+    expect(await send(second, late)).toBe('ok');
+    expect(await send(second, other.next(other.closing()).request)).toBe('ok');
+    expect(await stop(second)).toBe(0);
+    await stop(first);
+    const { whole, reels } = verify(join(dir, 'volumes/tapes-shared'));
+    expect([whole, reels.map(({ verdict }) => verdict)]).toEqual(['crashed', ['complete', 'complete']]);
   }, 120_000);
 
   it('says in status why it cannot serve an archive, and tries again', async () => {

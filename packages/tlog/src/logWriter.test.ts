@@ -58,6 +58,7 @@ describe('LogWriter', () => {
     storage.calls.length = 0;
     await writer.publish(255, entries.slice(255, 600));
     expect(storage.calls).toEqual([
+      'get checkpoint',
       'put tile/entries/000',
       'put tile/entries/001',
       'put tile/entries/002.p/88',
@@ -77,6 +78,7 @@ describe('LogWriter', () => {
     storage.calls.length = 0;
     await writer.publish(600, entries.slice(600, 601));
     expect(storage.calls).toEqual([
+      'get checkpoint',
       'put tile/entries/002.p/89',
       'put tile/0/002.p/89',
       'put checkpoints/000000000601',
@@ -150,14 +152,32 @@ describe('LogWriter', () => {
     expect(await second.publish(0, entries.slice(0, 5))).toMatchObject({ size: 5 });
   });
 
+  it('writes and signs nothing into a log that went on without it', async () => {
+    const storage = new MemoryLogStorage();
+    const [first, second] = [writerOn(storage), writerOn(storage)];
+    await first.publish(0, entries.slice(0, 2));
+    await second.publish(0, entries.slice(0, 9));
+    storage.calls.length = 0;
+    // Its own entries make another tree: whatever it wrote would be a fork.
+    const others = [...entries.slice(0, 2), bytesOf('another')];
+    await expect(first.publish(0, others)).rejects.toMatchObject({ code: 'LOG_FENCED' });
+    expect(storage.calls).toEqual(['get checkpoint']);
+    expect(await violationsOf(storage, [key.verifier], entries)).toEqual([]);
+  });
+
   it('signs no second tree of a size, whatever another writer with the same key holds', async () => {
     const storage = new MemoryLogStorage();
     const [first, second] = [writerOn(storage), writerOn(storage)];
     await first.publish(0, entries.slice(0, 2));
     await second.head();
+    const before = await storage.latestCheckpoint();
     await first.publish(0, entries.slice(0, 3));
     const others = [...entries.slice(0, 2), bytesOf('another')];
+    // It looked before the first one published.
+    const { latestCheckpoint } = storage;
+    storage.latestCheckpoint = async () => before;
     await expect(second.publish(0, others)).rejects.toMatchObject({ code: 'LOG_DIVERGED' });
+    storage.latestCheckpoint = latestCheckpoint;
     expect(await violationsOf(storage, [key.verifier], entries)).toEqual([]);
   });
 

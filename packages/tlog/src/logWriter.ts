@@ -86,6 +86,7 @@ export class LogWriter {
   async #grown(head: LogHead, fresh: readonly Uint8Array[]): Promise<LogHead> {
     const { storage } = this.#options;
     assertFollows(head.unsigned, fresh);
+    await this.#assertOurs(head);
     const tree = head.tree.clone();
     const full = fresh.flatMap((entry) => tree.push(leafHash(entry)));
     const tiles = [...full, ...widened(head.tree, tree)];
@@ -97,6 +98,21 @@ export class LogWriter {
       await inGroups(ofLevel, (tile: Tile) => putSame(storage, tile, tile.bytes));
     }
     return await this.#signed({ ...head, unsigned: head.unsigned.slice(fresh.length) }, tree, edge);
+  }
+
+  /**
+   * Writes nothing into a log that went on without this writer: its tiles, and the checkpoint it signs, would stand there as a fork.
+   * The swap decides; this keeps a writer that was cut off for a while from signing before it finds out.
+   */
+  async #assertOurs({ published, tree }: LogHead): Promise<void> {
+    const latest = await this.#options.storage.latestCheckpoint();
+    const isOurs =
+      latest === null || published === null
+        ? latest === published
+        : Buffer.compare(latest, published.bytes) === 0;
+    if (isOurs) return;
+    const message = `another writer published a checkpoint, this one stood at ${tree.size} leaves`;
+    throw new TlogError('LOG_FENCED', message);
   }
 
   /** Signs, stores, has witnessed, publishes. All tiles of `tree` are durable. */

@@ -1,4 +1,7 @@
-/** Owns writing the status of the RecordingArchive that a vault serves: when it changed, and every ten seconds at most. */
+/**
+ * Owns writing the status of the RecordingArchive that a vault serves: when it changed, or when somebody else wrote another, and every
+ * ten seconds at most. A vault that lost its archive says so once, and leaves the word to the one that has it.
+ */
 import { KubeError, recordingArchives } from '@pgtape/kube';
 import type { Logger } from 'pino';
 import { type ArchiveCondition, archiveStatusOf, type ServedArchive } from './archiveStatus.ts';
@@ -17,12 +20,21 @@ export interface ReporterOptions {
   readonly log: Logger;
 }
 
+/** Whether the API server has the same conditions; their times may differ. */
+function isSaid(status: Readonly<Record<string, unknown>>, seen: readonly ArchiveCondition[]): boolean {
+  const wanted = status.conditions as readonly ArchiveCondition[];
+  return wanted.every(({ type, status: is, reason }) =>
+    seen.some((one) => one.type === type && one.status === is && one.reason === reason),
+  );
+}
+
 export class ArchiveReporter {
   readonly #options: ReporterOptions;
   readonly #stop = new AbortController();
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> | null = null;
   #written = '';
+  #isLostTold = false;
 
   constructor(options: ReporterOptions) {
     this.#options = options;
@@ -58,7 +70,9 @@ export class ArchiveReporter {
         .replace(/\.\d+Z$/, 'Z'),
     );
     const text = JSON.stringify(status);
-    if (text === this.#written) return;
+    const isLost = state.vault !== null && (state.vault.log.fenced || !state.vault.holds_lock);
+    if (isLost && this.#isLostTold) return;
+    if (text === this.#written && isSaid(status, conditions())) return;
     const apiVersion = `${recordingArchives.group}/${recordingArchives.version}`;
     const object = { apiVersion, kind: recordingArchives.kind, metadata: { name }, status };
     try {
@@ -70,6 +84,7 @@ export class ArchiveReporter {
         signal,
       });
       this.#written = text;
+      this.#isLostTold = isLost;
     } catch (error) {
       const problem = error instanceof KubeError ? error.message : String(error);
       log.warn({ problem }, 'the status of the RecordingArchive was not written; trying again');

@@ -190,13 +190,17 @@ function watchTls(listeners: readonly SecuredListener[], log: Logger, endings: E
 }
 
 /** The lock's probe is a record; the vault does not wait for it. */
-function tellProven({ reel, alerts, log }: VaultParts, { lock, results }: ProvenLock): void {
+function tellProven({ reel, vaultLog, alerts, log }: VaultParts, { lock, results }: ProvenLock): void {
   const doubts = doubtsOf({ lock, results });
   if (lock === 'none') log.warn('the archive is tamper-evident only: nothing keeps it from being deleted');
   if (doubts.length > 0) alerts.raise('worm', doubts.join('; '));
-  reel.append({ kind: 'probe', at_start: true, lock, results: [...results] }).catch((error: Error) => {
-    log.error({ err: error }, "the probe of the archive's lock was not recorded");
-  });
+  // Published at once: another vault that still runs on this archive is fenced from here on, not at the next checkpoint.
+  reel
+    .append({ kind: 'probe', at_start: true, lock, results: [...results] })
+    .then(() => vaultLog.publish())
+    .catch((error: Error) => {
+      log.error({ err: error }, "the probe of the archive's lock was not recorded");
+    });
 }
 
 /** What was quarantined stands until someone has looked at it and taken it away. */

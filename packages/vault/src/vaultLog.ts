@@ -59,6 +59,8 @@ export interface VaultLog {
   readonly checkpointAt: () => number | null;
   /** Begins to publish, every `checkpointSeconds`. */
   start(): void;
+  /** Publishes now what there is; failures are events. */
+  publish(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -132,6 +134,7 @@ export async function makeVaultLog(options: VaultLogOptions): Promise<VaultLog> 
       timer = setInterval(() => void tick(), config.checkpointSeconds * 1000);
       timer.unref();
     },
+    publish: tick,
     close: async () => {
       clearInterval(timer);
       if (options.holdsLock()) await sequencer.close();

@@ -178,7 +178,8 @@ export function makeParts(
     archive,
     sequence: segmentLog.record,
     clock,
-    holdsLock: () => lock.held(),
+    // What is stored behind a fence would stand in the archive behind the end that the next vault names.
+    holdsLock: () => lock.held() && !sequencer.fenced,
     failed: (error) => {
       health.storeFailed(error);
       log.error({ err: error }, "the vault's own reel was not written; trying again");
