@@ -39,6 +39,8 @@ async function main(): Promise<void> {
       let connection: CoverageConnection | null = null;
       return {
         async ask() {
+          // Without credentials the library is not loaded.
+          if (connection === null) credentials();
           const { CoverageConnection } = await import('./coverageQuery.ts');
           connection ??= new CoverageConnection(asked, credentials, loggedIn);
           return connection.ask();
