@@ -45,7 +45,9 @@ async function killed(
   try {
     const { name, dir } = archiveOf(stack);
     const log = new LogWatcher(await openStore(name));
-    const load = await startPgbench(stack);
+    const { password } = stack.postgres;
+    const target = { dir: stack.dir, host: '127.0.0.1', port: stack.ports.recorder, password };
+    const load = await startPgbench(target, stack.directUrl);
     const counts = await killAtRandom(stack, { ...plan, onRunning: () => log.look() });
     await load.stop();
     await drained(stack, 120_000 + plan.kills * 1000);

@@ -8,7 +8,15 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { Load } from './marks.ts';
-import type { ArchivedRecord, Stack } from './stack.ts';
+import type { ArchivedRecord } from './stack.ts';
+
+/** The recorder that pgbench goes through, and where its files lie. */
+export interface PgbenchTarget {
+  readonly dir: string;
+  readonly host: string;
+  readonly port: number;
+  readonly password: string;
+}
 
 const clients = 3;
 /** Transactions a second of one pgbench: what a night of it makes has to be counted in memory. */
@@ -30,30 +38,19 @@ const simple =
 
 /** Runs pgbench once. @returns the transactions that were answered, as `client.n` */
 async function runOnce(
-  stack: Stack,
+  { host, port, password }: PgbenchTarget,
   dir: string,
   run: number,
   mode: 'simple' | 'prepared',
 ): Promise<string[]> {
-  const { recorder } = stack.ports;
   const child = spawn(
     'pgbench',
     [
       ...['-n', '-M', mode, '-c', String(clients), '-j', '1', '-T', String(runSeconds), '-R', String(rate)],
       ...['-l', `--log-prefix=${join(dir, `run-${run}`)}`, '-D', 'n=0', '-D', `run=${run}`],
-      ...[
-        '-f',
-        join(dir, 'script.sql'),
-        '-h',
-        '127.0.0.1',
-        '-p',
-        String(recorder),
-        '-U',
-        'postgres',
-        'postgres',
-      ],
+      ...['-f', join(dir, 'script.sql'), '-h', host, '-p', String(port), '-U', 'postgres', 'postgres'],
     ],
-    { env: { ...process.env, PGPASSWORD: stack.postgres.password, PGCONNECT_TIMEOUT: '3' }, stdio: 'ignore' },
+    { env: { ...process.env, PGPASSWORD: password, PGCONNECT_TIMEOUT: '3' }, stdio: 'ignore' },
   );
   await new Promise((resolve) => child.once('exit', resolve));
   const answered: string[] = [];
@@ -67,12 +64,15 @@ async function runOnce(
   return answered;
 }
 
-/** Two pgbench, simple and prepared, again and again; numbers of runs are never used twice. */
-export async function startPgbench(stack: Stack): Promise<Load> {
-  const dir = join(stack.dir, 'pgbench');
+/**
+ * Two pgbench, simple and prepared, again and again; numbers of runs are never used twice.
+ * @param directUrl where its table is made
+ */
+export async function startPgbench(target: PgbenchTarget, directUrl: string): Promise<Load> {
+  const dir = join(target.dir, 'pgbench');
   mkdirSync(dir, { recursive: true });
   writeFileSync(join(dir, 'script.sql'), script);
-  const direct = new pg.Client({ connectionString: stack.directUrl });
+  const direct = new pg.Client({ connectionString: directUrl });
   await direct.connect();
   await direct.query('CREATE TABLE bench (r int, c int, n int)');
   await direct.query('CREATE INDEX ON bench (r, c, n)');
@@ -84,7 +84,7 @@ export async function startPgbench(stack: Stack): Promise<Load> {
     while (!isOver) {
       run += 1;
       const mine = run;
-      for (const id of await runOnce(stack, dir, mine, mode)) {
+      for (const id of await runOnce(target, dir, mine, mode)) {
         for (const kind of kinds) answered.add(`${kind} ${mine}.${id}`);
       }
       await sleep(20);

@@ -54,6 +54,8 @@ export class NodeProcesses {
     const log = openSync(this.logFile(name), 'a');
     const outer = spawn('nsenter', [...this.#into, ...command], {
       stdio: ['ignore', log, log],
+      // Not of the run's own group, which a signal may be sent to: the node is ended as a whole.
+      detached: true,
       env: { PATH: process.env.PATH, ...env },
     });
     closeSync(log);

@@ -7,6 +7,8 @@ export interface PostgresShape {
   /** Beside `app: NAME`, of pods and Service. */
   readonly labels?: Readonly<Record<string, string>>;
   readonly replicas?: number;
+  /** The Service's target port: 5432 where nothing else is said. */
+  readonly servicePort?: number | string;
   /** Fields of the pod's spec, over what stands here. */
   readonly pod?: Readonly<Record<string, unknown>>;
   /** Fields of the container, over what stands here. */
@@ -18,7 +20,17 @@ export interface PostgresShape {
 export const password = 'a-right-password';
 
 export function postgresObjects(shape: PostgresShape): object[] {
-  const { namespace, name, image, labels = {}, replicas = 1, pod = {}, container = {}, sql } = shape;
+  const {
+    namespace,
+    name,
+    image,
+    labels = {},
+    replicas = 1,
+    pod = {},
+    container = {},
+    servicePort = 5432,
+    sql,
+  } = shape;
   const metadata = { name, namespace, labels: { app: name, ...labels } };
   const start = sql === undefined ? [] : [configMapOf(namespace, name, sql)];
   return [
@@ -28,7 +40,7 @@ export function postgresObjects(shape: PostgresShape): object[] {
       apiVersion: 'v1',
       kind: 'Service',
       metadata,
-      spec: { selector: { app: name }, ports: [{ name: 'postgres', port: 5432, targetPort: 5432 }] },
+      spec: { selector: { app: name }, ports: [{ name: 'postgres', port: 5432, targetPort: servicePort }] },
     },
     {
       apiVersion: 'apps/v1',
@@ -49,8 +61,9 @@ export function postgresObjects(shape: PostgresShape): object[] {
                 imagePullPolicy: 'IfNotPresent',
                 env: [{ name: 'POSTGRES_PASSWORD', valueFrom: { secretKeyRef: { name, key: 'password' } } }],
                 ports: [{ name: 'postgres', containerPort: 5432 }],
+                // Over TCP: by the socket it would be ready while the entrypoint still initializes, and a session each time.
                 readinessProbe: {
-                  exec: { command: ['pg_isready', '-U', 'postgres'] },
+                  exec: { command: ['pg_isready', '-U', 'postgres', '-h', '127.0.0.1'] },
                   periodSeconds: 1,
                   timeoutSeconds: 5,
                 },

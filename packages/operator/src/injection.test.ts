@@ -102,7 +102,7 @@ describe('inject', () => {
     const text = (spec: object): string => JSON.stringify(inject(podOf('plain'), planFor('plain', {}, spec)));
     const named = text({ coverage: { credentialsRef: 'watcher' } });
     expect(named).toContain('{"name":"pgtape-coverage","mountPath":"/etc/pgtape/coverage","readOnly":true}');
-    expect(named).toContain('"secret":{"secretName":"watcher","optional":true,"defaultMode":288}');
+    expect(named).toContain('"secret":{"secretName":"watcher","optional":true,"defaultMode":292}');
     expect(text({})).not.toContain('pgtape-coverage');
   });
 

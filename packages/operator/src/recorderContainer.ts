@@ -161,8 +161,11 @@ function outboxOf({ spool }: RecordedDatabaseSpec): object {
   };
 }
 
-/** Modes are octal 0440: the recorder's group reads, nobody writes. */
-const readMode = 0o440;
+/**
+ * Files of Secrets belong to root, and to the pod's fsGroup where it has one: the recorder is neither, so all may read. Only
+ * its own container mounts them.
+ */
+const readMode = 0o444;
 
 /** @param configMap the database's own, with `recorder.yaml` and the vault's `ca.crt` */
 export function recorderVolumes(spec: RecordedDatabaseSpec, configMap: string): object[] {

@@ -47,7 +47,8 @@ const sentences: Readonly<Record<RefusalReason, Sentence | null>> = {
       '--trust-upstream.',
   },
   upstream_unreachable: {
-    sqlstate: '08001',
+    // cannot_connect_now: of all others pg_isready concludes that the database accepts connections.
+    sqlstate: '57P03',
     message: 'pgtape: the recorder could not connect to the database',
     hint: "The recorder runs; check that the database does, and the recorder's upstream.host and .port.",
   },

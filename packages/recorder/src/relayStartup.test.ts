@@ -297,7 +297,7 @@ describe('refusals', () => {
     const relay = await startRelay({ serverPort: server.port, trustUpstream: false });
     started.push({ relay, server });
     const client = await say(relay, startupMessage());
-    expect(sqlstate(client.received())).toBe('08001');
+    expect(sqlstate(client.received())).toBe('57P03');
     expect(client.received().toString()).toContain(`127.0.0.1:${server.port}: ECONNREFUSED`);
     expect(await closed(relay)).toMatchObject({ why: 'error', reason: 'upstream_unreachable' });
   });
