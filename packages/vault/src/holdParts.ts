@@ -65,7 +65,14 @@ export function holdParts(options: HoldPartsOptions): HoldParts {
     },
   });
   const retention = retentionRules(config.archive.retention);
-  const objects = new ProtectedObjects({ store, retention, holds, memory, wallMs });
+  const objects = new ProtectedObjects({
+    store,
+    retention,
+    holds,
+    memory,
+    vaultId: vaultIdOf(config.name),
+    wallMs,
+  });
   const extend: HoldSources['extend'] = (request, who) =>
     extendRetention({ store, append, wallMs }, request, who);
   return { holds, objects, holding: { holds, extend, wallMs } };

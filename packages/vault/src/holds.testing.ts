@@ -91,6 +91,7 @@ export class TestVault {
       after: (ms, run) => this.after(ms, run),
     });
     this.#objects = new ProtectedObjects({
+      vaultId: 'none',
       store,
       retention,
       holds: this.holds,

@@ -19,6 +19,8 @@ export interface ProtectedObjectsOptions {
   readonly retention: RetentionRules | null;
   readonly holds: Holds;
   readonly memory: SessionMemory;
+  /** Stands in the place of a recorder's id in the vault's own reels. */
+  readonly vaultId: string;
   /** ms since 1970. */
   readonly wallMs: () => number;
 }
@@ -55,10 +57,11 @@ export class ProtectedObjects {
 
   /** null where nothing is configured or the store keeps nothing. */
   #until(segment: SegmentSuccess, receivedAtMs: number): number | null {
-    const { store, retention, memory } = this.#options;
+    const { store, retention, memory, vaultId } = this.#options;
     if (retention === null || !store.capabilities.retention) return null;
     return retainUntil(retention, {
       records: segment.records,
+      isVaults: segment.header.recorder === vaultId,
       factsOf: (session) => memory.of(session),
       receivedAtMs,
       sealedAt: segment.seal.at,

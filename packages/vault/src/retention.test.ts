@@ -62,6 +62,17 @@ describe('retainUntil', () => {
       sealedAt: ns(sealedAtMs),
     });
 
+  it('keeps the end of a vault’s own reel as long as the rest of it', () => {
+    const end = {
+      records: [record('reel_closed')],
+      isVaults: true,
+      factsOf: () => undefined,
+      receivedAtMs: now,
+      sealedAt: ns(now),
+    };
+    expect(retainUntil(rules, end)).toBe(now + 3650 * DAY_MS);
+  });
+
   it.each([
     { name: 'one session of the base', records: [record('statement', anna)], days: 30 },
     { name: 'one session of a shorter class', records: [record('statement', etl)], days: 7 },
@@ -76,6 +87,7 @@ describe('retainUntil', () => {
     { name: 'an unknown session', records: [record('statement', lost)], days: 3650 },
     { name: 'what the vault says of itself', records: [record('access')], days: 3650 },
     { name: 'no record', records: [], days: 30 },
+    { name: 'the end of a recorder’s reel alone', records: [record('reel_closed')], days: 30 },
   ])('$name', ({ records, days }) => {
     expect(until(records)).toBe(now + days * DAY_MS);
   });

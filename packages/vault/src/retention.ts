@@ -77,6 +77,8 @@ const ofReel: ReadonlySet<Kind> = new Set<Kind>([
 
 export interface RetentionCase {
   readonly records: readonly ParsedRecord[];
+  /** Of a vault's own reel: also its end, which looks like a recorder's. */
+  readonly isVaults?: boolean;
   readonly factsOf: (session: string) => SessionFacts | undefined;
   /** The vault's clock, ms since 1970. */
   readonly receivedAtMs: number;
@@ -92,7 +94,9 @@ export interface RetentionCase {
 export function retainUntil(rules: RetentionRules, facts: RetentionCase): number {
   const sealedAtMs = Number(BigInt(facts.sealedAt) / 1_000_000n);
   const from = Math.max(facts.receivedAtMs, Math.min(sealedAtMs, facts.receivedAtMs + SEAL_AHEAD_MS_MAX));
-  const isOwn = facts.records.some(({ kind, session }) => session === undefined && !ofReel.has(kind));
+  const isOwn =
+    facts.isVaults === true ||
+    facts.records.some(({ kind, session }) => session === undefined && !ofReel.has(kind));
   if (isOwn) return from + longestMs(rules);
   const times = sessionsOf(facts.records).map((session) => sessionMs(rules, facts.factsOf(session)));
   const hasOther = facts.records.some(({ session }) => session === undefined);
