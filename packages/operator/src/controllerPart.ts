@@ -26,8 +26,8 @@ export interface ControllerPart {
   stop(): Promise<void>;
 }
 
-/** From one look at all recorders to the next: a bypass is told within 15 s, of which the recorder takes its share. */
-const recordersEveryMs = 5000;
+/** From one look at all recorders to the next: a bypass is told within 15 s, of which a recorder takes ten to see it. */
+const recordersEveryMs = 3000;
 
 export function controllerPart(context: OperatorContext): ControllerPart {
   const { config, connection, objects, server, watch, measured, log, clock, wallMs, settings, material } =
