@@ -63,7 +63,12 @@ export function runningPodTests(operator: OperatorUnderTest): void {
     ]).split('\n');
 
   /** As its StatefulSet makes it: with an owner, and the labels of the database from the start or only afterwards. */
-  function make(name: string, isBare: boolean): void {
+  async function make(name: string, isBare: boolean): Promise<void> {
+    await eventually(`${name} is made`, () => isMade(name, isBare), true);
+  }
+
+  /** The API server, and every replica, take a moment to hear of a new database: until then a pod comes out bare. */
+  function isMade(name: string, isBare: boolean): boolean {
     const made = operator.pod('shop', 'fleet', name) as { metadata: object };
     const labels = isBare ? { bare: 'yes' } : { app: 'fleet' };
     done(['create', '--validate=false', '-f', '-'], {
@@ -71,6 +76,9 @@ export function runningPodTests(operator: OperatorUnderTest): void {
       metadata: { ...made.metadata, labels, ownerReferences: [owner] },
     });
     if (isBare) done(['-n', 'shop', 'label', 'pod', name, 'app=fleet']);
+    if (isBare || rawPod(name).spec.initContainers !== undefined) return true;
+    done(['-n', 'shop', 'delete', 'pod', name, '--grace-period=0', '--force']);
+    return false;
   }
 
   /** As its kubelet tells it. */
@@ -145,7 +153,7 @@ export function runningPodTests(operator: OperatorUnderTest): void {
   it('says of recorders what they say, and by which mode they are proven to be reached', async () => {
     done(['apply', '-f', '-'], operator.database('fleet', { coverage: { credentialsRef: 'fleet' } }));
     await eventually('accepted', () => condition('fleet', 'PolicyAccepted'), 'True/Accepted');
-    make('fleet-0', false);
+    await make('fleet-0', false);
     tell('fleet-0', address(1), '1');
     await eventually('silent', () => condition('fleet', 'Captured'), 'Unknown/RecorderUnreachable');
     const recorder = await play('fleet-0', address(1));
@@ -185,7 +193,7 @@ export function runningPodTests(operator: OperatorUnderTest): void {
   }, 60_000);
 
   it('says so where PostgreSQL itself answers', async () => {
-    make('fleet-1', false);
+    await make('fleet-1', false);
     tell('fleet-1', address(2), '1');
     await play('fleet-1', address(2), false);
     await eventually('Captured', () => condition('fleet', 'Captured'), 'False/NotCaptured');
@@ -203,7 +211,7 @@ export function runningPodTests(operator: OperatorUnderTest): void {
       ['fleet-0', address(3)],
       ['fleet-1', address(4)],
     ] as const) {
-      make(name, true);
+      await make(name, true);
       tell(name, ip, '1');
     }
     done(['apply', '-f', '-'], {
@@ -229,7 +237,7 @@ export function runningPodTests(operator: OperatorUnderTest): void {
   it('goes on as another leader, and not before the evicted pod is back and ready', async () => {
     const uid = uidOf('fleet-0');
     await operator.changeLeader();
-    make('fleet-1', false);
+    await make('fleet-1', false);
     tell('fleet-1', address(4), '1', false);
     await play('fleet-1', address(4));
     budget(1);
@@ -241,7 +249,7 @@ export function runningPodTests(operator: OperatorUnderTest): void {
     expect([uidOf('fleet-0'), rollout().active?.pod]).toEqual([uid, 'fleet-1']);
     tell('fleet-1', address(4), '1');
     await eventually('the next', () => uidOf('fleet-0'), '');
-    make('fleet-0', false);
+    await make('fleet-0', false);
     tell('fleet-0', address(3), '1');
     await play('fleet-0', address(3));
     await eventually('done', () => condition('fleet', 'UpToDate'), 'True/Current');
@@ -272,7 +280,7 @@ export function runningPodTests(operator: OperatorUnderTest): void {
   it('stops after two pods that came back without a recorder', async () => {
     for (const name of ['fleet-0', 'fleet-1']) {
       done(['-n', 'shop', 'delete', 'pod', name, '--grace-period=0', '--force']);
-      make(name, true);
+      await make(name, true);
       tell(name, played.get(name)?.ip ?? '', '1');
     }
     budget(1);
@@ -280,7 +288,7 @@ export function runningPodTests(operator: OperatorUnderTest): void {
     for (const failures of [0, 1]) {
       await eventually('evicted', () => [uidOf('fleet-1'), rollout().failures], ['', failures]);
       // Not told by a kubelet: no budget protects a pod that does not run yet.
-      make('fleet-1', true);
+      await make('fleet-1', true);
     }
     await eventually('it stops', () => condition('fleet', 'UpToDate'), 'False/StoppedAfterFailures');
     expect(message('fleet', 'UpToDate')).toContain('fleet-1 came back, and still: it has no recorder');
