@@ -1,7 +1,7 @@
 # pgtape: `make help` lists what there is.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help up demo build check test model fuzz majors e2e e2e-cluster drivers fidelity soak durability bench golden golden-chart bundle image lock clean
+.PHONY: footprint help up demo build check test model fuzz majors e2e e2e-cluster drivers fidelity soak durability bench golden golden-chart bundle image lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ durability: build ## nightly: recorder, vault and store killed at random under p
 
 bench: build ## transactions per second and CPU per transaction: direct, pgbouncer, recorder; microseconds per statement of the decoder
 	@scripts/node --enable-source-maps e2e/dist/bench.js $(ARGS)
+
+footprint: build ## what a recorder of the image costs: milliseconds to its start, resident memory when idle, its supervisor's too
+	@scripts/node --enable-source-maps e2e/dist/footprint.js
 
 golden: build ## rewrite golden files; review the diff
 	@PGTAPE_GOLDEN=write npm run --silent test

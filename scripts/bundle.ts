@@ -45,6 +45,22 @@ const englishOnly: Plugin = {
   },
 };
 
+/**
+ * An `import` of one of Node's own modules reads every export of it, and some of those load much on first sight: node:http a
+ * whole HTTP client, node:tls all root certificates. Asked for like this, each export is read when it is used.
+ */
+const lazyBuiltins: Plugin = {
+  name: 'lazy-builtins',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^node:/ }, ({ path, kind }) =>
+      kind === 'import-statement' ? { path, namespace: 'builtin' } : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({
+      contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,
+    }));
+  },
+};
+
 const root = join(import.meta.dirname, '..');
 const folder = process.argv[2] ?? join(root, 'dist', 'bundle');
 
@@ -66,7 +82,8 @@ function contentsOf({ outputs }: Metafile, entries: readonly string[]): Contents
       for (const { path, kind, external } of outputs[file]?.imports ?? [])
         if (external !== true && isFollowed(kind)) waiting.push(path);
     }
-    return new Set([...seen].flatMap((file) => Object.keys(outputs[file]?.inputs ?? {})));
+    const inputs = [...seen].flatMap((file) => Object.keys(outputs[file]?.inputs ?? {}));
+    return new Set(inputs.filter((input) => !input.startsWith('builtin:')));
   };
   const early = reached((kind) => kind === 'import-statement');
   const late = [...reached(() => true)].filter((input) => !early.has(input));
@@ -100,7 +117,7 @@ async function bundleThread(folderName: string, entries: Entries): Promise<Conte
     banner: { js: banner },
     // Ways of drivers that nobody here takes: pg without its native half, ws without its native speed-ups.
     external: ['pg-native', 'bufferutil', 'utf-8-validate'],
-    plugins: [englishOnly],
+    plugins: [englishOnly, lazyBuiltins],
     metafile: true,
     logLevel: 'warning',
   });

@@ -26,7 +26,8 @@ export function startEntrypoint(root: string, args: readonly string[], logFile: 
   const log = openSync(logFile, 'a', 0o600);
   const child = spawn(join(root, 'usr/bin/pgtape'), args, {
     stdio: ['ignore', log, log],
-    env: { ...process.env, PGTAPE_LIB: join(root, 'usr/lib/pgtape') },
+    // What a container has, and nothing of this process's own.
+    env: { PATH: process.env.PATH, PGTAPE_LIB: join(root, 'usr/lib/pgtape') },
   });
   return {
     pid: child.pid as number,

@@ -4,6 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { readSecretFile } from '@pgtape/process';
 import type { CoverageConnection } from './coverageQuery.ts';
 import { EvidenceThread } from './evidenceThread.ts';
+import { compactHeap } from './idleMemory.ts';
 import { spoolDisk } from './spoolDisk.ts';
 import { VaultClient } from './vaultClient.ts';
 import type { FromWorker, ToWorker, WorkerPlan } from './workerPlan.ts';
@@ -31,6 +32,7 @@ async function main(): Promise<void> {
     nowMs: () => performance.now(),
     random: Math.random,
     cpuUs,
+    compact: compactHeap,
     post,
     ...(types === undefined || catalog === null
       ? {}

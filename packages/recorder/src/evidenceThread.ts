@@ -30,6 +30,8 @@ export interface WorkerEdges {
   /** CPU microseconds of this thread. */
   readonly cpuUs: () => number;
   readonly post: (message: FromWorker) => void;
+  /** Gives back the memory that this thread does not need. */
+  readonly compact?: () => void;
   /** The side connection; absent, nothing is learned. */
   readonly askTypes?: TypeLearnerEdges['ask'];
   /** Absent, coverage is not measured. */
@@ -153,6 +155,10 @@ export class EvidenceThread {
   receive(message: ToWorker): void {
     if (message.kind === 'stats') {
       this.#edges.post({ kind: 'stats', stats: this.stats() });
+      return;
+    }
+    if (message.kind === 'compact') {
+      this.#edges.compact?.();
       return;
     }
     if (message.kind === 'backends') {

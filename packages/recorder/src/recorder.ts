@@ -9,6 +9,7 @@ import type { RecorderConfig } from './config.ts';
 import { ConfigTakeover } from './configTakeover.ts';
 import { ConfigWatch } from './configWatch.ts';
 import { CoverageView } from './coverageView.ts';
+import { IdleMemory } from './idleMemory.ts';
 import { type JournalRoom, journalRoom } from './journalRoom.ts';
 import type { JournalWriter } from './journalWriter.ts';
 import { noteLeftSessions, takeLeftSessions } from './leftSessions.ts';
@@ -65,6 +66,7 @@ export class Recorder implements RunningRecorder {
   #ticker: NodeJS.Timeout | null = null;
   #ticks = 0;
   #isSpoolLost = false;
+  readonly #idle = new IdleMemory();
   #closing: Promise<{ unsentSegments: number }> | null = null;
 
   /** @throws RecorderError `JOURNAL_UNUSABLE` */
@@ -390,5 +392,6 @@ export class Recorder implements RunningRecorder {
       this.#relay.turn.run();
     }
     this.#relay.tick();
+    if (this.#config.capture !== undefined) this.#idle.tick(this.#relay, this.#worker);
   }
 }

@@ -82,6 +82,11 @@ export class WorkerKeeper {
     this.#handle?.post(change);
   }
 
+  /** Asks it to give back the memory that it does not need. */
+  compact(): void {
+    if (this.isRunning) this.#handle?.post({ kind: 'compact' });
+  }
+
   answerBackends(seen: BackendsSeen): void {
     this.#handle?.post({ kind: 'backends', seen });
   }

@@ -84,6 +84,7 @@ export interface WorkerPlan {
 export type ToWorker =
   | { readonly kind: 'stop'; readonly graceMs: number }
   | { readonly kind: 'stats' }
+  | { readonly kind: 'compact' }
   /** Answers `backends_wanted`. */
   | { readonly kind: 'backends'; readonly seen: BackendsSeen }
   /** From here on; absent, as before. */
