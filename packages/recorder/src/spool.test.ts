@@ -224,6 +224,24 @@ describe('lockSpool', () => {
     }
   });
 
+  it("the container before ours in this pod: taken over at once, not after the ten seconds of another host's", async () => {
+    (await lockSpool(file(), 'pod-1')).release();
+    const probe = await lockSpool(file(), 'pod-1');
+    const text = holder({ namespace: 'pid:[1]', pod: 'pod-1' });
+    probe.release();
+    writeFileSync(file(), text);
+    const touching = setInterval(() => writeFileSync(file(), text), 100);
+    try {
+      await expect(lockSpool(file(), 'pod-2')).rejects.toMatchObject({ code: 'SPOOL_LOCKED' });
+      await expect(lockSpool(file())).rejects.toMatchObject({ code: 'SPOOL_LOCKED' });
+    } finally {
+      clearInterval(touching);
+    }
+    const taken = await lockSpool(file(), 'pod-1');
+    expect(JSON.parse(readFileSync(file(), 'utf8'))).toMatchObject({ pid: process.pid, pod: 'pod-1' });
+    taken.release();
+  });
+
   it('lock_lost: touch tells of a lock that is not ours any more, and takes a removed one again', async () => {
     const first = await lockSpool(file());
     expect(first.touch()).toBe(true);

@@ -183,7 +183,7 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
   let lock: SpoolLock;
   try {
     mkdirSync(spoolDir, { recursive: true, mode: 0o700 });
-    lock = await lockSpool(join(spoolDir, 'lock'));
+    lock = await lockSpool(join(spoolDir, 'lock'), options.env.POD_UID);
   } catch (error) {
     throw unusable(spoolDir, error);
   }

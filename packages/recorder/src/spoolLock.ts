@@ -1,11 +1,12 @@
 /**
  * Owns the lock that keeps a second recorder off a spool. A lock whose holder is dead is taken over; one
  * whose holder cannot be seen (another container's process) is stale when it has not been touched for a
- * while.
+ * while. In a pod a container starts only when the one before it has ended: its lock needs no waiting for.
  */
 import { linkSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { lifeOf, ourIdentity, ProcessIdentity } from '@pgtape/process';
+import { z } from 'zod';
 import { RecorderError } from './recorderError.ts';
 
 export interface SpoolLock {
@@ -25,10 +26,17 @@ function readOr(fallback: string, read: () => string): string {
   }
 }
 
+/** `pod`: UID of the pod that the recorder's container is of. */
+const Holder = ProcessIdentity.extend({ pod: z.string().min(1).optional() });
+
 /** `unknown`: its process cannot be looked up from here, or the file is no lock. */
-function judge(text: string): 'dead' | 'alive' | 'unknown' {
+function judge(text: string, pod: string | undefined): 'dead' | 'alive' | 'unknown' {
   try {
-    return lifeOf(ProcessIdentity.parse(JSON.parse(text)), ourIdentity());
+    const holder = Holder.parse(JSON.parse(text));
+    const us = ourIdentity();
+    const isFormerContainer =
+      pod !== undefined && holder.pod === pod && holder.boot === us.boot && holder.namespace !== us.namespace;
+    return isFormerContainer ? 'dead' : lifeOf(holder, us);
   } catch {
     return 'unknown';
   }
@@ -75,10 +83,13 @@ function locked(file: string, text: string): RecorderError {
   );
 }
 
-/** @throws RecorderError `SPOOL_LOCKED` */
-export async function lockSpool(file: string): Promise<SpoolLock> {
+/**
+ * `pod`: UID of the pod that this process is the recorder of.
+ * @throws RecorderError `SPOOL_LOCKED`
+ */
+export async function lockSpool(file: string, pod?: string): Promise<SpoolLock> {
   const own = `${file}.${process.pid}.${performance.now()}`;
-  const text = JSON.stringify(ourIdentity());
+  const text = JSON.stringify({ ...ourIdentity(), ...(pod === undefined ? {} : { pod }) });
   writeFileSync(own, text, { mode: 0o600 });
   try {
     for (let attempt = 0; attempt < 3; attempt += 1) {
@@ -90,7 +101,7 @@ export async function lockSpool(file: string): Promise<SpoolLock> {
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
       }
       const held = readOr('', () => readFileSync(file, 'utf8'));
-      const verdict = judge(held);
+      const verdict = judge(held, pod);
       if (verdict === 'alive') throw locked(file, held);
       if (verdict === 'unknown' && !(await isUntouched(file))) throw locked(file, held);
       putAside(file, held, `${own}.stale`);
