@@ -1,0 +1,11 @@
+import { installPgtape } from './release.ts';
+import { sharedCluster } from './sharedCluster.ts';
+import { wholeCapture } from './wholeCapture.ts';
+
+const cluster = sharedCluster();
+
+beforeAll(async () => {
+  await installPgtape(cluster);
+}, 200_000);
+
+describe('AddressSwap', () => wholeCapture(cluster, 'swap', 'AddressSwap'));
