@@ -1,17 +1,14 @@
 /** The image's entrypoint as a process tree: a recorder that is killed again and again under load. */
 import { readFileSync } from 'node:fs';
-import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { childrenOf, type Entrypoint, imageRoot, isThere, startEntrypoint } from './imageRoot.ts';
 import { brokenPromises, countMarks, startLoad } from './marks.ts';
+import { outageMsMax } from './outageBound.ts';
 import { startStack } from './stack.ts';
 
 const kills = 10;
-/** A machine that others keep busy starts everything later. */
-const unreachableMsMax = (): number => ((loadavg()[0] ?? 0) > 2 * availableParallelism() ? 4000 : 1000);
-
 async function answers(url: string): Promise<boolean> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5000 });
   client.on('error', () => {});
@@ -74,7 +71,7 @@ describe('a recorder in its container', () => {
       await stack.settle();
       expect(brokenPromises(load.answered, countMarks(stack.records()))).toEqual({ missing: [], twice: [] });
       expect(load.answered.size).toBeGreaterThan(kills);
-      expect(Math.max(...unreachableMs)).toBeLessThan(unreachableMsMax());
+      expect(Math.max(...unreachableMs)).toBeLessThan(outageMsMax());
       const restarts = readFileSync(log, 'utf8').match(/"event":"supervisor"/g) ?? [];
       expect(restarts).toHaveLength(kills);
     } finally {
