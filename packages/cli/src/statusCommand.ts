@@ -17,8 +17,8 @@ Examples:
   $ pgtape status -o json | jq -r '.alerts[].reason'
   $ pgtape status -o json | jq '.reels.list[] | select(.state == "silent") | .name'
 
-Reels: open (sends), silent (nothing came for two of its heartbeats), crashed (silent, and its recorder
-went on in another reel). LAST is since its last segment came, LAG from sealing a segment to its coming,
+Reels: open (sends), silent (nothing came for two of its heartbeats), crashed (no end came, and its
+recorder went on in another reel or its pod is gone). LAST is since its last segment came, LAG from sealing a segment to its coming,
 SKEW the recorder's clock less the vault's. docs/alerts.md says what each alert means and what to do.
 Exit code 1 while an alert stands or the vault is not ready.
 `;

@@ -171,14 +171,14 @@ export class Enrolments {
     return this.#sources.required ? { refused: 'nobody vouches for the reel' } : none;
   }
 
-  #learn(reel: string, { method, name }: Enrolment): void {
-    if (method !== 'none') this.#known.set(reel, { method, name });
+  #learn(reel: string, { method, name, podUid }: Enrolment): void {
+    if (method !== 'none') this.#known.set(reel, { method, name, ...(podUid !== undefined && { podUid }) });
   }
 
   async #read(): Promise<void> {
-    for await (const { reel, method, name } of this.#sources.history()) {
+    for await (const { reel, ...enrolment } of this.#sources.history()) {
       // What this vault recorded itself is newer.
-      if (!this.#known.has(reel) || !this.#begun.has(reel)) this.#learn(reel, { method, name });
+      if (!this.#known.has(reel) || !this.#begun.has(reel)) this.#learn(reel, enrolment);
     }
   }
 }

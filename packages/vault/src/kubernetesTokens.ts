@@ -32,7 +32,9 @@ export function kubernetesTokens(
     },
     isGone: async (pod) => {
       try {
-        return (await objects.find(pods, pod)) === null;
+        const { namespace, name, uid } = pod;
+        const found = await objects.find(pods, { namespace, name });
+        return found === null || (uid !== undefined && found.metadata.uid !== uid);
       } catch {
         return false;
       }

@@ -40,7 +40,9 @@ export class OwnHistory {
       if (record.kind === 'enrolment') {
         const reel = String(record.of_reel);
         const method = record.method as Enrolment['method'];
-        enrolments.set(reel, { reel, method, name: String(record.name) });
+        const podUid = record.pod_uid as string | undefined;
+        const name = String(record.name);
+        enrolments.set(reel, { reel, method, name, ...(podUid !== undefined && { podUid }) });
       }
       if (record.kind === 'published') {
         const { database, config, policy } = record;

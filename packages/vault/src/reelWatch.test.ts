@@ -110,6 +110,40 @@ describe('ReelWatch: a reel that falls silent', () => {
   });
 });
 
+describe('ReelWatch: a reel whose pod is gone', () => {
+  const pod = 'shop/orders-0';
+
+  it('is crashed at once, told for an hour, and open again when something comes', () => {
+    const watch = new ReelWatch();
+    watch.arrived(segment(1, [opened]), 0);
+    expect(watch.orphaned(a, pod, false)).toEqual([
+      {
+        kind: 'raise',
+        reason: 'reel_silent',
+        reel: a,
+        detail: `its pod ${pod} is gone, and its end did not come`,
+      },
+    ]);
+    expect([said(watch.orphaned(a, pod, false)), states(watch)]).toEqual([[], ['a crashed 1']]);
+    expect(said(watch.tick(3_600_000))).toEqual([]);
+    expect(watch.tick(3_600_001)).toEqual([
+      { kind: 'clear', reason: 'reel_silent', reel: a, detail: 'given up: its pod is gone' },
+    ]);
+    expect([said(watch.tick(1e8)), states(watch)]).toEqual([[], ['a crashed 1']]);
+    expect([said(watch.arrived(segment(2), 1e8)), states(watch)]).toEqual([[], ['a open 2']]);
+  });
+
+  it('is told once where it was silent before, and not where an earlier vault told it', () => {
+    const watch = new ReelWatch();
+    watch.arrived(segment(1, [opened]), 0);
+    watch.tick(60_001);
+    expect([said(watch.orphaned(a, pod, false)), states(watch)]).toEqual([[], ['a crashed 1']]);
+    expect(said(watch.arrived(segment(2, [closed]), 61_000))).toEqual(['clear reel_silent a']);
+    watch.restored(segment(3, [], { reel: b }), { superseded: false, standing: new Set() }, 70_000);
+    expect([said(watch.orphaned(b, pod, true)), states(watch)]).toEqual([[], ['b crashed 3']]);
+  });
+});
+
 describe('ReelWatch: a segment that never comes', () => {
   it('is told one heartbeat after a later one was refused, and over when it came', () => {
     const watch = new ReelWatch();

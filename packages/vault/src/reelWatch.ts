@@ -12,7 +12,7 @@ export interface WatchChange {
   readonly detail: string;
 }
 
-/** `crashed`: silent for long, and its recorder went on in another reel. */
+/** `crashed`: without an end, and none is expected: its recorder went on in another reel long ago, or its pod is gone. */
 export type WatchedState = 'open' | 'silent' | 'crashed';
 
 export interface WatchedReel {
@@ -46,6 +46,8 @@ interface Entry {
   readonly recorder: string;
   name: string;
   state: WatchedState;
+  /** `reel_silent` stands of it. */
+  isAlerted: boolean;
   segment: number;
   arrivedMs: number;
   seen: boolean;
@@ -122,6 +124,7 @@ export class ReelWatch {
     entry.sealedMs = Number(seal.at) / 1e6;
     entry.superseded = superseded;
     entry.state = standing.has('reel_silent') ? 'silent' : superseded ? 'crashed' : 'open';
+    entry.isAlerted = standing.has('reel_silent');
     entry.linesMissing = standing.has('lines_missing');
     if (standing.has('segment_missing'))
       entry.missing = { expected: seal.segment + 1, sinceMs: nowMs, raised: true };
@@ -131,6 +134,19 @@ export class ReelWatch {
     const changes: WatchChange[] = [];
     for (const entry of this.#reels.values()) changes.push(...this.#look(entry, nowMs));
     return changes;
+  }
+
+  /**
+   * The pod of its recorder is gone: no end is expected, though an outbox that outlived the pod may still bring one.
+   * `isOld`: so old that whoever cares was told by an earlier vault.
+   */
+  orphaned(reel: string, pod: string, isOld: boolean): WatchChange[] {
+    const entry = this.#reels.get(reel);
+    if (entry === undefined || entry.state === 'crashed') return [];
+    entry.state = 'crashed';
+    if (entry.isAlerted || isOld) return [];
+    entry.isAlerted = true;
+    return [change('raise', 'reel_silent', entry, `its pod ${pod} is gone, and its end did not come`)];
   }
 
   /** By state, those that want attention first, then by name. */
@@ -173,11 +189,17 @@ export class ReelWatch {
     const silentMs = Math.max(2 * heartbeatMs, heartbeatMs + 2 * entry.sealingMs);
     if (entry.state === 'open' && entry.segment > 0 && quietMs > silentMs) {
       entry.state = 'silent';
+      entry.isAlerted = true;
       changes.push(change('raise', 'reel_silent', entry, `nothing came for ${Math.round(quietMs / 1000)} s`));
     }
     if (entry.state === 'silent' && entry.superseded && quietMs > crashedAfterMs) {
       entry.state = 'crashed';
+      entry.isAlerted = false;
       changes.push(change('clear', 'reel_silent', entry, 'given up: its recorder went on in another reel'));
+    }
+    if (entry.state === 'crashed' && entry.isAlerted && quietMs > crashedAfterMs) {
+      entry.isAlerted = false;
+      changes.push(change('clear', 'reel_silent', entry, 'given up: its pod is gone'));
     }
     // Only refused segments came of it: whoever sent them went away.
     if (entry.segment === 0 && quietMs > crashedAfterMs) changes.push(...this.#forget(entry, 'given up'));
@@ -193,6 +215,7 @@ export class ReelWatch {
       recorder,
       name,
       state: 'open',
+      isAlerted: false,
       segment: 0,
       arrivedMs: nowMs,
       seen: false,
@@ -220,7 +243,7 @@ export class ReelWatch {
   #forget(entry: Entry, detail: string): WatchChange[] {
     this.#reels.delete(entry.reel);
     const changes: WatchChange[] = [];
-    if (entry.state === 'silent') changes.push(change('clear', 'reel_silent', entry, detail));
+    if (entry.isAlerted) changes.push(change('clear', 'reel_silent', entry, detail));
     if (entry.missing?.raised === true) changes.push(change('clear', 'segment_missing', entry, detail));
     if (entry.linesMissing) changes.push(change('clear', 'lines_missing', entry, detail));
     return changes;
@@ -238,10 +261,11 @@ function change(
 
 /** Something came of it. */
 function revive(entry: Entry, nowMs: number): WatchChange[] {
-  const wasSilent = entry.state === 'silent';
+  const wasAlerted = entry.isAlerted;
   entry.arrivedMs = nowMs;
   entry.state = 'open';
-  return wasSilent ? [change('clear', 'reel_silent', entry, 'it sends again')] : [];
+  entry.isAlerted = false;
+  return wasAlerted ? [change('clear', 'reel_silent', entry, 'it sends again')] : [];
 }
 
 /** The missing segment came, when all before the newest did. */

@@ -78,6 +78,11 @@ export class ReelWatcher {
     this.#watch.restored(segment, known, this.#sources.now());
   }
 
+  /** As `ReelWatch.orphaned`. */
+  orphaned(reel: string, pod: string, isOld: boolean): void {
+    this.#apply(this.#watch.orphaned(reel, pod, isOld));
+  }
+
   isWatched(reel: string): boolean {
     return this.#watch.has(reel);
   }

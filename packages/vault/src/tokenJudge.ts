@@ -4,14 +4,19 @@
  */
 import { hash } from 'node:crypto';
 import { type PodIdentity, podText, type TokenVerdict } from './podIdentity.ts';
-import { claimsRefused, readToken, refusal, type UnverifiedToken } from './tokenClaims.ts';
+import { claimsRefused, type PodName, readToken, refusal, type UnverifiedToken } from './tokenClaims.ts';
+
+/** A pod that somebody asks after. */
+export interface GonePod extends Omit<PodName, 'uid'> {
+  readonly uid?: string;
+}
 
 export interface TokenJudgeSources {
   readonly audience: string;
   /** Of a token whose claims are in order. `api_unreachable` where that cannot be known now; never rejects. */
   readonly look: (token: string, unverified: UnverifiedToken) => Promise<TokenVerdict>;
-  /** Whether there is no such pod any more, or another of its name; false where that cannot be known. */
-  readonly isGone: (pod: { readonly namespace: string; readonly name: string }) => Promise<boolean>;
+  /** Whether there is no such pod any more, or another of its name where a uid is given; false where that cannot be known. */
+  readonly isGone: (pod: GonePod) => Promise<boolean>;
   /** Wall clock, ms. */
   readonly nowMs: () => number;
 }
@@ -58,6 +63,11 @@ export class TokenJudge {
     const [namespace = '', name = ''] = enrolled.split('/');
     if (podText(heir.pod) === enrolled) return true;
     return heir.pod.namespace === namespace && (await this.#sources.isGone({ namespace, name }));
+  }
+
+  /** As its source says. */
+  async isGone(pod: GonePod): Promise<boolean> {
+    return await this.#sources.isGone(pod);
   }
 
   async #judged(token: string, key: string, known: Known | undefined): Promise<TokenVerdict> {

@@ -133,6 +133,7 @@ async function compose(config: VaultConfig, deps: VaultDeps, endings: Endings): 
   parts.watcher.start();
   endings.add(async () => parts.watcher.close());
   followPolicies(config, cluster, parts, endings);
+  followPods(config, cluster, parts, endings);
   parts.restore().catch((error: Error) => {
     health.storeFailed(error);
     log.error(
@@ -159,6 +160,20 @@ function followPolicies(
   const timer = setInterval(() => policies.look(), POLICY_LOOK_MS);
   endings.add(async () => clearInterval(timer));
   endings.add(followPublished(cluster.connection, published, (now) => policies.published(now), log));
+}
+
+/** Pods of reels that became quiet are asked for this often. */
+const POD_LOOK_MS = 5000;
+
+function followPods(
+  { enrolment }: VaultConfig,
+  cluster: Cluster | null,
+  { orphans }: VaultParts,
+  endings: Endings,
+): void {
+  if (enrolment.kubernetes === undefined || cluster === null) return;
+  const timer = setInterval(() => void orphans.look(), POD_LOOK_MS);
+  endings.add(async () => clearInterval(timer));
 }
 
 interface SecuredListener {

@@ -22,6 +22,7 @@ import { readJwks } from './jwksPlace.ts';
 import { jwksTokens } from './jwksTokens.ts';
 import { kubernetesTokens } from './kubernetesTokens.ts';
 import { LiveTail } from './liveTail.ts';
+import { OrphanedReels } from './orphanedReels.ts';
 import { OwnHistory, ownRecords } from './ownHistory.ts';
 import { ownReel } from './ownReel.ts';
 import { vaultIdOf } from './ownReels.ts';
@@ -71,6 +72,7 @@ export interface VaultParts {
   readonly alerts: Alerts;
   readonly watcher: ReelWatcher;
   readonly policies: PolicyWatch;
+  readonly orphans: OrphanedReels;
   /** Learns from the archive which reels are open. Rejects with StoreError. */
   readonly restore: () => Promise<void>;
   readonly enrolments: Enrolments;
@@ -202,10 +204,11 @@ export function makeParts(
   const quarantine = new Quarantine(store, config.limits.quarantineBytesMax);
   const warn = (problem: string): void => log.error({ problem }, 'not used for enrolment until corrected');
   const history = new OwnHistory(() => ownRecords(archive, vaultId));
+  const tokens = tokensOf(config.enrolment, cluster, clock);
   const enrolments = new Enrolments({
     required: config.enrolment.required,
     secrets: secretFiles(config, readSecretFile, warn).secrets,
-    tokens: tokensOf(config.enrolment, cluster, clock),
+    tokens,
     append: (entry) => reel.append(entry, ENROLMENT_PATIENCE_MS),
     started: segmentLog.started,
     history: async function* () {
@@ -234,6 +237,15 @@ export function makeParts(
     now: () => clock.monoMs(),
     settleMs: (config.published?.settleSeconds ?? 0) * 1000,
   });
+  const orphans = new OrphanedReels({
+    load: enrolments.load,
+    reels: () => watcher.list(),
+    enrolmentOf: (reel) => enrolments.of(reel),
+    isGone: async (pod) => (await tokens?.isGone(pod)) ?? false,
+    orphaned: (reel, pod, isOld) => watcher.orphaned(reel, pod, isOld),
+    now: () => clock.monoMs(),
+    wallMs: () => clock.wallUs() / 1000,
+  });
   const record: GrantSources['record'] = async (access) => {
     await reel.append({ kind: 'access', ...access }, config.http.recordSeconds * 1000);
   };
@@ -249,6 +261,7 @@ export function makeParts(
     alerts,
     watcher,
     policies,
+    orphans,
     restore: async () => {
       await enrolments.load();
       await restoreReels({
