@@ -18,6 +18,7 @@
 {{- if .Values.vault.enabled }}
 {{- $_ := set $vault "service" (printf "%s-vault" $name) }}
 {{- $_ := set $vault "caSecret" (printf "%s-vault-tls" $name) }}
+{{- $_ := set $vault "caConfigMap" (printf "%s-vault-ca" $name) }}
 {{- $_ := set $vault "logSecret" (printf "%s-vault-log" $name) }}
 {{- end }}
 {{- $_ := set $config "vault" $vault }}
@@ -47,13 +48,15 @@
 {{- $config := dict
   "name" $name
   "stateDir" "/var/lib/pgtape/vault"
-  "otlp" (dict "host" "0.0.0.0" "port" 4317 "tls" $tls "publicUrl" (.Values.vault.url | default (printf "https://%s:4317" (include "pgtape.vaultHost" .))))
+  "otlp" (dict "host" "0.0.0.0" "port" 4317 "tls" $tls "publicUrl" (.Values.vault.url | default (printf "https://%s:4317" (include "pgtape.vaultHost" .))) "publicCaFile" "/etc/pgtape/tls/ca.crt")
   "http" (dict "host" "0.0.0.0" "port" 7417 "tls" $tls "callers" $callers)
   "tlog" (dict "keyFile" "/etc/pgtape/log/log.key")
   "enrolment" (dict "required" .Values.vault.enrolmentRequired "kubernetes" (dict "audience" "pgtape-vault"))
-  "published" (dict "namespace" .Release.Namespace "name" (printf "%s-published" $name))
   "log" (dict "level" .Values.vault.logLevel)
 }}
+{{- if .Values.operator.enabled }}
+{{- $_ := set $config "published" (dict "namespace" .Release.Namespace "name" (printf "%s-published" $name)) }}
+{{- end }}
 {{- with .Values.vault.tracing }}
 {{- if .url }}
 {{- $forward := dict "url" .url }}

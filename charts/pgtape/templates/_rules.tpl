@@ -131,12 +131,15 @@ log. `create` on what is only ever applied: server-side apply asks for it where 
   verbs: [get, list, watch]
 - apiGroups: [pgtape.dev]
   resources: [recordingarchives/status]
+  resourceNames: [{{ .Values.vault.archive }}]
   verbs: [patch]
 {{- end }}
 
 {{- define "pgtape.vaultOwnRules" -}}
+{{- if .Values.operator.enabled }}
 - apiGroups: [""]
   resources: [configmaps]
   resourceNames: [{{ include "pgtape.fullname" . }}-published]
   verbs: [get, list, watch]
+{{- end }}
 {{- end }}

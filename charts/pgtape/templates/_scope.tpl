@@ -11,6 +11,11 @@ applies for that once (rbac.namespaced and clusterScopedOnly).
 {{- not .Values.clusterScopedOnly }}
 {{- end }}
 
+{{/* Where webhook and controller are rendered. */}}
+{{- define "pgtape.hasOperator" -}}
+{{- and .Values.operator.enabled (not .Values.clusterScopedOnly) }}
+{{- end }}
+
 {{/* absent | own | other, of a CustomResourceDefinition; call with (list $ name). `helm template` asks nobody: absent. */}}
 {{- define "pgtape.ownerOfDefinition" -}}
 {{- $release := (index . 0).Release }}

@@ -145,6 +145,30 @@ describe('helm install', () => {
     ]);
   }, 60_000);
 
+  it('brings a vault for a second archive beside the first release', () => {
+    install('pgtape', 'pgtape-system');
+    const said = install('evidence', 'audit-system', ['--set', 'operator.enabled=false,vault.archive=audit']);
+    expect(said).toContain('create secret generic evidence-pgtape-vault-log --from-file=log.key=/dev/stdin');
+    const own = ['-l', 'app.kubernetes.io/instance=evidence', '-o', 'name'];
+    const kinds = 'deploy,sts,cm,role,rolebinding,sa,netpol,svc,clusterrole,clusterrolebinding';
+    expect(
+      done(['get', kinds, '-n', 'audit-system', ...own])
+        .trim()
+        .split('\n'),
+    ).toEqual([
+      'statefulset.apps/evidence-pgtape-vault',
+      'configmap/evidence-pgtape-vault',
+      'role.rbac.authorization.k8s.io/evidence-pgtape-reader',
+      'serviceaccount/evidence-pgtape-reader',
+      'serviceaccount/evidence-pgtape-vault',
+      'networkpolicy.networking.k8s.io/evidence-pgtape-vault',
+      'service/evidence-pgtape-vault',
+      'clusterrole.rbac.authorization.k8s.io/evidence-pgtape-vault',
+      'clusterrolebinding.rbac.authorization.k8s.io/evidence-pgtape-vault',
+    ]);
+    expect(crds.map(ownerOf)).toEqual(['pgtape', 'pgtape']);
+  }, 60_000);
+
   it('takes CRDs over where asked to', () => {
     done(['apply', '--server-side', '-f', join(root, 'crds')]);
     install('pgtape', 'pgtape-system', ['--take-ownership', '--set', 'crds.adopt=true']);

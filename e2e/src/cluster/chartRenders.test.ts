@@ -1,4 +1,4 @@
-/** What the chart renders, byte by byte: golden files for five files of values, and `deploy/`. */
+/** What the chart renders, byte by byte: golden files for six files of values, and `deploy/`. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
@@ -34,9 +34,9 @@ describe('charts/pgtape', () => {
     });
   });
 
-  it('has five files of values and a golden render for each', () => {
+  it('has six files of values and a golden render for each', () => {
     mkdirSync(golden, { recursive: true });
-    expect(values).toHaveLength(5);
+    expect(values).toHaveLength(6);
     for (const file of values) {
       const args = ['-f', join(chartDir, 'ci', file), '--set', 'crds.enabled=false'];
       expectFile(join(golden, file), rendered(args));
@@ -76,6 +76,19 @@ describe('charts/pgtape', () => {
   ])('refuses %s', (_, set, says) => {
     const ran = helm(['template', 'pgtape', chartDir, '--kube-version', '1.33.0', '--set', set]);
     expect(ran).toMatchObject({ status: 1, err: expect.stringContaining(says) });
+  });
+
+  it('without operator renders a vault, its account and its reader, and no right on Secrets', () => {
+    const made = objects(
+      rendered(['-f', join(chartDir, 'ci/vault-values.yaml'), '--set', 'crds.enabled=false']),
+    );
+    const names = made.map(({ kind, metadata }) => `${kind}/${metadata.name}`);
+    expect(names.filter((name) => /webhook|controller|operator|test/.test(name))).toEqual([]);
+    expect(names).toEqual(
+      expect.arrayContaining(['StatefulSet/pgtape-vault', 'ClusterRole/pgtape-vault', 'Role/pgtape-reader']),
+    );
+    const roles = JSON.stringify(made.filter(({ kind }) => kind.endsWith('Role')));
+    expect(roles).not.toContain('"secrets"');
   });
 
   it('refuses a cluster that is too old', () => {
