@@ -95,6 +95,7 @@ const vault = {
   url: 'https://pgtape-vault.pgtape-system.svc:4317',
   archive: 'default',
   caSecret: 'pgtape-vault-tls',
+  caConfigMap: 'pgtape-vault-ca',
   logSecret: 'pgtape-vault-log',
 };
 
@@ -214,6 +215,8 @@ const secret = (name: string): Record<string, string> => {
   const entries = Object.entries(data).map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]);
   return Object.fromEntries(entries) as Record<string, string>;
 };
+const authorityForPeople = (): Record<string, string> =>
+  json<{ data: Record<string, string> }>(['-n', own, 'get', 'configmap', 'pgtape-vault-ca']).data;
 const vaultOf = (name: string): string =>
   (JSON.parse(configMap(name)['recorder.yaml'] ?? '') as { vault: { url: string } }).vault.url;
 
@@ -273,6 +276,7 @@ describe('pgtape operator --role', () => {
     done(['apply', '-f', '-'], database('orders'));
     await eventually('ca.crt', () => configMap('orders')['ca.crt'], secret('pgtape-vault-tls')['ca.crt']);
     expect(vaultOf('orders')).toBe(vault.url);
+    expect(authorityForPeople()).toEqual({ 'ca.crt': secret('pgtape-vault-tls')['ca.crt'] });
     const { 'tls.crt': cert = '', 'ca.crt': ca = '' } = secret('pgtape-vault-tls');
     const certificate = new X509Certificate(cert);
     const names = [
@@ -349,10 +353,17 @@ describe('pgtape operator --role', () => {
     done(['apply', '-f', '-'], database('ledger', { archiveRef: 'other' }));
     await eventually('not served', () => condition('ledger', 'ArchiveFound'), 'False/NotServed');
     expect(vaultOf('ledger')).toBe('https://not-served.invalid:4317');
-    const status = { endpoint: 'https://other-vault.elsewhere.svc:4317', logSize: 5 };
+    const caBundle = '-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n';
+    const status = { endpoint: 'https://other-vault.elsewhere.svc:4317', caBundle, logSize: 5 };
     done([...patch('recarchive', 'other', 'merge', JSON.stringify({ status })), '--subresource=status']);
     await eventually('served', () => condition('ledger', 'ArchiveFound'), 'True/Found');
     await eventually('endpoint', () => vaultOf('ledger'), status.endpoint);
+    expect(configMap('ledger')['ca.crt']).toBe(caBundle);
+    done(['apply', '-f', '-'], database('tills'));
+    await eventually('tills', () => configMap('tills')['ca.crt'], secret('pgtape-vault-tls')['ca.crt']);
+    done(['apply', '-f', '-'], database('tills', { managementState: 'Unmanaged' }));
+    await eventually('unmanaged', () => condition('tills', 'PolicyAccepted'), 'True/Unmanaged');
+    const { 'recorder.yaml': left } = configMap('tills');
     const before = secret('pgtape-vault-tls')['ca.crt'] ?? '';
     done(patch('secret', 'pgtape-vault-tls', 'merge', '{"data":{"ca.key":"AAAA"}}', own));
     await eventually(
@@ -360,7 +371,12 @@ describe('pgtape operator --role', () => {
       () => secret('pgtape-vault-tls')['ca.crt'],
       expect.stringMatching(new RegExp(`.+${before.slice(-80, -30).replace(/[+/\n]/g, '.')}`, 's')),
     );
-    await eventually('ca.crt', () => configMap('orders')['ca.crt'], secret('pgtape-vault-tls')['ca.crt']);
+    const renewed = secret('pgtape-vault-tls')['ca.crt'];
+    await eventually('ca.crt', () => configMap('orders')['ca.crt'], renewed);
+    await eventually('for people', authorityForPeople, { 'ca.crt': renewed });
+    await eventually('unmanaged', () => configMap('tills'), { 'recorder.yaml': left, 'ca.crt': renewed });
+    expect(configMap('ledger')['ca.crt']).toBe(caBundle);
+    done(['-n', 'shop', 'delete', 'recdb', 'tills']);
   }, 90_000);
 
   it('leaves a key alone that it does not understand, and says so', async () => {

@@ -9,6 +9,7 @@ import { type RunningChild, startChild } from '@pgtape/cli';
 import { readArchive } from '../stack.ts';
 import { Authority } from './certificates.ts';
 import { type ControlPlane, kubernetesBinary, startControlPlane } from './controlPlane.ts';
+import { rendered } from './helm.ts';
 import { kubectlAt, patch, type Ran } from './kubectl.ts';
 import { kubectlPgtape } from './pluginCommand.ts';
 
@@ -17,6 +18,7 @@ const bin = join(dir, 'bin');
 const namespace = 'pgtape-system';
 let plane: ControlPlane;
 let vault: RunningChild;
+let authority: Authority;
 
 function done(args: readonly string[], input?: object): string {
   const ran = kubectlAt(plane, args, input === undefined ? undefined : JSON.stringify(input));
@@ -56,8 +58,17 @@ exec ${process.execPath} ${join(bin, 'relay.mjs')}
   chmodSync(join(bin, 'kubectl'), 0o755);
 }
 
+/** Of an account that nobody gave rights to but the test. */
+function kubeconfigOf(of: string, account: string): string {
+  const token = done(['-n', of, 'create', 'token', account]).trim();
+  const config = JSON.parse(readFileSync(plane.kubeconfig, 'utf8')) as Record<string, unknown>;
+  const kubeconfig = join(dir, account);
+  writeFileSync(kubeconfig, JSON.stringify({ ...config, users: [{ name: 'admin', user: { token } }] }));
+  return kubeconfig;
+}
+
 async function startVault(): Promise<void> {
-  const authority = new Authority(join(dir, 'pki'));
+  authority = new Authority(join(dir, 'pki'));
   const pair = authority.issue('vault', '/CN=pgtape-vault', [`DNS:pgtape-vault.${namespace}.svc`]);
   const callers = [
     { name: 'readers', serviceAccount: `${namespace}:pgtape-reader`, may: ['read', 'export'] },
@@ -171,11 +182,25 @@ describe('kubectl pgtape, asking the vault', () => {
     expect({ status, err }).toEqual({ status: 3, err: expect.stringContaining(says) });
   });
 
+  it('needs no more than the Role of readers, as the chart makes it', async () => {
+    const role = rendered(['--show-only', 'templates/reader.yaml']);
+    expect(kubectlAt(plane, ['apply', '-f', '-'], role).status).toBe(0);
+    const data = { 'ca.crt': authority.ca };
+    const metadata = { name: 'pgtape-vault-ca', namespace };
+    done(['create', '-f', '-'], { apiVersion: 'v1', kind: 'ConfigMap', metadata, data });
+    done(['create', 'serviceaccount', 'auditor']);
+    const bound = ['--role=pgtape-reader', '--serviceaccount=default:auditor'];
+    done(['-n', namespace, 'create', 'rolebinding', 'auditors', ...bound]);
+    const asked = await kubectlPgtape(plane, ['sessions'], {
+      kubeconfig: kubeconfigOf('default', 'auditor'),
+      before: [bin],
+    });
+    expect(asked).toMatchObject({ status: 0, err: 'no sessions\n' });
+    expect(kubectlAt(plane, ['-n', namespace, 'delete', 'configmap', 'pgtape-vault-ca']).status).toBe(0);
+  });
+
   it('says who lets in whom the API server does not', async () => {
-    const token = done(['-n', namespace, 'create', 'token', 'default']).trim();
-    const config = JSON.parse(readFileSync(plane.kubeconfig, 'utf8')) as Record<string, unknown>;
-    const kubeconfig = join(dir, 'nobody');
-    writeFileSync(kubeconfig, JSON.stringify({ ...config, users: [{ name: 'admin', user: { token } }] }));
+    const kubeconfig = kubeconfigOf(namespace, 'default');
     const asked = await kubectlPgtape(plane, ['sessions'], { kubeconfig, before: [bin] });
     expect(asked).toMatchObject({ status: 3, err: expect.stringContaining('[NO_RELEASE]') });
     done(['create', 'clusterrole', 'looker', '--verb=get,list', '--resource=services,pods']);

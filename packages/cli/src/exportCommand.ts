@@ -1,4 +1,5 @@
 /** `pgtape export`: an evidence bundle that proves itself to someone who has neither the archive nor pgtape. */
+
 import { createPrivateKey, sign } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -6,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { type Signer, tarOf } from '@pgtape/evidence';
 import { rawPublicKey } from '@pgtape/tlog';
 import { Command } from 'commander';
+import { asCalled } from './commandExamples.ts';
 import { CommandError, exitCode } from './exitCode.ts';
 import { exportBundle } from './exportBundle.ts';
 import { type ExportFlags, exportSelection } from './exportSelection.ts';
@@ -135,6 +137,6 @@ export function exportCommand(io: Io): Command {
     .option('--log-key <vkey...>', "the log's verifier keys, or a file with one on each line")
     .option('--policy <file>', 'logs, witnesses and quorum (C2SP tlog-policy); goes into the bundle')
     .option('--trust-key <hex...>', 'public keys one of which must have signed a reel from its start')
-    .addHelpText('after', help)
+    .addHelpText('after', asCalled(help))
     .action((wanted: string[], flags: Flags, command: Command) => run(io, wanted, flags, command));
 }

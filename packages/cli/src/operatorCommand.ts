@@ -4,6 +4,7 @@ import { firstConfigured } from './configFile.ts';
 import { CommandError, exitCode } from './exitCode.ts';
 import type { Io } from './io.ts';
 import { runProcess } from './runProcess.ts';
+import { version } from './version.ts';
 
 const help = `
 Examples:
@@ -79,7 +80,7 @@ async function run(io: Io, flags: Flags): Promise<void> {
     files: [flags.config],
     flags: overlay(flags),
     telemetry: null,
-    start: (config) => startOperator(config),
+    start: (config) => startOperator(config, version),
     isTold: (error) => error instanceof OperatorError,
     ready: ({ health }) => ({ health: health.port }),
   });

@@ -1,9 +1,11 @@
 /** `pgtape play`: shows a session's tape in its own time. Never executes anything. */
+
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeObject, type RecordLine } from '@pgtape/evidence';
 import { Command, InvalidArgumentError } from 'commander';
 import { ahead } from './ahead.ts';
 import { type Archive, objectsAhead, type ReelKeys } from './archive.ts';
+import { asCalled } from './commandExamples.ts';
 import { CommandError, exitCode, throwIfStopped } from './exitCode.ts';
 import { type Io, put } from './io.ts';
 import type { Paint } from './paint.ts';
@@ -154,6 +156,6 @@ export function playCommand(io: Io): Command {
     .option('--speed <factor>', "times as fast as it was, or 'max'", speedOf, 1)
     .option('--idle <seconds>', 'longest pause shown', idleOf, 3)
     .option('--step', 'one statement at each press of Enter')
-    .addHelpText('after', help)
+    .addHelpText('after', asCalled(help))
     .action((session: string, flags: Flags, command: Command) => run(io, session, flags, command));
 }

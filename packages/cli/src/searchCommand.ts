@@ -1,8 +1,10 @@
 /** `pgtape search`: statements by text and by what became of them, over the whole archive. */
+
 import { availableParallelism } from 'node:os';
 import { parsePattern } from '@pgtape/evidence';
 import { Command, InvalidArgumentError } from 'commander';
 import { type Archive, objectsOf, reelsByTime } from './archive.ts';
+import { asCalled } from './commandExamples.ts';
 import { CommandError, exitCode, throwIfStopped } from './exitCode.ts';
 import { parseDuration } from './format.ts';
 import { type Io, put } from './io.ts';
@@ -218,7 +220,7 @@ export function searchCommand(io: Io): Command {
     .option('--slower-than <span>', 'took longer: 250ms, 2s', span)
     .option('--rows-over <rows>', 'returned or changed more rows', positive)
     .option('--limit <hits>', 'stop after so many', positive)
-    .addHelpText('after', help)
+    .addHelpText('after', asCalled(help))
     .action((pattern: string | undefined, flags: Flags, command: Command) =>
       run(io, pattern, flags, command),
     );

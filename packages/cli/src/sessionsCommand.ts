@@ -1,6 +1,8 @@
 /** `pgtape sessions`: who was there, when, from where, and what the evidence is worth. */
+
 import { judgeTogether } from '@pgtape/evidence';
 import { Command } from 'commander';
+import { asCalled } from './commandExamples.ts';
 import { durationText, wallMs, wallText } from './format.ts';
 import { type Io, put } from './io.ts';
 import type { Paint } from './paint.ts';
@@ -118,6 +120,6 @@ export function sessionsCommand(io: Io): Command {
     .option('--since <time>', 'still going on at or after: 2026-11-20, 2026-11-20T10:00Z, 24h')
     .option('--until <time>', 'started at or before')
     .option('--open', 'only those still open')
-    .addHelpText('after', help)
+    .addHelpText('after', asCalled(help))
     .action((flags: Flags, command: Command) => run(io, flags, command));
 }

@@ -1,5 +1,7 @@
 /** `pgtape tail`: what is being recorded now, from a vault's live view. */
+
 import { Command } from 'commander';
+import { asCalled } from './commandExamples.ts';
 import { CommandError, exitCode } from './exitCode.ts';
 import { type Io, put } from './io.ts';
 import type { Paint } from './paint.ts';
@@ -100,6 +102,6 @@ export function tailCommand(io: Io): Command {
     .option('--session <id>', 'only this session')
     .option('--kinds <list>', 'only these kinds of record: statement,closed')
     .addOption(outputOption(['text', 'jsonl']))
-    .addHelpText('after', help)
+    .addHelpText('after', asCalled(help))
     .action((flags: Flags, command: Command) => run(io, flags, command));
 }

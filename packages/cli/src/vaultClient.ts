@@ -20,6 +20,8 @@ export interface VaultAccess {
   readonly key: string | null;
   /** Name the vault's certificate must have, where it is not the URL's host. */
   readonly serverName: string | null;
+  /** What to do where no vault answers; absent: start or name one. */
+  readonly advice?: string;
 }
 
 /** A vault answered that it will not. `code` is `VAULT_` and its word. */
@@ -73,6 +75,7 @@ export class VaultClient {
   readonly #options: RequestOptions;
   readonly #request: typeof httpRequest;
   readonly #token: string | null;
+  readonly #advice: string;
   readonly #stop: AbortSignal | null;
 
   /** `stop` ends what is being asked. @throws CommandError `VAULT_URL` */
@@ -91,6 +94,7 @@ export class VaultClient {
       agent: isTls ? new HttpsAgent({ ...agent, ...tls }) : new HttpAgent(agent),
     };
     this.#token = access.token;
+    this.#advice = access.advice ?? waysOut;
     this.#stop = stop;
   }
 
@@ -168,7 +172,7 @@ export class VaultClient {
     }
     return new CommandError('VAULT_UNREACHABLE', `no vault answers at ${this.origin} (${why})`, {
       exit: exitCode.environment,
-      advice: waysOut,
+      advice: this.#advice,
       cause,
     });
   }
@@ -191,7 +195,7 @@ export class VaultClient {
   #strange(what: string): CommandError {
     return new CommandError('VAULT_STRANGE', `what answers at ${this.origin} is no vault (${what})`, {
       exit: exitCode.environment,
-      advice: waysOut,
+      advice: this.#advice,
     });
   }
 }

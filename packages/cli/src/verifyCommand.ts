@@ -1,9 +1,11 @@
 /** `pgtape verify`: proves that an archive, or a bundle, is what recorders sealed; trusts keys and bytes, nothing else. */
+
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type BundleVerdict, type BundleVerdictWord, checkBundle } from '@pgtape/evidence';
 import { Command, Option } from 'commander';
 import { readBundle } from './bundleReading.ts';
+import { asCalled } from './commandExamples.ts';
 import { CommandError, exitCode } from './exitCode.ts';
 import { type Io, put } from './io.ts';
 import { openReading } from './reading.ts';
@@ -161,6 +163,6 @@ export function verifyCommand(io: Io): Command {
     .option('--resume <file>', 'keep results in this file, and go on from those that are there')
     .addOption(new Option('--report <format>', 'a report of what was checked').choices(['json', 'md']))
     .option('--to <file>', 'where the report goes (default: standard output)')
-    .addHelpText('after', help)
+    .addHelpText('after', asCalled(help))
     .action((flags: Flags, command: Command) => run(io, flags, command));
 }

@@ -7,7 +7,11 @@ import { Digest } from './fields.ts';
 
 const one = {
   configHash: z.string().max(64).describe('Of the whole configuration, as pods are annotated with it.'),
-  policyHash: Digest.describe('SHA-256 of the policy; seals carry it.'),
+  policyHash: Digest.optional().describe(
+    'SHA-256 of the policy, as recorders of `version` understand the configuration; seals carry it. Absent: they are of an image that is ' +
+      'not known.',
+  ),
+  version: z.string().max(64).default('').describe('Of the operator, and of recorders of its image.'),
   at: z.iso.datetime().describe('Since when, RFC 3339.'),
 };
 
@@ -39,10 +43,15 @@ export function publishedConfigOf(text: string | undefined): PublishedConfig | n
 /** What is published from now on; the same object while nothing changes. */
 export function nextPublished(
   before: PublishedConfig | null,
-  { configHash, policyHash, at }: Omit<PublishedConfig, 'history'>,
+  now: Omit<PublishedConfig, 'history'>,
 ): PublishedConfig {
-  if (before === null) return { configHash, policyHash, at, history: [] };
-  if (before.configHash === configHash && before.policyHash === policyHash) return before;
+  if (before === null) return { ...now, history: [] };
+  if (
+    before.configHash === now.configHash &&
+    before.policyHash === now.policyHash &&
+    before.version === now.version
+  )
+    return before;
   const { history, ...last } = before;
-  return { configHash, policyHash, at, history: [last, ...history].slice(0, PUBLISHED_HISTORY_MAX) };
+  return { ...now, history: [last, ...history].slice(0, PUBLISHED_HISTORY_MAX) };
 }

@@ -262,7 +262,9 @@ export const Published = z
     kind: z.literal('published'),
     database: z.string().describe('`namespace/name` of the RecordedDatabase.'),
     config: z.string().describe("SHA-256 of the recorders' configuration."),
-    policy: Digest.describe('What their seals carry from now on.'),
+    policy: Digest.optional().describe(
+      'What their seals carry from now on. Absent: recorders are of an image that the operator does not know.',
+    ),
   })
   .describe('In Kubernetes: the operator published another configuration for a database.');
 

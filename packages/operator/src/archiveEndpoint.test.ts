@@ -1,6 +1,6 @@
 /** Where evidence of an archive goes, and what recorders are told of it. */
 import type { KubeObject } from '@pgtape/kube';
-import { archiveEndpoint } from './archiveEndpoint.ts';
+import { archiveAuthority, archiveEndpoint } from './archiveEndpoint.ts';
 import { bundleOf, renewed } from './certificateMaterial.ts';
 import { certificateSecret } from './certificateSecret.ts';
 import { recorderConfig } from './desiredObjects.ts';
@@ -43,6 +43,39 @@ describe('archiveEndpoint', () => {
   });
 });
 
+const pem = (name: string): string => `-----BEGIN CERTIFICATE-----\n${name}\n-----END CERTIFICATE-----\n`;
+
+describe('archiveAuthority', () => {
+  const told = { ...release, caSecret: 'pgtape-vault-tls' };
+  it.each([
+    { name: "of another release's vault", of: 'other', caBundle: pem('AA=='), by: told, wanted: pem('AA==') },
+    {
+      name: 'and nothing else that is in it',
+      of: 'other',
+      caBundle: `x${pem('AA==')}y`,
+      by: told,
+      wanted: pem('AA=='),
+    },
+    { name: 'of a vault that says none', of: 'other', caBundle: 'x', by: told, wanted: null },
+    {
+      name: "of the release's own vault, whatever status says",
+      of: 'default',
+      caBundle: pem('AA=='),
+      by: told,
+      wanted: null,
+    },
+    {
+      name: 'where the operator was told none',
+      of: 'default',
+      caBundle: pem('AA=='),
+      by: release,
+      wanted: pem('AA=='),
+    },
+  ])('$name', ({ of, caBundle, by, wanted }) => {
+    expect(archiveAuthority(of, archive(of, { caBundle }), by)).toBe(wanted);
+  });
+});
+
 describe('recordingSettings', () => {
   const config = OperatorConfig.parse({
     namespace: 'pgtape-system',
@@ -60,6 +93,8 @@ describe('recordingSettings', () => {
     get owned() {
       return seen.owned;
     },
+    database: (key: string) =>
+      key === 'shop/orders' ? databaseOf({ spec: { archiveRef: 'default' } }) : databaseOf(),
   };
 
   it('keeps evidence of an archive that nobody serves in the pod', () => {
@@ -77,14 +112,14 @@ describe('recordingSettings', () => {
     const settings = recordingSettings(config, '', watch);
     const ca = (): string => settings().vault.ca;
     expect(ca()).toBe('');
-    seen.owned = [
-      {
-        apiVersion: 'v1',
-        kind: 'ConfigMap',
-        metadata: { name: 'pgtape-orders', annotations: { 'pgtape.dev/recorded-by': 'shop/orders' } },
-        data: { 'ca.crt': 'given before' },
-      },
-    ];
+    const given = (by: string, ca: string): KubeObject => ({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'pgtape-orders', annotations: { 'pgtape.dev/recorded-by': by } },
+      data: { 'ca.crt': ca },
+    });
+    seen.archives = [archive('audit', { caBundle: pem('AA==') })];
+    seen.owned = [given('shop/other', 'of another vault'), given('shop/orders', 'given before')];
     expect(ca()).toBe('given before');
     const plan = { authority: 'a', names: ['x'], nowMs: Date.now(), isBundlePublished: false };
     const material = await renewed(null, plan);
@@ -93,5 +128,6 @@ describe('recordingSettings', () => {
     expect(ca()).toBe(bundleOf(material));
     seen.secret = undefined;
     expect(ca()).toBe(bundleOf(material));
+    expect(['default', 'audit'].map(settings().vault.caOf)).toEqual([bundleOf(material), pem('AA==')]);
   });
 });

@@ -12,6 +12,7 @@ import type { OperatorContext } from './operatorContext.ts';
 import { Reconciler } from './reconciler.ts';
 import { watchedPods } from './recordedPods.ts';
 import { RecorderWatch } from './recorderWatch.ts';
+import { isOfReleaseVault } from './recordingSettings.ts';
 import { RolloutWork } from './rolloutWork.ts';
 import { vaultSecrets } from './vaultSecrets.ts';
 import { WEBHOOK_CONFIGURATION } from './webhookConfiguration.ts';
@@ -30,8 +31,20 @@ export interface ControllerPart {
 const recordersEveryMs = 3000;
 
 export function controllerPart(context: OperatorContext): ControllerPart {
-  const { config, connection, objects, server, watch, measured, log, clock, wallMs, settings, material } =
-    context;
+  const {
+    config,
+    version,
+    connection,
+    objects,
+    server,
+    watch,
+    measured,
+    log,
+    clock,
+    wallMs,
+    settings,
+    material,
+  } = context;
   const { namespace, lease, webhook, certificates } = config;
   const identity = `${config.identity ?? hostname()}_${randomBytes(4).toString('hex')}`;
   const events = new EventRecorder({
@@ -62,6 +75,7 @@ export function controllerPart(context: OperatorContext): ControllerPart {
     recorders,
     rollouts,
     image: config.image,
+    version,
     skipped: (database, pod) => whySkipped(view, database, pod),
     bypassed: (database, count) => measured.bypasses.inc({ database }, count),
     objects,
@@ -78,6 +92,7 @@ export function controllerPart(context: OperatorContext): ControllerPart {
       (certificates.issuer === 'self' ? 'see its Events' : 'whoever issues certificates must fill it'),
     server: () => server.facts,
     published: config.published,
+    authority: config.vault.caConfigMap === undefined ? null : { namespace, name: config.vault.caConfigMap },
     now: clock.monoMs,
     wall: () => new Date(wallMs()),
     wrote(written) {
@@ -113,7 +128,12 @@ export function controllerPart(context: OperatorContext): ControllerPart {
     watch,
     told,
     wallMs,
-    isPublished: (known, nowMs) => isKnownToRecorders(known, nowMs, watch.owned),
+    isPublished: (known, nowMs) =>
+      isKnownToRecorders(
+        known,
+        nowMs,
+        watch.owned.filter((object) => isOfReleaseVault(object, config.vault, watch)),
+      ),
   });
   const nothing = async () => undefined;
   const work = new LeaderWork(

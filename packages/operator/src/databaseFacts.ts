@@ -53,6 +53,13 @@ export function protectedDatabase({ namespace, name, spec }: DatabaseFacts): Pro
   return { namespace, name, matchLabels: spec.selector.matchLabels, admission, exec, breakGlassGroups };
 }
 
+const Referring = z.looseObject({ archiveRef: z.string() });
+
+/** Also of one that is not understood, as far as it says; null: it does not. */
+export function archiveRefOf({ spec, object }: DatabaseFacts): string | null {
+  return spec?.archiveRef ?? Referring.safeParse(object.spec).data?.archiveRef ?? null;
+}
+
 /** Which of two came first: the older one decides where both select a pod. */
 export function isOlder(a: DatabaseFacts, b: DatabaseFacts): boolean {
   if (a.createdAt !== b.createdAt) return a.createdAt < b.createdAt;

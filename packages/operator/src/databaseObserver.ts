@@ -10,6 +10,7 @@ import { type RecordingSettings, recorderConfig } from './desiredObjects.ts';
 import { configHash } from './injection.ts';
 import { type ObservedPod, observedPod, type WantedRecorder } from './observedPod.ts';
 import { type PodCoverage, podCoverage } from './podCoverage.ts';
+import { policyHash } from './publishedObject.ts';
 import type { RecorderWatch } from './recorderWatch.ts';
 import { recordingBefore, recordingFold } from './recordingFold.ts';
 import { rolloutStep } from './rolloutPlan.ts';
@@ -27,6 +28,8 @@ export interface ObserverOptions {
   readonly rollouts: Pick<RolloutWork, 'refusal'>;
   /** Of recorders, where their database names no other. */
   readonly image: string;
+  /** Of the operator. */
+  readonly version: string;
   /** Why this pod, made anew, would get no recorder; '' where it would. */
   readonly skipped: (database: DatabaseFacts, pod: KubeObject) => string;
   readonly wall: () => Date;
@@ -54,7 +57,7 @@ export function reachablePods(
 
 /** null: its pods are not completely known. */
 export function observedDatabase(options: ObserverOptions, observing: Observing): DatabaseObservation | null {
-  const { watch, server, wall, image, rollouts } = options;
+  const { watch, server, wall, image, version, rollouts } = options;
   const settings = options.settings();
   const { database, all, written, before, canary } = observing;
   const found = reachablePods(watch, database);
@@ -64,6 +67,8 @@ export function observedDatabase(options: ObserverOptions, observing: Observing)
   const wanted: WantedRecorder = {
     configHash: config === null ? '' : configHash(config),
     image: spec?.recorder.image ?? image,
+    policyHash: spec === null ? '' : policyHash(spec),
+    version,
   };
   const raw = new Map((watch.podsOf(key) ?? []).map((pod) => [pod.metadata.uid ?? '', pod]));
   // Of pods that an older database selects too, that one tells.

@@ -2,7 +2,14 @@ import { Condition } from './apiFields.ts';
 import { provenWrites } from './databaseObserver.ts';
 import { type DatabaseObservation, databaseVerdicts, statusFields } from './databaseStatus.ts';
 import { conditionNotices } from './notices.ts';
-import { databaseObject, databaseOf, observedOf, wantedRecorder } from './recordedCluster.testing.ts';
+import {
+  databaseObject,
+  databaseOf,
+  observedOf,
+  saidOf,
+  seenOf,
+  wantedRecorder,
+} from './recordedCluster.testing.ts';
 import { RecordedDatabaseStatus } from './recordedDatabase.ts';
 import { recordingBefore, recordingFold } from './recordingFold.ts';
 import { rolloutStep } from './rolloutPlan.ts';
@@ -62,6 +69,11 @@ const allWell = {
   Archiving: 'True/Acknowledged',
   UpToDate: 'True/Current',
 };
+const sealing = (letter: string) => ({
+  state: 'current' as const,
+  policyHash: letter.repeat(64),
+  restartNeeded: [],
+});
 const noProblems = { configMap: '', webhook: '', guard: '' };
 const bare = observedOf(
   { name: 'orders-1', uid: 'uid-orders-1', injected: false, configHash: '', recorderImage: '' },
@@ -74,6 +86,23 @@ const required = databaseOf({ spec: { enforcement: { admission: 'Required' } } }
 describe('databaseVerdicts', () => {
   it.each<{ name: string; over: Partial<DatabaseObservation>; wanted: Record<string, string> }>([
     { name: 'all is well', over: {}, wanted: allWell },
+    {
+      name: 'a recorder that seals with another policy',
+      over: { pods: [observedOf({}, seenOf({ status: saidOf({ config: sealing('b') }) }))] },
+      wanted: { ...allWell, Ready: 'False/PolicyDiffers', InSync: 'False/PolicyDiffers' },
+    },
+    {
+      name: 'one with the published policy',
+      over: { pods: [observedOf({}, seenOf({ status: saidOf({ config: sealing('a') }) }))] },
+      wanted: allWell,
+    },
+    {
+      name: 'one of another version, whose policy is not compared',
+      over: {
+        pods: [observedOf({}, seenOf({ status: saidOf({ config: sealing('b'), version: '0.0.9' }) }))],
+      },
+      wanted: { ...allWell, InSync: 'True/OtherVersion' },
+    },
     { name: 'required', over: { database: required }, wanted: { ...allWell, Guarded: 'True/Denying' } },
     {
       name: 'no pods',

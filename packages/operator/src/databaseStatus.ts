@@ -89,13 +89,30 @@ function inSync({ pods, wanted, writes }: DatabaseObservation): Verdict {
   const recorded = pods.filter((pod) => pod.injected);
   if (recorded.length === 0) return verdict('Unknown', 'NoRecorder', 'no pod has a recorder');
   const old = recorded.filter((pod) => pod.runningHash !== wanted.configHash);
-  if (old.length === 0) return verdict('True', 'Current', '');
-  const commands = [...new Set(old.map(({ restart }) => restart))];
-  return verdict(
-    'False',
-    'RestartRequired',
-    `with an older configuration: ${podNames(old)}; ${commands.join('; ')}`,
-  );
+  if (old.length > 0) {
+    const commands = [...new Set(old.map(({ restart }) => restart))];
+    const message = `with an older configuration: ${podNames(old)}; ${commands.join('; ')}`;
+    return verdict('False', 'RestartRequired', message);
+  }
+  return policyInSync(recorded, wanted);
+}
+
+/** The same configuration may be another policy to a recorder of another version, which has defaults of its own. */
+function policyInSync(recorded: readonly ObservedPod[], wanted: WantedRecorder): Verdict {
+  const isOfVersion = (pod: ObservedPod): boolean =>
+    (statusOf(pod)?.version ?? wanted.version) === wanted.version;
+  const differing = recorded.filter((pod) => {
+    const policy = statusOf(pod)?.config?.policyHash ?? '';
+    return isOfVersion(pod) && policy !== '' && policy !== wanted.policyHash;
+  });
+  if (differing.length > 0) {
+    const message = `the policy in the seals is not what was published: ${podNames(differing)}`;
+    return verdict('False', 'PolicyDiffers', message);
+  }
+  const others = recorded.filter((pod) => !isOfVersion(pod));
+  if (others.length === 0) return verdict('True', 'Current', '');
+  const message = `policy not compared, recorders are of another version: ${podNames(others)}`;
+  return verdict('True', 'OtherVersion', message);
 }
 
 function guarded({ database, writes, minorVersion }: DatabaseObservation): Verdict {

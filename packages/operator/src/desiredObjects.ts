@@ -17,10 +17,17 @@ export interface RecordingSettings {
   readonly vault: {
     /** By the archive's name; null: no vault serves it. */
     readonly endpointOf: (archive: string) => string | null;
-    /** PEM; '' without TLS. */
+    /** PEM of the authority that the vault of an archive is known by; '' without TLS. */
+    readonly caOf: (archive: string) => string;
+    /** Of the vault of the release. */
     readonly ca: string;
   };
   readonly exempt: ExecExemptions;
+}
+
+export interface ObjectPlace {
+  readonly namespace: string;
+  readonly name: string;
 }
 
 export interface ObservedCluster {
@@ -30,6 +37,8 @@ export interface ObservedCluster {
   readonly settings: RecordingSettings;
   /** Of capture mode `Service`. */
   readonly services: readonly KubeObject[];
+  /** Of the ConfigMap with the authority of the release's vault, for whoever may read no Secret; null: there is none. */
+  readonly authority: ObjectPlace | null;
   readonly webhook: WebhookPlan;
   /** Guards need 1.30. */
   readonly minorVersion: number;
@@ -49,7 +58,8 @@ export function recorderConfig(database: DatabaseFacts, settings: RecordingSetti
 
 function configMap(database: DatabaseFacts, settings: RecordingSettings): KubeObject[] {
   const config = recorderConfig(database, settings);
-  if (config === null) return [];
+  if (config === null || database.spec === null) return [];
+  const ca = settings.vault.caOf(database.spec.archiveRef);
   const { apiVersion, kind, metadata } = database.object;
   return [
     {
@@ -63,9 +73,21 @@ function configMap(database: DatabaseFacts, settings: RecordingSettings): KubeOb
         // Deleted with its database even while no operator runs.
         ownerReferences: [{ apiVersion, kind, name: metadata.name, uid: metadata.uid ?? '' }],
       },
-      data: { 'recorder.yaml': config, ...(settings.vault.ca === '' ? {} : { 'ca.crt': settings.vault.ca }) },
+      data: { 'recorder.yaml': config, ...(ca === '' ? {} : { 'ca.crt': ca }) },
     },
   ];
+}
+
+function authorityObject({ authority, settings, webhook }: ObservedCluster): KubeObject[] {
+  const { ca } = settings.vault;
+  if (authority === null || ca === '') return [];
+  const object = {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { ...authority, labels: managedBy },
+    data: { 'ca.crt': ca },
+  };
+  return [withOwner(object, webhook)];
 }
 
 /** Guards last: what they ask for must be possible before they ask. */
@@ -88,5 +110,6 @@ export function desiredObjects(observed: ObservedCluster): KubeObject[] {
     acted.map(({ protected: one }) => one),
     webhook,
   );
-  return [...configs, ...services, configuration, ...guards.map((object) => withOwner(object, webhook))];
+  const owned = guards.map((object) => withOwner(object, webhook));
+  return [...configs, ...services, ...authorityObject(observed), configuration, ...owned];
 }

@@ -1,8 +1,9 @@
 /** What must be there for what was observed, and which RecordedDatabases are not understood. */
 import type { KubeObject } from '@pgtape/kube';
 import { namedPortOf, podSecurityOf } from './clusterFacts.ts';
-import { desiredObjects } from './desiredObjects.ts';
+import { desiredObjects, type ObjectPlace } from './desiredObjects.ts';
 import { isAsWanted } from './drift.ts';
+import { keptFor, withAuthority } from './keptObjects.ts';
 import { podCoverage } from './podCoverage.ts';
 import { databaseOf } from './recordedCluster.testing.ts';
 import { RecordedDatabaseSpec } from './recordedDatabase.ts';
@@ -17,16 +18,22 @@ const webhook = {
 const settings = {
   vault: {
     endpointOf: (name: string) => (name === 'audit' ? 'https://vault:4317' : null),
+    caOf: (name: string) => (name === 'other' ? 'other ca' : 'vault ca'),
     ca: 'vault ca',
   },
   exempt: { users: [] },
 };
-const desired = (databases: ReturnType<typeof databaseOf>[], minorVersion = 36): KubeObject[] =>
+const desired = (
+  databases: ReturnType<typeof databaseOf>[],
+  minorVersion = 36,
+  authority: ObjectPlace | null = null,
+): KubeObject[] =>
   desiredObjects({
     databases,
     podNames: () => ['orders-0'],
     settings,
     services: [],
+    authority,
     webhook,
     minorVersion,
     username: 'system:serviceaccount:pgtape-system:pgtape',
@@ -83,6 +90,46 @@ describe('desiredObjects', () => {
       { apiVersion: 'pgtape.dev/v1alpha1', kind: 'RecordedDatabase', name: 'orders', uid: 'uid-orders' },
     ];
     expect(owners).toEqual([database, role, role, role, role, role]);
+  });
+});
+
+describe('what vaults are known by', () => {
+  const caOf = ({ data }: KubeObject): unknown => (data as Record<string, unknown> | undefined)?.['ca.crt'];
+
+  it("is in recorders' ConfigMaps that of their archive, and for people that of the release", () => {
+    const databases = [databaseOf(), databaseOf({ name: 'tills', spec: { archiveRef: 'other' } })];
+    const place = { namespace: 'pgtape-system', name: 'pgtape-vault-ca' };
+    const found = desired(databases, 36, place).filter(({ kind }) => kind === 'ConfigMap');
+    expect(found.map((object) => [object.metadata.name, caOf(object)])).toEqual([
+      ['pgtape-orders', 'vault ca'],
+      ['pgtape-tills', 'other ca'],
+      ['pgtape-vault-ca', 'vault ca'],
+    ]);
+    expect(Object.keys(found[2]?.data as object)).toEqual(['ca.crt']);
+  });
+
+  it('is renewed, and nothing else, where nothing else is acted on', () => {
+    const [lying] = desired([databaseOf()]) as [KubeObject];
+    const old = { ...lying, data: { 'recorder.yaml': 'as it was', 'ca.crt': 'old' } };
+    const renewed = (spec: object, object = old): unknown => {
+      const database = databaseOf({ spec });
+      const kept = keptFor(object, [database]);
+      return kept === undefined ? 'not kept' : (withAuthority(object, kept, settings)?.data ?? 'as it is');
+    };
+    const expected = { 'recorder.yaml': 'as it was', 'ca.crt': 'vault ca' };
+    expect([
+      renewed({ managementState: 'Unmanaged' }),
+      renewed({ exec: 'what is that' }),
+      renewed({ archiveRef: 7 }),
+      renewed({}),
+      renewed(
+        { managementState: 'Unmanaged' },
+        { ...old, kind: 'Service', metadata: { ...old.metadata, name: 'orders-recorded' } },
+      ),
+    ]).toEqual([expected, expected, 'as it is', 'not kept', 'as it is']);
+    const database = databaseOf({ spec: { managementState: 'Unmanaged' } });
+    const again = withAuthority(lying, database, settings) as KubeObject;
+    expect(isAsWanted(lying, again)).toBe(true);
   });
 });
 

@@ -16,7 +16,10 @@ const view: InjectorView = {
   databases: () => all,
   namespace: () => undefined,
   networkServices: () => [],
-  settings: () => ({ vault: { endpointOf: () => 'https://vault:4317', ca: '' }, exempt: { users: [] } }),
+  settings: () => ({
+    vault: { endpointOf: () => 'https://vault:4317', caOf: () => '', ca: '' },
+    exempt: { users: [] },
+  }),
   image: 'image',
   minorVersion: () => 36,
 };

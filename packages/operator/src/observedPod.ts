@@ -11,6 +11,10 @@ export interface WantedRecorder {
   /** '' where nothing should. */
   readonly configHash: string;
   readonly image: string;
+  /** Of the policy, as a recorder of `version` understands the configuration; '' where nothing should run. */
+  readonly policyHash: string;
+  /** Of the operator. */
+  readonly version: string;
 }
 
 export interface ObservedPod extends PodCoverage {

@@ -43,6 +43,11 @@ const Vault = z
         "Secret in `namespace` with the vault's certificate (`ca.crt`, `tls.crt`, `tls.key`), instead of `caFile`: the leader " +
           'makes and renews it, recorders are given its authority.',
       ),
+    caConfigMap: name
+      .optional()
+      .describe(
+        'ConfigMap in `namespace` that the leader keeps that authority in (`ca.crt`), for people who may read no Secret.',
+      ),
     logSecret: name
       .optional()
       .describe(

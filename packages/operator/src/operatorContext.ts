@@ -10,6 +10,8 @@ import type { OperatorMetrics } from './operatorMetrics.ts';
 
 export interface OperatorContext {
   readonly config: OperatorConfig;
+  /** Of this build. */
+  readonly version: string;
   readonly connection: KubeConnection;
   readonly objects: KubeObjects;
   readonly server: ApiServer;

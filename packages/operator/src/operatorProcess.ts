@@ -27,8 +27,12 @@ export interface Operator {
   close(): Promise<void>;
 }
 
-/** Resolves when it takes part, whether or not an API server answers. @throws OperatorError */
-export async function startOperator(config: OperatorConfig): Promise<Operator> {
+/**
+ * Resolves when it takes part, whether or not an API server answers.
+ * @param version of this build, as its recorders say theirs
+ * @throws OperatorError
+ */
+export async function startOperator(config: OperatorConfig, version: string): Promise<Operator> {
   const log = logger('operator', config.log.level);
   const clock = systemClock();
   const wallMs = (): number => clock.wallUs() / 1000;
@@ -115,6 +119,7 @@ export async function startOperator(config: OperatorConfig): Promise<Operator> {
   });
   const context: OperatorContext = {
     config,
+    version,
     connection,
     objects: new KubeObjects(connection),
     server,

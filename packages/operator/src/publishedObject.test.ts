@@ -31,7 +31,9 @@ describe('publishedObject', () => {
     before: (KubeObject | null | undefined)[],
     now: string,
     databases = [orders],
-  ): KubeObject => publishedObject({ place, databases, configOf: () => config, before, now });
+    version = '0.1.0',
+  ): KubeObject =>
+    publishedObject({ place, databases, image: 'own', version, configOf: () => config, before, now });
   const entry = (object: KubeObject) =>
     publishedConfigOf((object.data as Record<string, string>)['shop.orders']);
 
@@ -43,6 +45,16 @@ describe('publishedObject', () => {
     expect(entry(second)).toMatchObject({ at: at(9), history: [{ at: at(0) }] });
     expect(published('b', [first, second], at(20))).toEqual(second);
     expect(published('b', [second, first], at(20))).toEqual(second);
+  });
+
+  it('says which version understands it so, and no policy of recorders that are pinned to another image', () => {
+    const first = published('a', [], at(0));
+    const later = published('a', [first], at(3), [orders], '0.2.0');
+    expect(entry(later)).toMatchObject({ version: '0.2.0', history: [{ version: '0.1.0' }] });
+    const policyAt = (image: string): string | undefined =>
+      entry(published('a', [], at(0), [databaseOf({ spec: { recorder: { image } } })]))?.policyHash;
+    expect(policyAt('other')).toBeUndefined();
+    expect(policyAt('own')).toBe(entry(first)?.policyHash);
   });
 
   it('keeps the last eight', () => {

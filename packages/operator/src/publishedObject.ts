@@ -22,11 +22,20 @@ export function policyHash({ upstream, capture }: RecordedDatabaseSpec): string 
   });
 }
 
+/** Another image may be of another version, with other defaults: what its seals carry cannot be told. */
+function isKnownImage({ recorder }: RecordedDatabaseSpec, image: string): boolean {
+  return recorder.image === undefined || recorder.image === image;
+}
+
 export interface PublishedPlan {
   readonly place: { readonly namespace: string; readonly name: string };
   readonly databases: readonly DatabaseFacts[];
   /** What its recorders are configured with now; null: what was published before still holds. */
   readonly configOf: (database: DatabaseFacts) => string | null;
+  /** Of recorders, where their database names no other. */
+  readonly image: string;
+  /** Of the operator and of recorders of that image. */
+  readonly version: string;
   /** Published before, as the API server has it and as this process wrote it: the later one counts. */
   readonly before: readonly (KubeObject | null | undefined)[];
   /** RFC 3339. */
@@ -49,7 +58,7 @@ function latest(plan: PublishedPlan, key: string): PublishedConfig | null {
 }
 
 export function publishedObject(plan: PublishedPlan): KubeObject {
-  const { place, databases, configOf, now } = plan;
+  const { place, databases, configOf, version, now } = plan;
   const isShort = databases.length > databasesWithHistory;
   const entries = databases.flatMap((database): [string, string][] => {
     const key = publishedKey(database.key);
@@ -60,7 +69,8 @@ export function publishedObject(plan: PublishedPlan): KubeObject {
         ? before
         : nextPublished(before, {
             configHash: configHash(config),
-            policyHash: policyHash(database.spec),
+            ...(isKnownImage(database.spec, plan.image) ? { policyHash: policyHash(database.spec) } : {}),
+            version,
             at: now,
           });
     return given === null ? [] : [[key, JSON.stringify(isShort ? { ...given, history: [] } : given)]];

@@ -11,6 +11,9 @@ import { wholeSeconds } from './statusConditions.ts';
 export interface PublishedWorkOptions {
   readonly watch: Pick<ClusterWatch, 'owned' | 'databases'>;
   readonly place: { readonly namespace: string; readonly name: string };
+  /** See PublishedPlan. */
+  readonly image: string;
+  readonly version: string;
   readonly apply: (
     wanted: readonly KubeObject[],
     live: readonly KubeObject[],
@@ -43,10 +46,12 @@ export class PublishedWork {
     settings: RecordingSettings,
     signal: AbortSignal,
   ): Promise<Written[]> {
-    const { watch, place, apply, wall } = this.#options;
+    const { watch, place, image, version, apply, wall } = this.#options;
     const before = watch.owned.find((object) => this.isIt(object));
     const object = publishedObject({
       place,
+      image,
+      version,
       databases: watch.databases,
       configOf: (database) =>
         protectedDatabase(database) === null || problemsOf(database, made).configMap !== ''

@@ -5,13 +5,13 @@
 import type { KubeError, KubeObject, WorkOutcome } from '@pgtape/kube';
 import { applyObjects, objectKey, problemText, type Written } from './applyObjects.ts';
 import { canaryProblem } from './canary.ts';
-import { configMapName } from './clusterNames.ts';
 import { resourceOf, webhookConfigurations } from './clusterResources.ts';
 import type { ClusterWatch } from './clusterWatch.ts';
-import { type DatabaseFacts, protectedDatabase } from './databaseFacts.ts';
+import type { DatabaseFacts } from './databaseFacts.ts';
 import { reachablePods } from './databaseObserver.ts';
 import { DatabaseStatuses, type DatabaseStatusesOptions } from './databaseStatuses.ts';
-import { desiredObjects } from './desiredObjects.ts';
+import { desiredObjects, type ObjectPlace } from './desiredObjects.ts';
+import { keptFor, withAuthority } from './keptObjects.ts';
 import { driftNotices } from './notices.ts';
 import type { PodCoverage } from './podCoverage.ts';
 import { PublishedWork } from './publishedWork.ts';
@@ -24,6 +24,8 @@ export interface ReconcilerOptions extends DatabaseStatusesOptions {
   readonly namespace: string;
   /** Name of the ConfigMap in it that says what recorders were given. */
   readonly published: string;
+  /** See ObservedCluster. */
+  readonly authority: ObjectPlace | null;
   /** null: nothing may be written, there are no certificates yet. */
   readonly webhookPlan: () => WebhookPlan | null;
   /** What `webhookPlan` lacks then, for people. */
@@ -54,10 +56,12 @@ export class Reconciler {
   constructor(options: ReconcilerOptions) {
     this.#options = options;
     this.#statuses = new DatabaseStatuses(options);
-    const { watch, namespace, published, wall } = options;
+    const { watch, namespace, published, image, version, wall } = options;
     this.#published = new PublishedWork({
       watch,
       place: { namespace, name: published },
+      image,
+      version,
       apply: (wanted, live, signal) => this.#apply(wanted, live, signal),
       wall,
     });
@@ -91,8 +95,19 @@ export class Reconciler {
     const podNames = (key: string): string[] =>
       (watch.podsOf(key) ?? []).map(({ metadata }) => metadata.name);
     const services = databases.flatMap((database) => this.#service(database) ?? []);
-    const wanted = desiredObjects({ databases, podNames, settings, services, webhook, ...server });
-    const live = watch.owned.filter((object) => !isKept(object, databases) && !this.#published.isIt(object));
+    const { authority } = this.#options;
+    const renewed = watch.owned.flatMap((object) => {
+      const database = keptFor(object, databases);
+      return database === undefined ? [] : (withAuthority(object, database, settings) ?? []);
+    });
+    const observed = { databases, podNames, settings, services, authority, webhook, ...server };
+    const wanted = [...renewed, ...desiredObjects(observed)];
+    const touched = new Set(renewed.map(objectKey));
+    const live = watch.owned.filter(
+      (object) =>
+        touched.has(objectKey(object)) ||
+        (keptFor(object, databases) === undefined && !this.#published.isIt(object)),
+    );
     const refused = watch.refused;
     const mayWrite = ({ kind }: KubeObject): boolean => !refused.has(resourceOf({ kind }).plural);
     const made = await this.#apply(wanted.filter(mayWrite), live, signal);
@@ -166,20 +181,4 @@ function notConfigured(error: Error): Written {
 function unwritten(object: KubeObject, refused: ReadonlyMap<string, KubeError>): Written[] {
   const error = refused.get(resourceOf(object).plural);
   return error === undefined ? [] : [{ how: 'failed', key: objectKey(object), object, error }];
-}
-
-/**
- * What recorders that run are configured by, and reached by, stays as it is while their database is not understood, or not to be acted on:
- * the last good one.
- */
-function isKept({ kind, metadata }: KubeObject, databases: readonly DatabaseFacts[]): boolean {
-  return (
-    (kind === 'ConfigMap' || kind === 'Service') &&
-    databases.some(
-      (database) =>
-        protectedDatabase(database) === null &&
-        metadata.namespace === database.namespace &&
-        [configMapName(database.name), recordedServiceName(database.name)].includes(metadata.name),
-    )
-  );
 }

@@ -80,7 +80,12 @@ export function seenOf(given: Partial<SeenRecorder> = {}): SeenRecorder {
   return { status: saidOf(), problem: '', capture, ...given };
 }
 
-export const wantedRecorder = { configHash: 'hash', image: 'image' };
+export const wantedRecorder = {
+  configHash: 'hash',
+  image: 'image',
+  policyHash: 'a'.repeat(64),
+  version: '0.1.0',
+};
 
 export function observedOf(
   given: Partial<PodCoverage> = {},

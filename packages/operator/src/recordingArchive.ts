@@ -125,6 +125,14 @@ export const RecordingArchiveStatus = z
       .describe(
         'Where recorders send evidence to (OTLP/gRPC), written by the vault that serves this archive.',
       ),
+    caBundle: z
+      .string()
+      .max(65_536)
+      .optional()
+      .describe(
+        'PEM of the authority that recorders know the vault at `endpoint` by, written by that vault. For the archive of the ' +
+          "operator's own release the Secret counts.",
+      ),
     logSize: z.int().min(0).optional().describe('Entries of the newest checkpoint.'),
     checkpointTime: z.string().max(64).optional().describe('Of the newest checkpoint, RFC 3339.'),
     recorders: z.int().min(0).optional().describe('Reels that are being written.'),

@@ -1,4 +1,9 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { logger } from '@pgtape/process';
 import { archiveStatusOf, conditionReason, type ServedArchive } from './archiveStatus.ts';
+import { publicAuthority } from './publicAuthority.ts';
 import type { VaultStatus } from './vaultStatus.ts';
 
 const now = '2026-11-27T05:00:00Z';
@@ -33,6 +38,7 @@ function vault({
 const served = (more: Partial<ServedArchive>): ServedArchive => ({
   generation: 4,
   endpoint: 'https://pgtape-vault.pgtape-system.svc:4317',
+  authority: null,
   vault: null,
   problem: null,
   ...more,
@@ -44,6 +50,32 @@ function conditionsOf(state: ServedArchive): Record<string, string> {
   };
   return Object.fromEntries(conditions.map(({ type, status, reason }) => [type, `${status} ${reason}`]));
 }
+
+const pem = '-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n';
+
+describe('publicAuthority', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'pgtape-authority-'));
+  const file = join(dir, 'ca.crt');
+  afterAll(() => rmSync(dir, { recursive: true }));
+
+  it('tells certificates and nothing else, and the last ones while there are none', () => {
+    const read = publicAuthority(file, logger('vault', 'silent'));
+    expect(read()).toBeNull();
+    writeFileSync(file, `-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----\n${pem}`);
+    expect(read()).toBe(pem);
+    writeFileSync(file, '');
+    expect(read()).toBe(pem);
+    writeFileSync(file, pem.repeat(2));
+    expect(read()).toBe(pem.repeat(2));
+    writeFileSync(file, pem.repeat(2000));
+    expect(read()).toBe(pem.repeat(2));
+  });
+
+  it('stands in the status beside the endpoint', () => {
+    expect(archiveStatusOf(served({ authority: pem }), [], now)).toMatchObject({ caBundle: pem });
+    expect(archiveStatusOf(served({}), [], now)).not.toHaveProperty('caBundle');
+  });
+});
 
 describe('archiveStatusOf', () => {
   it.each<[string, Partial<ServedArchive>, string, string, string]>([

@@ -15,6 +15,8 @@ export interface ServedArchive {
   readonly generation: number;
   /** How recorders reach it; null: not known. */
   readonly endpoint: string | null;
+  /** PEM of the authority that recorders know it by; null: not known. */
+  readonly authority: string | null;
   /** null: no vault runs. */
   readonly vault: VaultStatus | null;
   /** Why not: `archive_invalid`, or a code. */
@@ -36,10 +38,11 @@ export function archiveStatusOf(
   before: readonly ArchiveCondition[],
   now: string,
 ): Record<string, unknown> {
-  const { generation, endpoint, vault } = served;
+  const { generation, endpoint, authority, vault } = served;
   return {
     observedGeneration: generation,
     ...(endpoint !== null && { endpoint }),
+    ...(authority !== null && { caBundle: authority }),
     ...(vault !== null && {
       logSize: vault.log.size,
       ...(vault.log.checkpoint_at !== null && { checkpointTime: vault.log.checkpoint_at }),

@@ -11,6 +11,7 @@ import { type Cluster, openCluster } from './cluster.ts';
 import { type NamedVaultConfig, VaultConfig } from './config.ts';
 import type { HttpServer } from './http.ts';
 import { type ArchiveState, keepLastArchive, readLastArchive } from './lastArchive.ts';
+import { publicAuthority } from './publicAuthority.ts';
 import { startVault, type Vault } from './vault.ts';
 import { VaultError } from './vaultError.ts';
 import type { VaultDeps } from './vaultParts.ts';
@@ -83,6 +84,7 @@ class Runner implements ArchiveVault {
   constructor(options: RunnerOptions) {
     this.#options = options;
     const { cluster, name, last, log, config } = options;
+    const authority = publicAuthority(config.otlp.publicCaFile, log);
     this.#source = new ArchiveSource({ cluster, name, last, log, changed: () => this.#settle() });
     this.#reporter = new ArchiveReporter({
       cluster,
@@ -95,7 +97,13 @@ class Runner implements ArchiveVault {
         if (state === null || state === 'unknown') return null;
         const endpoint = config.otlp.publicUrl ?? null;
         const vault = this.#vault?.status() ?? null;
-        return { generation: state.generation, endpoint, vault, problem: this.#problem };
+        return {
+          generation: state.generation,
+          endpoint,
+          authority: authority(),
+          vault,
+          problem: this.#problem,
+        };
       },
     });
   }

@@ -37,6 +37,14 @@ const Otlp = z.strictObject({
     .describe(
       'How recorders reach it, `https://host:4317`; with `--archive NAME` it stands in the status of the RecordingArchive.',
     ),
+  publicCaFile: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'PEM file of the authority that recorders know it by; with `--archive NAME` its certificates stand beside `publicUrl`. Read ' +
+        'again every 10 s.',
+    ),
 });
 
 function isStore(text: string): boolean {

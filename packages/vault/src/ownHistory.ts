@@ -46,7 +46,10 @@ export class OwnHistory {
       }
       if (record.kind === 'published') {
         const { database, config, policy } = record;
-        published.set(String(database), { config: String(config), policy: String(policy) });
+        published.set(String(database), {
+          config: String(config),
+          policy: policy === undefined ? null : String(policy),
+        });
       }
       if (record.kind === 'alert') follow(alerts, record);
     }

@@ -17,10 +17,26 @@ describe('readPublished', () => {
   it('reads what the operator wrote, by database', () => {
     expect(readPublished({ 'shop.orders': entry(a, [b, a]), 'shop.orders.eu': entry(c) })).toEqual(
       new Map([
-        ['shop/orders', { config: 'cfg', policy: a, former: [b] }],
-        ['shop/orders.eu', { config: 'cfg', policy: c, former: [] }],
+        ['shop/orders', { config: 'cfg', policy: a, former: [b], ofOthers: [] }],
+        ['shop/orders.eu', { config: 'cfg', policy: c, former: [], ofOthers: [] }],
       ]),
     );
+  });
+
+  it('knows what the same configuration is to recorders of other versions, and nothing of an unknown image', () => {
+    const at = '2026-11-27T04:00:00Z';
+    const was = (configHash: string, version: string, policyHash?: string) => ({
+      configHash,
+      version,
+      policyHash,
+      at,
+    });
+    const history = [was('cfg', '0.1.0', b), was('older', '0.1.0', c)];
+    const read = (now: object): unknown =>
+      readPublished({ 'shop.orders': JSON.stringify({ ...now, history }) }).get('shop/orders');
+    expect(read(was('cfg', '0.2.0', a))).toEqual({ config: 'cfg', policy: a, former: [b, c], ofOthers: [b] });
+    expect(read(was('cfg', '0.1.0', a))).toMatchObject({ ofOthers: [] });
+    expect(read(was('cfg', '0.1.0'))).toMatchObject({ policy: null });
   });
 
   it.each([
@@ -36,7 +52,9 @@ describe('readPublished', () => {
 });
 
 describe('judgePolicy', () => {
-  const published = { config: 'cfg', policy: a, former: [b] };
+  const published = { config: 'cfg', policy: a, former: [b], ofOthers: [] };
+  const ofTwo = { ...published, ofOthers: [b] };
+  const unknown = { ...published, policy: null };
   it.each([
     [a, published, false, 'published'],
     [a, published, true, 'published'],
@@ -44,6 +62,9 @@ describe('judgePolicy', () => {
     [b, published, true, 'not_published'],
     [c, published, false, 'settling'],
     [c, published, true, 'not_published'],
+    [b, ofTwo, true, 'published'],
+    [c, ofTwo, true, 'not_published'],
+    [c, unknown, true, 'not_known'],
     [a, undefined, false, 'settling'],
     [a, undefined, true, 'not_published'],
   ])('%s against %j, settled %s, is %s', (policy, known, isSettled, kind) => {
@@ -61,7 +82,7 @@ function watching(told: Record<string, ToldPolicy> = {}, method: Enrolment['meth
     },
     tell: (record: VaultEntry) => {
       if (record.kind === 'published')
-        said.push(`told ${record.database} ${record.policy[0]} ${record.config}`);
+        said.push(`told ${record.database} ${record.policy?.[0] ?? 'none'} ${record.config}`);
     },
     enrolmentOf: () => ({ method, name: 'shop/orders-0' }),
     isWatched: () => at.watched,
@@ -117,6 +138,18 @@ describe('PolicyWatch', () => {
     );
     seal(b);
     expect(said.at(-1)).toBe('clear r');
+  });
+
+  it('tells of an image that is not known, and ends its alerts', async () => {
+    const { watch, said, at, seal, publish } = watching();
+    await publish({ 'shop.orders': entry(a) });
+    seal(b);
+    at.now = 500_000;
+    watch.look();
+    expect(said.at(-1)).toMatch(/^raise /);
+    const { policyHash: _, ...pinned } = JSON.parse(entry(a)) as Record<string, unknown>;
+    await publish({ 'shop.orders': JSON.stringify(pinned) });
+    expect(said.slice(-2)).toEqual(['clear r', 'told shop/orders none cfg']);
   });
 
   it('compares nothing before it knows what is published, and then waits as for a change', async () => {

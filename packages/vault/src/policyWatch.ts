@@ -93,6 +93,8 @@ export class PolicyWatch {
     const sinceMs = now() - (this.#since.get(database) ?? this.#firstAt);
     const verdict = judgePolicy(policy, this.#published.get(database), sinceMs >= settleMs);
     if (verdict.kind === 'published') alerts.clear(reason, reel, 'it seals with the published policy');
+    if (verdict.kind === 'not_known')
+      alerts.clear(reason, reel, 'its recorder is of an image whose policy is not known');
     if (verdict.kind === 'not_published') alerts.raise(reason, `${database}: ${verdict.detail}`, reel);
   }
 
@@ -103,7 +105,7 @@ export class PolicyWatch {
       const before = this.#told.get(database);
       if (before?.config === config && before.policy === policy) continue;
       this.#told.set(database, { config, policy });
-      tell({ kind: 'published', database, config, policy });
+      tell({ kind: 'published', database, config, ...(policy === null ? {} : { policy }) });
     }
   }
 }

@@ -23,6 +23,7 @@ describe('the tree of kubectl pgtape', () => {
     expect(out.text).toMatch(new RegExp(`^Usage: kubectl pgtape ${name} `));
     for (const part of ['Examples:', '--output', '--context', '--kubeconfig'])
       expect(out.text).toContain(part);
+    expect(out.text).not.toMatch(/\$ pgtape /);
   });
 
   it.each([

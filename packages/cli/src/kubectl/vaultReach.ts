@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { CommandError, exitCode } from '../exitCode.ts';
 import type { Io } from '../io.ts';
 import type { VaultAccess } from '../vaultClient.ts';
-import { type Cluster, everyObject, tried, withCluster } from './cluster.ts';
+import { type Cluster, tried, withCluster } from './cluster.ts';
 import type { ReleaseFlags } from './clusterOptions.ts';
 import { type Release, releaseIn, releasePods } from './release.ts';
 import { forwardTo } from './vaultForward.ts';
@@ -109,29 +109,26 @@ function authorityIn(object: KubeObject | null, isEncoded: boolean): string | nu
 }
 
 /**
- * From the vault's own Secret where that may be read, else from the ConfigMap of any database: the operator gives it to
- * every recorder.
+ * From the ConfigMap that the operator keeps for this, which the reader's Role allows to get; of a release that runs no operator from the
+ * vault's own Secret.
  */
 async function authority(cluster: Cluster, { namespace, prefix }: Release): Promise<string> {
+  const place = { namespace, name: `${prefix}-vault-ca` };
+  const kept = await tried(cluster.objects.find(configMaps, place, cluster.stop));
+  const plain = kept.isRead ? authorityIn(kept.value, false) : null;
+  if (plain !== null) return plain;
   const name = `${prefix}-vault-tls`;
   const secret = await tried(cluster.objects.find(secrets, { namespace, name }, cluster.stop));
   const own = secret.isRead ? authorityIn(secret.value, true) : null;
   if (own !== null) return own;
-  const labelSelector = 'app.kubernetes.io/managed-by=pgtape-operator';
-  for (const where of [{}, { namespace: cluster.namespace }]) {
-    const published = await tried(everyObject(cluster, configMaps, { labelSelector, ...where }));
-    if (!published.isRead) continue;
-    const found = published.value.map((object) => authorityIn(object, false)).find((text) => text !== null);
-    if (found != null) return found;
-  }
   throw new CommandError(
     'NO_CA',
     "nothing that you may read holds the authority of the vault's certificate",
     {
       exit: exitCode.environment,
       advice:
-        `Bring it: --ca FILE (PGTAPE_CA). Whoever may read the Secret gets it by: kubectl get secret -n ${namespace} ${name} ` +
-        "-o jsonpath='{.data.ca\\.crt}' | base64 -d",
+        `The Role ${prefix}-reader allows to get ConfigMap ${namespace}/${place.name}. Or bring it: --ca FILE (PGTAPE_CA); whoever may ` +
+        `read the Secret gets it by: kubectl get secret -n ${namespace} ${name} -o jsonpath='{.data.ca\\.crt}' | base64 -d`,
     },
   );
 }
@@ -164,6 +161,7 @@ export async function reachVault(io: Io, flags: ReleaseFlags, brought: Brought):
         cert: null,
         key: null,
         serverName: `${prefix}-vault.${namespace}.svc`,
+        advice: `Look at the vault: kubectl get pod -n ${namespace} ${pod}; kubectl logs -n ${namespace} ${pod}`,
       },
       close: () => forward.close(),
     };

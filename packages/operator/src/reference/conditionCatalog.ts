@@ -121,7 +121,16 @@ export const databaseConditions: readonly ConditionEntry[] = [
     means: 'every recorder runs with the configuration that was published',
     reasons: [
       yes('Current', ''),
+      yes(
+        'OtherVersion',
+        'recorders are of another version than the operator: what they make of it is not compared',
+      ),
       no('RestartRequired', 'database', 'recorders run with an older one: the message has the command'),
+      no(
+        'PolicyDiffers',
+        'database',
+        'a recorder of the same version says it seals with another policy: find out who changed it, and restart the pod',
+      ),
       no('ConfigNotWritten', 'pgtape', 'the ConfigMap could not be written: the message names the right'),
       noRecorder,
     ],
