@@ -1,6 +1,8 @@
 const project = (displayName, testMatch, more = {}) => ({
   displayName,
   testMatch,
+  // What scripts/image makes there comes and goes while tests run.
+  modulePathIgnorePatterns: ['<rootDir>/dist/'],
   transform: {},
   testEnvironment: 'node',
   ...more,
