@@ -4,7 +4,13 @@
  */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type HealthServer, logger, type SystemClock, systemClock } from '@pgtape/process';
+import {
+  type HealthServer,
+  type HealthVerdict,
+  logger,
+  type SystemClock,
+  systemClock,
+} from '@pgtape/process';
 import type { RecorderConfig } from './config.ts';
 import { ConfigTakeover } from './configTakeover.ts';
 import { ConfigWatch } from './configWatch.ts';
@@ -15,8 +21,9 @@ import type { JournalWriter } from './journalWriter.ts';
 import { noteLeftSessions, takeLeftSessions } from './leftSessions.ts';
 import { Listeners } from './listener.ts';
 import { openJournal } from './openJournal.ts';
+import { readiness } from './readiness.ts';
 import type { RecorderDeps, RecorderLog, RunningRecorder } from './recorderDeps.ts';
-import { openHealth } from './recorderHealth.ts';
+import { openHealth, served } from './recorderHealth.ts';
 import { recorderMetrics } from './recorderMetrics.ts';
 import { countStart } from './recorderStarts.ts';
 import { type ConfigState, type RecorderStats, readStats } from './recorderStats.ts';
@@ -355,17 +362,9 @@ export class Recorder implements RunningRecorder {
     );
   }
 
-  #readiness(): { ok: boolean; reasons: string[] } {
-    const reasons: string[] = [];
-    const { full } = this.#relay;
-    if (this.#relay.isBacklogged) reasons.push('backlog');
-    if (this.#worker?.isRunning !== true) reasons.push('worker_down');
-    if (this.#isSpoolLost) reasons.push('spool_lost');
-    if ((this.#worker?.stats?.blockedReels ?? 0) > 0) reasons.push('vault_refuses');
-    const ok = reasons.length === 0 && (full === null || this.#config.failure.onSpoolFull === 'pass');
-    // Clients that pass are served: who takes the server out of service for it would do what `pass` is there to prevent.
-    const told = [...this.#standIns, ...reasons];
-    return { ok, reasons: full === null ? told : [full, ...told] };
+  #readiness(): HealthVerdict {
+    const parts = { config: this.#config, relay: this.#relay, worker: this.#worker };
+    return readiness({ ...served(parts), standIns: this.#standIns, isSpoolLost: this.#isSpoolLost });
   }
 
   reloadCertificates(): void {
