@@ -76,6 +76,20 @@ describe('pgtape redirect', () => {
     expect(failed.stderr).toContain('REDIRECT_REFUSED');
     expect(failed.stderr).toContain('NET_ADMIN');
   }, 60_000);
+
+  it.each([
+    { what: 'it may not', to: 6432, uid: recorderUid, code: 'REDIRECT_REFUSED' },
+    { what: 'the port is led elsewhere', to: 7000, uid: 0, code: 'REDIRECT_TAKEN' },
+  ])(
+    'where it is optional it keeps no database from starting, though $what',
+    ({ to, uid, code }) => {
+      const line = `exec ${pgtape} redirect --from 5432 --to ${to} --optional 2>&1`;
+      const said = pod.run(['sh', '-c', line], uid);
+      expect(said).toContain(code);
+      expect(said).toContain('its clients are not led to the recorder');
+    },
+    60_000,
+  );
 });
 
 function run(from: NetworkNamespace, args: readonly string[], uid = 0): { status: number; stderr: string } {

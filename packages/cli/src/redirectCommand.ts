@@ -15,7 +15,10 @@ Run in the pod's network namespace, as an init container with the capabilities N
 outside and those that dial over the loopback (kubectl port-forward does) reach --to instead of --from; what the user
 --except-uid dials reaches the server. Rules that are there already are left; running it twice is running it once.
 
-Exit codes: 0 the rules are there; 1 they are not, though iptables took them, or others stand in their way;
+With --optional a pod starts whatever came of it: what went wrong is told, clients reach the server past the recorder, and the
+RecordedDatabase's condition Captured says so.
+
+Exit codes: 0 the rules are there, or --optional; 1 they are not, though iptables took them, or others stand in their way;
 2 the command line is wrong; 3 iptables is not there or may not.
 `;
 
@@ -97,9 +100,21 @@ interface Flags {
   readonly from: number;
   readonly to: number;
   readonly exceptUid: number;
+  readonly optional?: boolean;
 }
 
-function run(io: Io, redirection: Flags): void {
+function run(io: Io, flags: Flags): void {
+  try {
+    redirect(io, flags);
+  } catch (error) {
+    if (flags.optional !== true || !(error instanceof CommandError)) throw error;
+    io.err.write(
+      `${error.code}: ${error.message}\nThe pod starts all the same: its clients are not led to the recorder.\n`,
+    );
+  }
+}
+
+function redirect(io: Io, redirection: Flags): void {
   const families = ['iptables-nft', ...(hasIpv6() ? ['ip6tables-nft'] : [])];
   for (const program of families) redirectFamily(program, redirection);
   const { from, to, exceptUid } = redirection;
@@ -124,6 +139,7 @@ export function redirectCommand(io: Io): Command {
     .requiredOption('--from <port>', 'where clients connect and the server listens', port)
     .requiredOption('--to <port>', 'where the recorder listens', port)
     .option('--except-uid <uid>', "the recorder's user", number(0, 4_294_967_294), 65_532)
+    .option('--optional', 'end with 0 where the rules cannot be set')
     .addHelpText('after', help)
     .action((flags: Flags) => run(io, flags));
 }

@@ -98,6 +98,20 @@ describe('inject', () => {
     ]);
   });
 
+  it.each([
+    ['Preferred', true],
+    ['Required', false],
+  ])(
+    'a redirect that cannot be set keeps no pod from starting, unless recording is Required: %s',
+    (admission, isOptional) => {
+      const spec = { capture: { mode: 'Redirect' }, enforcement: { admission } };
+      const text = JSON.stringify(
+        inject(podOf('plain'), planFor('plain', { podSecurity: 'privileged' }, spec)),
+      );
+      expect(text.includes('"--optional"')).toBe(isOptional);
+    },
+  );
+
   it('mounts the credentials of coverage where a Secret is named, and starts without it', () => {
     const text = (spec: object): string => JSON.stringify(inject(podOf('plain'), planFor('plain', {}, spec)));
     const named = text({ coverage: { credentialsRef: 'watcher' } });

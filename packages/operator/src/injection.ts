@@ -58,7 +58,7 @@ export function inject(raw: unknown, plan: InjectionPlan): Injection {
   const qos = qosOf(pod);
   const journalBytes = bytesOf(spec.spool.journalSize);
   const ours = [
-    ...(capture.mode === 'Redirect' ? [redirectContainer(plan.image, spec.capture.port)] : []),
+    ...(capture.mode === 'Redirect' ? [redirect(plan)] : []),
     recorderContainer({ plan, mode: capture.mode, qos, journalBytes }),
   ];
   const volumes = recorderVolumes(spec, configMapName(splitKey(plan.database).name));
@@ -69,6 +69,10 @@ export function inject(raw: unknown, plan: InjectionPlan): Injection {
     ...captureChanges(pod, spec.capture.container, capture.mode, plan),
   ];
   return { outcome: 'patch', mode: capture.mode, patch, refused: capture.instead };
+}
+
+function redirect({ image, spec: { capture, enforcement } }: InjectionPlan): object {
+  return redirectContainer(image, capture.port, enforcement.admission === 'Required');
 }
 
 function takenBy(pod: PodFacts, plan: InjectionPlan): SkipReason | null {

@@ -119,8 +119,12 @@ export function recorderContainer(container: ContainerPlan): object {
   };
 }
 
-/** Sets the rules of `Redirect` and ends; needs what `restricted` and `baseline` forbid. */
-export function redirectContainer(image: string, port: number): object {
+/**
+ * Sets the rules of `Redirect` and ends; needs what `restricted` and `baseline` forbid. As root: capabilities of other users come
+ * from file capabilities, which `allowPrivilegeEscalation: false` switches off.
+ * @param isRequired where the rules cannot be set, the pod does not start; otherwise it does, and clients come past the recorder
+ */
+export function redirectContainer(image: string, port: number, isRequired: boolean): object {
   return {
     name: 'pgtape-redirect',
     image,
@@ -132,6 +136,7 @@ export function redirectContainer(image: string, port: number): object {
       String(RECORDER_PORT),
       '--except-uid',
       String(RECORDER_UID),
+      ...(isRequired ? [] : ['--optional']),
     ],
     securityContext: {
       allowPrivilegeEscalation: false,
