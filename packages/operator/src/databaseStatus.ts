@@ -174,6 +174,8 @@ export function databaseVerdicts(observation: DatabaseObservation): Record<strin
 
 /** Pods that status names. */
 const podsMax = 128;
+/** Of an image's name, and of why a pod gets no recorder: longer, the API server would refuse the whole status. */
+const textCharsMax = 512;
 
 /** Shape of RecordedDatabaseStatus, conditions aside. */
 export function statusFields(observation: DatabaseObservation): Record<string, unknown> {
@@ -205,8 +207,8 @@ function podFields(pod: ObservedPod, bypasses: number | undefined): Record<strin
     uid,
     injected: isInjected,
     ...(need === null ? {} : { need }),
-    ...(need === 'Injection' && skipped !== '' ? { skipped } : {}),
-    ...(isInjected ? { recorderImage, configHash: runningHash } : {}),
+    ...(need === 'Injection' && skipped !== '' ? { skipped: skipped.slice(0, textCharsMax) } : {}),
+    ...(isInjected ? { recorderImage: recorderImage.slice(0, textCharsMax), configHash: runningHash } : {}),
     ...(isInjected ? { capture: podCapture(pod) } : {}),
     ...(mode === null ? {} : { mode }),
     ...(said === null ? {} : { sessionsRecorded: said.sessions.recorded }),

@@ -81,5 +81,7 @@ export function podCapture(pod: ObservedPod): PodCapture {
 /** The mode that clients are proven to be led by; null: not proven. */
 export function achievedMode(pod: ObservedPod): string | null {
   const capture = podCapture(pod);
-  return capture === 'whole' || capture === 'partial' ? pod.plannedMode : null;
+  const isProven = capture === 'whole' || capture === 'partial';
+  // One that nobody knows is none.
+  return isProven && pod.plannedMode !== '' ? pod.plannedMode : null;
 }

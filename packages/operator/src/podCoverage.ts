@@ -4,7 +4,8 @@ import { z } from 'zod';
 import { annotations, RECORDER_CONTAINER } from './injectionPlan.ts';
 import { PodFacts, platformFor } from './podFacts.ts';
 import { type PodRole, podRole } from './podRole.ts';
-import type { RecordedDatabaseSpec } from './recordedDatabase.ts';
+import { CaptureMode, type RecordedDatabaseSpec } from './recordedDatabase.ts';
+import { shellWord } from './shellWord.ts';
 
 export interface PodCoverage {
   readonly name: string;
@@ -49,6 +50,8 @@ const Status = z.looseObject({
   initContainerStatuses: z.array(containerStatus).optional(),
 });
 
+const hashCharsMax = 64;
+
 /** null: not a pod that anybody could still connect to, or none that is understood. */
 export function podCoverage(
   object: KubeObject,
@@ -66,6 +69,8 @@ export function podCoverage(
   const injected = recorder?.restartPolicy === 'Always' && given[annotations.by] === database;
   const { creationTimestamp } = object.metadata;
   const labels = pod.metadata.labels ?? {};
+  // Whoever makes a pod may write what he likes into it: no more of it than status has room for.
+  const mode = CaptureMode.safeParse(given[annotations.mode]).data ?? '';
   return {
     ...running(object.status),
     name: object.metadata.name,
@@ -75,8 +80,8 @@ export function podCoverage(
     hasOwner: (pod.metadata.ownerReferences ?? []).some(({ controller }) => controller === true),
     createdAt: typeof creationTimestamp === 'string' ? creationTimestamp : '',
     injected,
-    plannedMode: injected ? (given[annotations.mode] ?? '') : '',
-    configHash: injected ? (given[annotations.configHash] ?? '') : '',
+    plannedMode: injected ? mode : '',
+    configHash: injected ? (given[annotations.configHash] ?? '').slice(0, hashCharsMax) : '',
     recorderImage: injected ? (recorder.image ?? '') : '',
     restart: restartCommand(pod, object.metadata.namespace ?? '', spec),
   };
@@ -116,9 +121,10 @@ function byOwner(pod: PodFacts, namespace: string, name: string): string {
   const [owner] = pod.metadata.ownerReferences ?? [];
   const rollout = (what: string): string => `kubectl rollout restart -n ${namespace} ${what}`;
   if (owner?.kind === 'StatefulSet' || owner?.kind === 'DaemonSet')
-    return rollout(`${owner.kind.toLowerCase()}/${owner.name}`);
+    return rollout(shellWord(`${owner.kind.toLowerCase()}/${owner.name}`));
   // A Deployment's ReplicaSet has the Deployment's name and a hash.
-  if (owner?.kind === 'ReplicaSet') return rollout(`deployment/${owner.name.replace(/-[a-z0-9]+$/, '')}`);
+  if (owner?.kind === 'ReplicaSet')
+    return rollout(shellWord(`deployment/${owner.name.replace(/-[a-z0-9]+$/, '')}`));
   return owner === undefined
     ? `kubectl replace --force -n ${namespace} -f FILE_OF_POD_${name}`
     : `kubectl delete pod -n ${namespace} ${name}`;

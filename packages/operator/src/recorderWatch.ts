@@ -4,6 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { RecorderStatus } from '@pgtape/evidence';
+import { AskingLanes } from './askingLanes.ts';
 import { type Answering, whoAnswers } from './captureProbe.ts';
 import type { PodCoverage } from './podCoverage.ts';
 import { HEALTH_PORT, RECORDER_PORT } from './podPlaces.ts';
@@ -50,10 +51,6 @@ interface Known extends SeenRecorder {
   readonly probedAtMs: number;
 }
 
-/** Recorders asked at once. */
-const askedAtOnce = 16;
-/** No more are asked in one round after so long. */
-const roundMs = 60_000;
 /** A recorder that is silent for longer has said nothing. */
 const keptMs = 30_000;
 const probeAgainMs = { proven: 5 * 60_000, open: 15_000 } as const;
@@ -73,11 +70,11 @@ export const leavesPortAlone = (mode: string): boolean => mode === 'NamedPort' |
 export class RecorderWatch {
   readonly #options: RecorderWatchOptions;
   readonly #known = new Map<string, Known>();
-  /** Of the next round, in the order of pods. */
-  #from = 0;
+  readonly #lanes: AskingLanes;
 
   constructor(options: RecorderWatchOptions) {
     this.#options = options;
+    this.#lanes = new AskingLanes(options.now);
   }
 
   /** By the pod's uid; null: not asked yet. */
@@ -97,29 +94,11 @@ export class RecorderWatch {
   /** Asks each once, as far as time allows. @returns whether anything is other than before. Rejects with the signal's reason only. */
   async poll(signal: AbortSignal): Promise<boolean> {
     const watched = this.#options.pods().filter(({ pod }) => pod.addresses.length > 0);
-    const uids = new Set(watched.map(({ pod }) => pod.uid));
-    for (const uid of this.#known.keys()) if (!uids.has(uid)) this.#known.delete(uid);
+    const byUid = new Map(watched.map((one) => [one.pod.uid, one]));
+    for (const uid of this.#known.keys()) if (!byUid.has(uid)) this.#known.delete(uid);
     const before = new Map(watched.map(({ pod }) => [pod.uid, this.seen(pod.uid)]));
-    await this.#round(watched, signal);
+    await this.#lanes.round([...byUid.keys()], (uid) => this.#look(byUid.get(uid) as WatchedPod, signal));
     return watched.some(({ pod }) => !isDeepStrictEqual(before.get(pod.uid), this.seen(pod.uid)));
-  }
-
-  /** Where pods are many and silent, the next round begins with those that this one did not come to. */
-  async #round(watched: readonly WatchedPod[], signal: AbortSignal): Promise<void> {
-    const { now } = this.#options;
-    const from = this.#from % Math.max(1, watched.length);
-    const waiting = [...watched.slice(from), ...watched.slice(0, from)];
-    const endMs = now() + roundMs;
-    let next = 0;
-    const worker = async (): Promise<void> => {
-      while (next < waiting.length && now() < endMs) {
-        const one = waiting[next] as WatchedPod;
-        next += 1;
-        await this.#look(one, signal);
-      }
-    };
-    await Promise.all(Array.from({ length: askedAtOnce }, worker));
-    this.#from = from + next;
   }
 
   async #look(watched: WatchedPod, signal: AbortSignal): Promise<void> {

@@ -75,7 +75,7 @@ export function recordingFold(
   const state = stateOf(pods);
   const said = pods.flatMap((pod) => statusOf(pod) ?? []);
   const sum = (of: (one: (typeof said)[number]) => number): number =>
-    said.reduce((total, one) => total + of(one), 0);
+    bounded(said.reduce((total, one) => total + of(one), 0));
   const [recorded, seen, bypasses] = [
     sum(({ coverage }) => coverage.recorded),
     sum(({ coverage }) => coverage.seen),
@@ -88,7 +88,7 @@ export function recordingFold(
     sessionsRecorded: sum(({ sessions }) => sessions.recorded),
     sessionsSeen: seen,
     bypasses,
-    lagSeconds: Math.floor(said.reduce((most, { vault }) => Math.max(most, vault.lagSeconds), 0)),
+    lagSeconds: bounded(Math.floor(said.reduce((most, { vault }) => Math.max(most, vault.lagSeconds), 0))),
     lastBypassMs: news.length > 0 ? nowMs : before.lastBypassMs,
     news,
     counted: new Map(
@@ -98,6 +98,11 @@ export function recordingFold(
       }),
     ),
   };
+}
+
+/** A recorder may say any number: with a larger one the API server refuses the whole status. */
+function bounded(number: number): number {
+  return Math.min(number, Number.MAX_SAFE_INTEGER);
 }
 
 /** The least well known pod decides. */
