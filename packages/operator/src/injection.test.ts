@@ -74,6 +74,58 @@ describe('inject', () => {
     expect(inject(after, planFor(name, { database: 'shop/other' }))).toMatchObject({ reason: 'name_taken' });
   });
 
+  it.each<[string, Partial<InjectionPlan>, object, object, string[]]>([
+    [
+      'a claim',
+      { podSecurity: 'baseline' },
+      { outboxVolume: 'Claim', claimName: 'outbox' },
+      {},
+      ['pgtape-outbox'],
+    ],
+    [
+      'a claim of the pod',
+      { podSecurity: 'privileged' },
+      { outboxVolume: 'Ephemeral' },
+      {},
+      ['pgtape-outbox'],
+    ],
+    [
+      'a claim, with an fsGroup',
+      { podSecurity: 'baseline' },
+      { outboxVolume: 'Ephemeral' },
+      { fsGroup: 999 },
+      [],
+    ],
+    ['a claim, where nobody is root', { podSecurity: 'restricted' }, { outboxVolume: 'Ephemeral' }, {}, []],
+    ['an emptyDir', { podSecurity: 'privileged' }, {}, {}, []],
+  ])(
+    'the outbox is given to the recorder, which is not its owner: %s',
+    (_, over, spool, securityContext, wanted) => {
+      const raw = podOf('plain');
+      Object.assign(raw.spec as object, { securityContext });
+      const injection = inject(raw, planFor('plain', over, { spool }));
+      if (injection.outcome !== 'patch') throw new Error(injection.reason);
+      const after = PodFacts.parse(applyPatch(raw, injection.patch));
+      const names = (after.spec.initContainers ?? []).map(({ name }) => name);
+      expect(names.slice(0, -1)).toEqual(wanted);
+      expect(names.at(-1)).toBe('pgtape-recorder');
+    },
+  );
+
+  it.each(['Redirect', 'AddressSwap'])(
+    'a Guaranteed pod stays so with init containers of ours (%s)',
+    (mode) => {
+      const name = 'official-guaranteed';
+      const spec = { capture: { mode, container: containerOf(name) }, spool: { outboxVolume: 'Ephemeral' } };
+      const injection = inject(
+        podOf(name),
+        planFor(name, { podSecurity: 'privileged', platform: 'Plain' }, spec),
+      );
+      if (injection.outcome !== 'patch') throw new Error(injection.reason);
+      expect(qosOf(PodFacts.parse(applyPatch(podOf(name), injection.patch)))).toBe('Guaranteed');
+    },
+  );
+
   it.each([
     ['not_selected', { selector: { matchLabels: { app: 'other' } } }],
     ['unmanaged', { managementState: 'Unmanaged' }],

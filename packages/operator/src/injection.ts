@@ -13,7 +13,12 @@ import { annotations, type InjectionPlan, RECORDER_CONTAINER } from './injection
 import { type JsonPatchOperation, pointer } from './jsonPatch.ts';
 import { hasLabels } from './labels.ts';
 import { PodFacts, qosOf } from './podFacts.ts';
-import { recorderContainer, recorderVolumes, redirectContainer } from './recorderContainer.ts';
+import {
+  outboxContainer,
+  recorderContainer,
+  recorderVolumes,
+  redirectContainer,
+} from './recorderContainer.ts';
 
 /**
  * - `not_selected`: the labels are others;
@@ -57,9 +62,11 @@ export function inject(raw: unknown, plan: InjectionPlan): Injection {
   if (capture.mode === null) return skip('mode_not_possible', capture.instead);
   const qos = qosOf(pod);
   const journalBytes = bytesOf(spec.spool.journalSize);
+  const container = { plan, mode: capture.mode, qos, journalBytes };
   const ours = [
-    ...(capture.mode === 'Redirect' ? [redirect(plan)] : []),
-    recorderContainer({ plan, mode: capture.mode, qos, journalBytes }),
+    ...(capture.mode === 'Redirect' ? [redirectContainer(container)] : []),
+    ...(needsOutbox(pod, plan) ? [outboxContainer(container)] : []),
+    recorderContainer(container),
   ];
   const volumes = recorderVolumes(spec, configMapName(splitKey(plan.database).name));
   const patch = [
@@ -71,8 +78,10 @@ export function inject(raw: unknown, plan: InjectionPlan): Injection {
   return { outcome: 'patch', mode: capture.mode, patch, refused: capture.instead };
 }
 
-function redirect({ image, spec: { capture, enforcement } }: InjectionPlan): object {
-  return redirectContainer(image, capture.port, enforcement.admission === 'Required');
+/** The recorder could not write to its outbox, and somebody may give it to him. */
+function needsOutbox({ spec }: PodFacts, plan: InjectionPlan): boolean {
+  if (plan.spec.spool.outboxVolume === 'EmptyDir' || plan.podSecurity === 'restricted') return false;
+  return spec.securityContext?.fsGroup === undefined;
 }
 
 function takenBy(pod: PodFacts, plan: InjectionPlan): SkipReason | null {

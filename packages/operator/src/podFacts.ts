@@ -36,6 +36,7 @@ export const PodFacts = z.looseObject({
     initContainers: z.array(Container).optional(),
     volumes: z.array(z.looseObject({ name: z.string() })).optional(),
     hostNetwork: z.boolean().optional(),
+    securityContext: z.looseObject({ fsGroup: z.int().optional() }).optional(),
     serviceAccountName: z.string().optional(),
   }),
 });

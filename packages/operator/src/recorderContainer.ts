@@ -61,7 +61,6 @@ export function recorderContainer(container: ContainerPlan): object {
   const { plan, mode } = container;
   const { spec } = plan;
   const port = mode === 'AddressSwap' ? spec.capture.port : RECORDER_PORT;
-  const resources = resourcesOf(container);
   return {
     name: RECORDER_CONTAINER,
     image: spec.recorder.image ?? plan.image,
@@ -97,7 +96,7 @@ export function recorderContainer(container: ContainerPlan): object {
       periodSeconds: 2,
       failureThreshold: 3,
     },
-    ...(resources === undefined ? {} : { resources }),
+    ...sameResources(container),
     securityContext: restricted,
     terminationMessagePolicy: 'FallbackToLogsOnError',
     volumeMounts: [
@@ -119,33 +118,65 @@ export function recorderContainer(container: ContainerPlan): object {
   };
 }
 
+/** As root with one capability or two, and nothing else. */
+function rootWith(...add: readonly string[]): object {
+  return {
+    allowPrivilegeEscalation: false,
+    readOnlyRootFilesystem: true,
+    runAsNonRoot: false,
+    runAsUser: 0,
+    capabilities: { drop: ['ALL'], add },
+    seccompProfile: { type: 'RuntimeDefault' },
+  };
+}
+
+/** Those of the recorder: it runs before it, so that the pod asks for no more, and keeps its QoS class. */
+function sameResources(container: ContainerPlan): object {
+  const resources = resourcesOf(container);
+  return resources === undefined ? {} : { resources };
+}
+
+const chown = `require('node:fs').chownSync('${paths.outbox}', ${RECORDER_UID}, ${RECORDER_UID})`;
+const giveOutbox = `try { ${chown} } catch (error) { console.error(String(error)) }`;
+
+/**
+ * Gives the recorder its outbox: a new volume belongs to root, and to the pod's fsGroup where it has one. Ends well whatever comes,
+ * for without it the pod would not start. Needs what `restricted` forbids.
+ */
+export function outboxContainer(container: ContainerPlan): object {
+  return {
+    name: 'pgtape-outbox',
+    image: container.plan.image,
+    command: ['/usr/lib/pgtape/bin/node', '-e', giveOutbox],
+    ...sameResources(container),
+    securityContext: rootWith('CHOWN'),
+    volumeMounts: [{ name: 'pgtape-outbox', mountPath: paths.outbox }],
+  };
+}
+
 /**
  * Sets the rules of `Redirect` and ends; needs what `restricted` and `baseline` forbid. As root: capabilities of other users come
- * from file capabilities, which `allowPrivilegeEscalation: false` switches off.
- * @param isRequired where the rules cannot be set, the pod does not start; otherwise it does, and clients come past the recorder
+ * from file capabilities, which `allowPrivilegeEscalation: false` switches off. Where recording is required and the rules cannot be
+ * set, the pod does not start; otherwise it does, and clients come past the recorder.
  */
-export function redirectContainer(image: string, port: number, isRequired: boolean): object {
+export function redirectContainer(container: ContainerPlan): object {
+  const { plan } = container;
+  const isRequired = plan.spec.enforcement.admission === 'Required';
   return {
     name: 'pgtape-redirect',
-    image,
+    image: plan.image,
     args: [
       'redirect',
       '--from',
-      String(port),
+      String(plan.spec.capture.port),
       '--to',
       String(RECORDER_PORT),
       '--except-uid',
       String(RECORDER_UID),
       ...(isRequired ? [] : ['--optional']),
     ],
-    securityContext: {
-      allowPrivilegeEscalation: false,
-      readOnlyRootFilesystem: true,
-      runAsNonRoot: false,
-      runAsUser: 0,
-      capabilities: { drop: ['ALL'], add: ['NET_ADMIN', 'NET_RAW'] },
-      seccompProfile: { type: 'RuntimeDefault' },
-    },
+    ...sameResources(container),
+    securityContext: rootWith('NET_ADMIN', 'NET_RAW'),
   };
 }
 
