@@ -78,6 +78,7 @@ describe('crds/ on a real API server', () => {
     ['recarchive/minimal', { spec: { lock: 'None' } }, 'lock can only become stricter'],
     ['recarchive/minimal', { spec: { retention: { days: 364 } } }, 'retention.days can only grow'],
     ['recarchive/minimal', { spec: { s3: { bucket: 'elsewhere' } } }, 'an archive does not move'],
+    ['recarchive/volume', { spec: { volume: { claimName: 'elsewhere' } } }, 'an archive does not move'],
     ['recarchive/full', { spec: { lock: 'Strict', retention: { days: 4000 } } }, ''],
     ['recarchive/volume', { spec: { retention: { days: 1 } } }, ''],
   ])('%s: %j is refused with "%s"', (what, patch, says) => {

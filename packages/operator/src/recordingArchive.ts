@@ -36,12 +36,19 @@ const Volume = z
   .strictObject({ claimName: objectName.describe('Its PersistentVolumeClaim, mounted by the chart.') })
   .describe("A directory on a volume in the vault's namespace: tamper-evident only.");
 
-const RetentionClass = z.strictObject({
-  name: z.string().min(1).max(63).describe('What the class is called.'),
-  database: z.string().min(1).max(63).optional().describe('Only sessions in this database.'),
-  user: z.string().min(1).max(63).optional().describe('Only sessions of this user.'),
-  days: z.int().min(1).max(36_500).describe('How long what fits is kept.'),
-});
+const RetentionClass = z
+  .strictObject({
+    name: z.string().min(1).max(63).describe('What the class is called.'),
+    database: z.string().min(1).max(63).optional().describe('Only sessions in this database.'),
+    user: z.string().min(1).max(63).optional().describe('Only sessions of this user.'),
+    days: z.int().min(1).max(36_500).describe('How long what fits is kept.'),
+  })
+  .meta(
+    cel({
+      rule: 'has(self.database) || has(self.user)',
+      message: 'a class names a database, a user, or both: for everything there is retention.days',
+    }),
+  );
 
 export const RecordingArchiveSpec = z
   .strictObject({
@@ -112,6 +119,11 @@ export const RecordingArchiveSpec = z
           '(self.s3.bucket == oldSelf.s3.bucket && self.s3.prefix == oldSelf.s3.prefix))',
         message: 'an archive does not move: make another RecordingArchive',
         fieldPath: '.s3',
+      },
+      {
+        rule: '!has(self.volume) || !has(oldSelf.volume) || self.volume.claimName == oldSelf.volume.claimName',
+        message: 'an archive does not move: make another RecordingArchive',
+        fieldPath: '.volume.claimName',
       },
     ),
   );
