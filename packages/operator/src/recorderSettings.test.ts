@@ -24,6 +24,19 @@ const loaded = (text: string, env: Record<string, string>): RecorderConfig =>
     envPrefix: RECORDER_ENV_PREFIX,
   });
 
+describe('a pod whose address ends in :: has no recorder, and no way to its database', () => {
+  it.each(['fd00:10:244::', 'fd00:10:244::,10.1.2.3', '10.1.2.3', ''])('starts with %s', (addresses) => {
+    const env = Object.fromEntries(
+      modeEnvironment('AddressSwap', 5432).map(({ name, value }) => [
+        name,
+        value.replace('$(POD_IPS)', addresses).replace('$(POD_IP)', addresses.split(',')[0] ?? ''),
+      ]),
+    );
+    const text = recorderSettings('shop/orders', specOf(), { url: 'https://vault:4317' });
+    expect(loaded(text, env).listen.others).toEqual([`::1,${addresses}`]);
+  });
+});
+
 describe('recorderSettings', () => {
   it('is a configuration that a recorder takes, with every wish of the RecordedDatabase in it', () => {
     const spec = specOf({
@@ -43,7 +56,7 @@ describe('recorderSettings', () => {
       listen: {
         host: '127.0.0.1',
         port: 5433,
-        others: ['::1', '10.1.2.3', 'fd00::5'],
+        others: ['::1,10.1.2.3,fd00::5'],
         tls: { certFile: '/etc/pgtape/tls/tls.crt', keyFile: '/etc/pgtape/tls/tls.key' },
       },
       upstream: {

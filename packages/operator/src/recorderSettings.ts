@@ -97,7 +97,8 @@ export function modeEnvironment(mode: AchievableMode, port: number): Environment
         ...capture,
         set('LISTEN_HOST', '127.0.0.1'),
         set('LISTEN_PORT', String(port)),
-        set('LISTEN_OTHERS', '["::1",$(POD_IPS)]'),
+        // In quotes: YAML takes a bare address that ends in `::` for the key of a mapping.
+        set('LISTEN_OTHERS', '["::1,$(POD_IPS)"]'),
         set('UPSTREAM_HOST', swapped),
         set('UPSTREAM_LOCAL_ADDRESS', swapped),
       ];

@@ -21,7 +21,8 @@ const Listen = z.strictObject({
     .max(32)
     .default([])
     .describe(
-      'Further addresses, on the same port. One that this machine does not have is left out and told.',
+      'Further addresses, on the same port; several in one text have commas between them. One that this machine does not have is ' +
+        'left out and told.',
     ),
   tls: z
     .strictObject({

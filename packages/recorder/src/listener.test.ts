@@ -17,7 +17,7 @@ describe('listenOnAll', () => {
     const absent: string[] = [];
     const arrived: (string | undefined)[] = [];
     const listener = await listenOnAll(
-      { host: '127.0.0.1', port: 0, others: ['127.0.0.2', '192.0.2.1', '127.0.0.1', '127.0.0.2'] },
+      { host: '127.0.0.1', port: 0, others: ['127.0.0.2,192.0.2.1,', '127.0.0.1', '127.0.0.2'] },
       (client) => {
         arrived.push(client.localAddress);
         client.destroy();

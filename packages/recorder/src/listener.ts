@@ -98,7 +98,8 @@ export class Listeners implements Listener {
   ) {
     this.host = host;
     this.port = port;
-    this.#addresses = [...new Set([host, ...others])];
+    const all = others.flatMap((some) => some.split(',')).filter((one) => one !== '');
+    this.#addresses = [...new Set([host, ...all])];
     this.#waits = waits ?? false;
     this.#accept = accept;
     this.#onMissing = onMissing;
