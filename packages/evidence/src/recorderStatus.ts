@@ -52,7 +52,9 @@ const Tls = z.object({
   reason: reason.nullable(),
 });
 
-/** Counts are since the recorder of `startedAt` began to measure. */
+/**
+ * Counts are since the recorder of `startedAt` began to measure: what ended before, or while it could not compare, is in none of them.
+ */
 const Coverage = z.object({
   /** `failed`: see `reason`, the counts are of before. */
   state: z.enum(['measured', 'no_credentials', 'failed', 'starting']),

@@ -20,7 +20,12 @@ describe('BackendBook', () => {
     book.keyed(1, 77, 'shop', false);
     at(2000);
     expect(rows(book)).toEqual([[77, 1000, 1010, 0, 4711]]);
-    expect(book.look()).toMatchObject({ addresses: ['127.0.0.2'], loggedIn: { shop: 1 }, recorded: 1 });
+    expect(book.look()).toMatchObject({
+      addresses: ['127.0.0.2'],
+      loggedIn: { shop: 1 },
+      recorded: 1,
+      open: 1,
+    });
     at(900_000);
     book.closed(1, false);
     at(959_000);

@@ -20,6 +20,8 @@ export interface BackendsSeen {
   readonly loggedIn: Readonly<Record<string, number>>;
   /** All that were logged in, walsenders as well. */
   readonly recorded: number;
+  /** Of `recorded`, those that are open now. */
+  readonly open: number;
   /** Sessions since the start of which it is not known whether the server took them for logged in. */
   readonly uncertain: number;
   /** Sessions relayed unread that are open now. */
@@ -110,8 +112,10 @@ export class BackendBook {
     this.#forget();
     const atMs = this.#nowMs();
     let unread = 0;
+    let open = 0;
     for (const entry of this.#open.values()) {
       if (entry.pid === 0) entry.untilMs = atMs;
+      else open += 1;
       if (entry.isUnread) unread += 1;
     }
     const addresses = new Map<string, number>();
@@ -123,7 +127,7 @@ export class BackendBook {
       known.set([pid, sinceMs, untilMs, index, port], at * knownStride);
     }
     return {
-      ...{ atMs, known, unread },
+      ...{ atMs, known, unread, open },
       addresses: [...addresses.keys()],
       loggedIn: Object.fromEntries(this.#loggedIn),
       recorded: this.#recorded,

@@ -19,7 +19,7 @@ function book(known: readonly Known[], more: Partial<BackendsSeen> = {}): Backen
   const numbers = new Float64Array(known.length * knownStride);
   for (const [at, { pid, sinceMs = startMs, untilMs = startMs + 50, port = 0 }] of known.entries())
     numbers.set([pid, sinceMs, untilMs, 0, port], at * knownStride);
-  const counts = { loggedIn: {}, recorded: 0, uncertain: 0, unread: 0 };
+  const counts = { loggedIn: {}, recorded: 0, open: 0, uncertain: 0, unread: 0 };
   return { atMs: startMs, known: numbers, addresses: ['127.0.0.2'], ...counts, ...more };
 }
 

@@ -32,7 +32,15 @@ export interface CoverageServer {
 }
 
 export type CoverageOutcome =
-  | { readonly state: 'measured'; readonly recorded: number; readonly bypassed: readonly Bypassed[] }
+  | {
+      readonly state: 'measured';
+      /** As in BackendsSeen. */
+      readonly recorded: number;
+      readonly open: number;
+      /** Nothing was compared before it, or not since some time: what ended until now was never seen. */
+      readonly isFirst: boolean;
+      readonly bypassed: readonly Bypassed[];
+    }
   | {
       readonly state: 'failed' | 'no_credentials';
       readonly reason: CoverageFailure;
@@ -66,6 +74,7 @@ export class CoveragePoller {
   readonly #edges: CoverageEdges;
   readonly #judge = new CoverageJudge();
   #isStopped = false;
+  #isFirst = true;
 
   constructor(settings: CoverageSettings, edges: CoverageEdges) {
     this.#settings = settings;
@@ -96,7 +105,10 @@ export class CoveragePoller {
       await sleep(settleMs);
       const seen = await backends();
       const bypassed = this.#judge.judge(sight, seen, own(), former(), this.#settings);
-      return { state: 'measured', recorded: seen.recorded, bypassed };
+      const isFirst = this.#isFirst;
+      this.#isFirst = false;
+      const { recorded, open } = seen;
+      return { state: 'measured', recorded, open, isFirst, bypassed };
     } catch (error) {
       if (!(error instanceof CoverageError)) throw error;
       const { reason, message: detail } = error;

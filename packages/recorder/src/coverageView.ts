@@ -29,7 +29,10 @@ export class CoverageView {
   #state: CoverageFacts['state'];
   #isToldOf = false;
   #reason: string | null = null;
-  #recorded = 0;
+  /** Since the start, as of the last poll. */
+  #recordedInAll = 0;
+  /** Of them, those that were over when nobody compared: what came past meanwhile is not known either. */
+  #uncompared = 0;
   #atUs: number | null = null;
   readonly #by = { activity: 0, counted: 0 };
   #recent: SeenBypass[] = [];
@@ -44,11 +47,12 @@ export class CoverageView {
   get facts(): CoverageFacts {
     const bypasses = this.#by.activity + this.#by.counted;
     const isConfigured = this.#options.isConfigured();
+    const recorded = this.#recordedInAll - this.#uncompared;
     return {
       state: isConfigured ? (this.#isToldOf ? this.#state : 'starting') : 'no_credentials',
       reason: isConfigured ? this.#reason : null,
-      seen: this.#recorded + bypasses,
-      recorded: this.#recorded,
+      seen: recorded + bypasses,
+      recorded,
       bypasses,
       atUs: this.#atUs,
       recent: this.#recent,
@@ -68,7 +72,9 @@ export class CoverageView {
     }
     if (outcome.state !== 'measured') return;
     this.#atUs = nowUs;
-    this.#recorded = outcome.recorded;
+    const { recorded, open, isFirst } = outcome;
+    if (isFirst) this.#uncompared += Math.max(0, recorded - this.#recordedInAll - open);
+    this.#recordedInAll = recorded;
     const bypassed = outcome.bypassed.filter((one) => !this.#isTold(one.backend));
     if (bypassed.length > 0) this.#tell(bypassed, nowUs);
   }
