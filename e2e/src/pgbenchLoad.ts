@@ -73,10 +73,13 @@ export async function startPgbench(target: PgbenchTarget, directUrl: string): Pr
   mkdirSync(dir, { recursive: true });
   writeFileSync(join(dir, 'script.sql'), script);
   const direct = new pg.Client({ connectionString: directUrl });
-  await direct.connect();
-  await direct.query('CREATE TABLE bench (r int, c int, n int)');
-  await direct.query('CREATE INDEX ON bench (r, c, n)');
-  await direct.end();
+  try {
+    await direct.connect();
+    await direct.query('CREATE TABLE IF NOT EXISTS bench (r int, c int, n int)');
+    await direct.query('CREATE INDEX IF NOT EXISTS bench_place ON bench (r, c, n)');
+  } finally {
+    await direct.end();
+  }
   const answered = new Set<string>();
   let run = 0;
   let isOver = false;

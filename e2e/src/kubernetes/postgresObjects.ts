@@ -59,7 +59,11 @@ export function postgresObjects(shape: PostgresShape): object[] {
                 name: 'postgres',
                 image,
                 imagePullPolicy: 'IfNotPresent',
-                env: [{ name: 'POSTGRES_PASSWORD', valueFrom: { secretKeyRef: { name, key: 'password' } } }],
+                env: [
+                  { name: 'POSTGRES_PASSWORD', valueFrom: { secretKeyRef: { name, key: 'password' } } },
+                  // Below the volume, whose own folder is root's.
+                  { name: 'PGDATA', value: '/var/lib/postgresql/data/pgdata' },
+                ],
                 ports: [{ name: 'postgres', containerPort: 5432 }],
                 // Over TCP: by the socket it would be ready while the entrypoint still initializes, and a session each time.
                 readinessProbe: {
