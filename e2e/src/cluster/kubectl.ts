@@ -17,6 +17,13 @@ export function kubectlAt(plane: ControlPlane, args: readonly string[], input?: 
   return { status: ran.status, out: ran.stdout, err: ran.stderr };
 }
 
+/** What it says. @throws Error with its complaint where it fails */
+export function kubectlDone(plane: ControlPlane, args: readonly string[], input?: string): string {
+  const { status, out, err } = kubectlAt(plane, args, input);
+  if (status !== 0) throw new Error(`kubectl ${args.join(' ')}: ${err}`);
+  return out;
+}
+
 /** Arguments of `kubectl patch`. */
 export function patch(
   kind: string,

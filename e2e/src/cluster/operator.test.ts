@@ -5,9 +5,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseAllDocuments } from 'yaml';
 import { type ControlPlane, startControlPlane } from './controlPlane.ts';
 import { asKubernetes, drifts } from './drifts.ts';
+import { seenEventually } from './eventually.ts';
 import { rendered } from './helm.ts';
-import { kubectlAt, patch, type Ran } from './kubectl.ts';
-import { type OperatorReplica, startReplica } from './operatorReplicas.ts';
+import { kubectlAt, kubectlDone, patch, type Ran } from './kubectl.ts';
+import { type OperatorReplica, replicaLogs, startReplica } from './operatorReplicas.ts';
 import { runningPodTests } from './runningPods.ts';
 import { type ServiceAddress, startServiceAddress } from './serviceAddress.ts';
 
@@ -23,9 +24,7 @@ function kubectl(args: readonly string[], input?: object): Ran {
 }
 
 function done(args: readonly string[], input?: object): string {
-  const { status, out, err } = kubectl(args, input);
-  if (status !== 0) throw new Error(`kubectl ${args.join(' ')}: ${err}`);
-  return out;
+  return kubectlDone(plane, args, input === undefined ? undefined : JSON.stringify(input));
 }
 
 const json = <T>(args: readonly string[]): T => JSON.parse(done([...args, '-o', 'json'])) as T;
@@ -36,20 +35,7 @@ async function eventually<T>(
   wanted: unknown,
   ms = 30_000,
 ): Promise<void> {
-  let last: unknown;
-  for (const end = performance.now() + ms; performance.now() < end; ) {
-    try {
-      last = await look();
-      expect(last).toEqual(wanted);
-      return;
-    } catch {
-      await sleep(100);
-    }
-  }
-  const logs = replicas
-    .map(({ name, log }) => `${name}: ${log().split('\n').slice(-12).join('\n')}`)
-    .join('\n');
-  expect({ what, last, logs }).toEqual({ what, last: wanted, logs });
+  await seenEventually(what, look, wanted, { ms, logs: () => replicaLogs(replicas) });
 }
 
 async function addReplica(name: string): Promise<OperatorReplica> {

@@ -95,3 +95,10 @@ function readyPort(child: ChildProcess): Promise<number> {
     child.once('message', (message: { detail: { health: number } }) => resolve(message.detail.health));
   });
 }
+
+/** The last lines of each. */
+export function replicaLogs(replicas: Iterable<OperatorReplica>): string {
+  return [...replicas]
+    .map(({ name, log }) => `${name}: ${log().split('\n').slice(-12).join('\n')}`)
+    .join('\n');
+}

@@ -9,8 +9,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '@pgtape/testkit';
 import { parseAllDocuments } from 'yaml';
 import { type ControlPlane, startControlPlane } from './controlPlane.ts';
-import { kubectlAt, patch, type Ran } from './kubectl.ts';
-import { main, type OperatorReplica, startReplica } from './operatorReplicas.ts';
+import { seenEventually } from './eventually.ts';
+import { kubectlAt, kubectlDone, patch, type Ran } from './kubectl.ts';
+import { main, type OperatorReplica, replicaLogs, startReplica } from './operatorReplicas.ts';
 import { type ServiceAddress, startServiceAddress } from './serviceAddress.ts';
 
 const root = join(import.meta.dirname, '../../..');
@@ -27,9 +28,7 @@ function kubectl(args: readonly string[], input?: object): Ran {
 }
 
 function done(args: readonly string[], input?: object): string {
-  const { status, out, err } = kubectl(args, input);
-  if (status !== 0) throw new Error(`kubectl ${args.join(' ')}: ${err}`);
-  return out;
+  return kubectlDone(plane, args, input === undefined ? undefined : JSON.stringify(input));
 }
 
 const json = <T>(args: readonly string[]): T => JSON.parse(done([...args, '-o', 'json'])) as T;
@@ -40,20 +39,7 @@ async function eventually<T>(
   wanted: unknown,
   ms = 45_000,
 ): Promise<void> {
-  let last: unknown;
-  for (const end = performance.now() + ms; performance.now() < end; ) {
-    try {
-      last = await look();
-      expect(last).toEqual(wanted);
-      return;
-    } catch {
-      await sleep(100);
-    }
-  }
-  const logs = [...replicas.values()]
-    .map(({ name, log }) => `${name}: ${log().split('\n').slice(-12).join('\n')}`)
-    .join('\n');
-  expect({ what, last, logs }).toEqual({ what, last: wanted, logs });
+  await seenEventually(what, look, wanted, { ms, logs: () => replicaLogs(replicas.values()) });
 }
 
 async function hopTo(server: URL): Promise<typeof hop> {
@@ -318,7 +304,12 @@ describe('pgtape operator --role', () => {
     expect(before).toMatchObject({ history: [] });
     done(patch('recdb', 'orders', 'merge', '{"spec":{"capture":{"rawPeers":["10.1.0.0/16"]}}}', 'shop'));
     await eventually('published anew', () => published()?.history, [
-      { configHash: before?.configHash, policyHash: before?.policyHash, at: before?.at },
+      {
+        configHash: before?.configHash,
+        policyHash: before?.policyHash,
+        version: before?.version,
+        at: before?.at,
+      },
     ]);
     expect(published()?.configHash).toBe(hashOf());
     expect(published()?.policyHash).not.toBe(before?.policyHash);

@@ -5,12 +5,12 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '@pgtape/testkit';
 import { type ControlPlane, startControlPlane } from './controlPlane.ts';
+import { seenEventually } from './eventually.ts';
 import { rendered } from './helm.ts';
-import { kubectlAt, type Ran } from './kubectl.ts';
-import { type OperatorReplica, startReplica } from './operatorReplicas.ts';
+import { kubectlDone } from './kubectl.ts';
+import { type OperatorReplica, replicaLogs, startReplica } from './operatorReplicas.ts';
 import { type ServiceAddress, startServiceAddress } from './serviceAddress.ts';
 
 const root = join(import.meta.dirname, '../../..');
@@ -20,31 +20,12 @@ let plane: ControlPlane;
 let address: ServiceAddress;
 const replicas: OperatorReplica[] = [];
 
-function kubectl(args: readonly string[], input?: string): Ran {
-  return kubectlAt(plane, args, input);
-}
-
 function done(args: readonly string[], input?: string): string {
-  const { status, out, err } = kubectl(args, input);
-  if (status !== 0) throw new Error(`kubectl ${args.join(' ')}: ${err}`);
-  return out;
+  return kubectlDone(plane, args, input);
 }
 
 async function eventually(what: string, look: () => unknown, wanted: unknown): Promise<void> {
-  let last: unknown;
-  for (const end = performance.now() + 60_000; performance.now() < end; ) {
-    try {
-      last = look();
-      expect(last).toEqual(wanted);
-      return;
-    } catch {
-      await sleep(200);
-    }
-  }
-  const logs = replicas
-    .map(({ name, log }) => `${name}: ${log().split('\n').slice(-12).join('\n')}`)
-    .join('\n');
-  expect({ what, last, logs }).toEqual({ what, last: wanted, logs });
+  await seenEventually(what, look, wanted, { ms: 60_000, logs: () => replicaLogs(replicas) });
 }
 
 /** A process of a role, with the account that the chart gives it. */

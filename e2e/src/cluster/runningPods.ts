@@ -1,150 +1,13 @@
 /**
  * What the leader measures and does about running pods, as tests of operator.test.ts: recorders are asked, bypasses told,
- * pods evicted one at a time over a change of leader, images changed in place. No kubelet and no StatefulSet is there: the
- * tests play both.
+ * pods evicted one at a time over a change of leader, images changed in place.
  */
+import { fleetPods, type OperatorUnderTest, podAddress } from './fleetPods.ts';
 import { patch } from './kubectl.ts';
-import { type PlayedRecorder, playRecorder } from './playedRecorder.ts';
-
-export interface OperatorUnderTest {
-  /** kubectl that must succeed; its output. */
-  done(args: readonly string[], input?: object): string;
-  eventually(what: string, look: () => unknown, wanted: unknown, ms?: number): Promise<void>;
-  /** `Status/Reason` of a condition. */
-  condition(name: string, type: string): string;
-  message(name: string, type: string): string;
-  database(name: string, more?: object, app?: string): object;
-  pod(namespace: string, app: string, name?: string): object;
-  /** Ends the replica that leads; another one takes over, and one more is started. */
-  changeLeader(): Promise<void>;
-  metrics(): Promise<string>;
-}
-
-interface RawPod {
-  readonly metadata: {
-    readonly labels: Record<string, string>;
-    readonly annotations?: Record<string, string>;
-  };
-  readonly spec: { readonly initContainers?: readonly { readonly name: string; readonly image: string }[] };
-}
-
-const owner = { apiVersion: 'apps/v1', kind: 'StatefulSet', name: 'fleet', uid: 'set', controller: true };
-
-/** Of the loopback network, and of this run alone: the operator looks for recorders on one port. */
-const address = (pod: number): string =>
-  `127.${100 + ((process.pid >> 16) % 100)}.${(process.pid >> 8) % 256}.${(process.pid % 25) * 10 + pod}`;
 
 export function runningPodTests(operator: OperatorUnderTest): void {
   const { done, eventually, condition, message } = operator;
-  const played = new Map<string, PlayedRecorder>();
-
-  const get = (kind: string, name: string, path: string): string =>
-    done(['-n', 'shop', 'get', kind, name, '-o', `jsonpath={${path}}`]);
-  const rawPod = (name: string): RawPod =>
-    JSON.parse(done(['-n', 'shop', 'get', 'pod', name, '-o', 'json'])) as RawPod;
-  /** '' where there is none. */
-  const uidOf = (name: string): string =>
-    done([
-      '-n',
-      'shop',
-      'get',
-      'pods',
-      `--field-selector=metadata.name=${name}`,
-      '-o',
-      'jsonpath={.items[*].metadata.uid}',
-    ]);
-  const toldOf = (name: string): string[] =>
-    done([
-      'get',
-      'events',
-      '-A',
-      '-o',
-      `jsonpath={range .items[?(@.involvedObject.name=="${name}")]}{.involvedObject.kind}/{.reason}{"\\n"}{end}`,
-    ]).split('\n');
-
-  /** As its StatefulSet makes it: with an owner, and the labels of the database from the start or only afterwards. */
-  async function make(name: string, isBare: boolean): Promise<void> {
-    await eventually(`${name} is made`, () => isMade(name, isBare), true);
-  }
-
-  /** The API server, and every replica, take a moment to hear of a new database: until then a pod comes out bare. */
-  function isMade(name: string, isBare: boolean): boolean {
-    const made = operator.pod('shop', 'fleet', name) as { metadata: object };
-    const labels = isBare ? { bare: 'yes' } : { app: 'fleet' };
-    done(['create', '--validate=false', '-f', '-'], {
-      ...made,
-      metadata: { ...made.metadata, labels, ownerReferences: [owner] },
-    });
-    if (isBare) done(['-n', 'shop', 'label', 'pod', name, 'app=fleet']);
-    if (isBare || rawPod(name).spec.initContainers !== undefined) return true;
-    done(['-n', 'shop', 'delete', 'pod', name, '--grace-period=0', '--force']);
-    return false;
-  }
-
-  /** As its kubelet tells it. */
-  function tell(name: string, ip: string, container: string, isReady = true): void {
-    const status = {
-      phase: 'Running',
-      podIP: ip,
-      podIPs: [{ ip }],
-      conditions: [{ type: 'Ready', status: isReady ? 'True' : 'False' }],
-      initContainerStatuses: [
-        {
-          name: 'pgtape-recorder',
-          ready: isReady,
-          started: true,
-          containerID: `containerd://${container}`,
-          image: 'i',
-          imageID: '',
-          restartCount: 0,
-          state: { running: {} },
-        },
-      ],
-    };
-    const own =
-      rawPod(name).spec.initContainers === undefined ? { ...status, initContainerStatuses: [] } : status;
-    done([
-      '-n',
-      'shop',
-      'patch',
-      'pod',
-      name,
-      '--subresource=status',
-      '--type=merge',
-      '-p',
-      JSON.stringify({ status: own }),
-    ]);
-  }
-
-  async function play(name: string, ip: string, captures = true): Promise<PlayedRecorder> {
-    const hash = rawPod(name).metadata.annotations?.['pgtape.dev/config-hash'] ?? '';
-    const recorder = await playRecorder(ip, 'shop/fleet', hash, captures);
-    played.set(name, recorder);
-    return recorder;
-  }
-
-  const rollout = (): { failures?: number; active?: { pod: string } } =>
-    JSON.parse(get('recdb', 'fleet', '.status.rollout') || '{}') as object;
-  const budget = (disruptionsAllowed: number): void => {
-    const status = {
-      observedGeneration: 1,
-      disruptionsAllowed,
-      currentHealthy: 2,
-      desiredHealthy: 1,
-      expectedPods: 2,
-    };
-    done([
-      '-n',
-      'shop',
-      'patch',
-      'pdb',
-      'fleet',
-      '--subresource=status',
-      '--type=merge',
-      '-p',
-      JSON.stringify({ status }),
-    ]);
-  };
+  const { played, get, rawPod, uidOf, toldOf, make, tell, play, rollout, budget } = fleetPods(operator);
 
   afterAll(async () => {
     for (const recorder of played.values()) await recorder.close();
@@ -154,9 +17,9 @@ export function runningPodTests(operator: OperatorUnderTest): void {
     done(['apply', '-f', '-'], operator.database('fleet', { coverage: { credentialsRef: 'fleet' } }));
     await eventually('accepted', () => condition('fleet', 'PolicyAccepted'), 'True/Accepted');
     await make('fleet-0', false);
-    tell('fleet-0', address(1), '1');
+    tell('fleet-0', podAddress(1), '1');
     await eventually('silent', () => condition('fleet', 'Captured'), 'Unknown/RecorderUnreachable');
-    const recorder = await play('fleet-0', address(1));
+    const recorder = await play('fleet-0', podAddress(1));
     await eventually('Captured', () => condition('fleet', 'Captured'), 'True/AllAddresses');
     await eventually('Ready', () => condition('fleet', 'Ready'), 'True/Recorded');
     const row = done(['-n', 'shop', 'get', 'recdb', 'fleet', '--no-headers']).split(/\s+/);
@@ -194,8 +57,8 @@ export function runningPodTests(operator: OperatorUnderTest): void {
 
   it('says so where PostgreSQL itself answers', async () => {
     await make('fleet-1', false);
-    tell('fleet-1', address(2), '1');
-    await play('fleet-1', address(2), false);
+    tell('fleet-1', podAddress(2), '1');
+    await play('fleet-1', podAddress(2), false);
     await eventually('Captured', () => condition('fleet', 'Captured'), 'False/NotCaptured');
     expect(message('fleet', 'Captured')).toContain('fleet-1: somebody else answers');
     expect(get('recdb', 'fleet', '.status.pods[?(@.name=="fleet-1")].mode')).toBe('');
@@ -208,8 +71,8 @@ export function runningPodTests(operator: OperatorUnderTest): void {
 
   it('evicts pods without a recorder only when asked to, one at a time, as disruption budgets allow', async () => {
     for (const [name, ip] of [
-      ['fleet-0', address(3)],
-      ['fleet-1', address(4)],
+      ['fleet-0', podAddress(3)],
+      ['fleet-1', podAddress(4)],
     ] as const) {
       await make(name, true);
       tell(name, ip, '1');
@@ -238,8 +101,8 @@ export function runningPodTests(operator: OperatorUnderTest): void {
     const uid = uidOf('fleet-0');
     await operator.changeLeader();
     await make('fleet-1', false);
-    tell('fleet-1', address(4), '1', false);
-    await play('fleet-1', address(4));
+    tell('fleet-1', podAddress(4), '1', false);
+    await play('fleet-1', podAddress(4));
     budget(1);
     await eventually(
       'its recorder is heard',
@@ -247,11 +110,11 @@ export function runningPodTests(operator: OperatorUnderTest): void {
       'AddressSwap',
     );
     expect([uidOf('fleet-0'), rollout().active?.pod]).toEqual([uid, 'fleet-1']);
-    tell('fleet-1', address(4), '1');
+    tell('fleet-1', podAddress(4), '1');
     await eventually('the next', () => uidOf('fleet-0'), '');
     await make('fleet-0', false);
-    tell('fleet-0', address(3), '1');
-    await play('fleet-0', address(3));
+    tell('fleet-0', podAddress(3), '1');
+    await play('fleet-0', podAddress(3));
     await eventually('done', () => condition('fleet', 'UpToDate'), 'True/Current');
     await eventually('Event', () => toldOf('fleet-0').includes('Pod/Evicted'), true);
   }, 120_000);
@@ -270,9 +133,9 @@ export function runningPodTests(operator: OperatorUnderTest): void {
       'fleet-1 is not ready with its new image yet',
     );
     expect(imageOf('fleet-0')).not.toBe(image);
-    tell('fleet-1', address(4), '2');
+    tell('fleet-1', podAddress(4), '2');
     await eventually('the second', () => imageOf('fleet-0'), image);
-    tell('fleet-0', address(3), '2');
+    tell('fleet-0', podAddress(3), '2');
     await eventually('done', () => condition('fleet', 'UpToDate'), 'True/Current');
     expect([uidOf('fleet-0'), uidOf('fleet-1')]).toEqual(before);
   }, 90_000);

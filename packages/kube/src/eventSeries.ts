@@ -33,7 +33,7 @@ export interface SeriesLimits {
 }
 
 /** client-go's figures, but for the updates, which it sends every half hour. */
-export const ordinarySeries: SeriesLimits = {
+const ordinarySeries: SeriesLimits = {
   quietMs: 6 * 60_000,
   burst: 25,
   refillMs: 5 * 60_000,

@@ -70,7 +70,7 @@ const codes: Readonly<Record<number, KubeErrorCode>> = {
 };
 
 /** Code of an HTTP status from 400 on. */
-export function codeOfStatus(status: number): KubeErrorCode {
+function codeOfStatus(status: number): KubeErrorCode {
   return codes[status] ?? (status >= 500 ? 'KUBE_SERVER' : 'KUBE_INVALID');
 }
 

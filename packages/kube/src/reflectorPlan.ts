@@ -30,7 +30,7 @@ export interface Step {
  * something was heard before it broke, the wait begins anew: the server is there.
  */
 const worthyMs = 5000;
-export const reflectorBackoff: BackoffLimits = { firstMs: 800, maxMs: 30_000 };
+const reflectorBackoff: BackoffLimits = { firstMs: 800, maxMs: 30_000 };
 
 /**
  * A resource version that is too old makes a list of the next step, everything else goes on watching from the last

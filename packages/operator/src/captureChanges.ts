@@ -4,7 +4,7 @@ import type { JsonPatchOperation } from './jsonPatch.ts';
 import type { PodFacts } from './podFacts.ts';
 
 /** Where PostgreSQL moves to: an address of the loopback network that nobody asks by chance. */
-export const SWAPPED_ADDRESS = '127.0.0.2';
+const SWAPPED_ADDRESS = '127.0.0.2';
 const flag = `-c listen_addresses=${SWAPPED_ADDRESS}`;
 /** What Bitnami's run script adds to PostgreSQL's command line. */
 const bitnamiFlags = 'POSTGRESQL_EXTRA_FLAGS';

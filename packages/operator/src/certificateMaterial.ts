@@ -30,7 +30,7 @@ export interface CertificateTimes {
 }
 
 /** Both are replaced after two thirds of their time. */
-export const ordinaryTimes: CertificateTimes = { authorityDays: 365, servingDays: 30 };
+const ordinaryTimes: CertificateTimes = { authorityDays: 365, servingDays: 30 };
 /** A caller whose clock is behind. */
 const backdatedMs = 3600 * 1000;
 

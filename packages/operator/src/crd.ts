@@ -1,7 +1,8 @@
 /** Owns the two CustomResourceDefinitions, made from the schemas of their kinds. Pure. */
 import { stringify } from 'yaml';
 import { z } from 'zod';
-import { RecordedDatabaseSpec, RecordedDatabaseStatus } from './recordedDatabase.ts';
+import { RecordedDatabaseSpec } from './recordedDatabase.ts';
+import { RecordedDatabaseStatus } from './recordedDatabaseStatus.ts';
 import { RecordingArchiveSpec, RecordingArchiveStatus } from './recordingArchive.ts';
 import { type JsonSchema, structuralSchema } from './structuralSchema.ts';
 

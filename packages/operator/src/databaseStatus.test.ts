@@ -10,7 +10,7 @@ import {
   seenOf,
   wantedRecorder,
 } from './recordedCluster.testing.ts';
-import { RecordedDatabaseStatus } from './recordedDatabase.ts';
+import { RecordedDatabaseStatus } from './recordedDatabaseStatus.ts';
 import { recordingBefore, recordingFold } from './recordingFold.ts';
 import { rolloutStep } from './rolloutPlan.ts';
 import { conditionsFrom } from './statusConditions.ts';

@@ -8,7 +8,8 @@ import { observedPod } from './observedPod.ts';
 import { podCoverage, restartCommand } from './podCoverage.ts';
 import { PodFacts } from './podFacts.ts';
 import { databaseOf, saidOf, seenOf, wantedRecorder } from './recordedCluster.testing.ts';
-import { RecordedDatabaseSpec, RecordedDatabaseStatus } from './recordedDatabase.ts';
+import { RecordedDatabaseSpec } from './recordedDatabase.ts';
+import { RecordedDatabaseStatus } from './recordedDatabaseStatus.ts';
 import { recordingBefore, recordingFold } from './recordingFold.ts';
 
 const spec = RecordedDatabaseSpec.parse({

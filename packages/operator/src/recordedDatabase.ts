@@ -3,9 +3,8 @@
  * and its reference. Defaults stand in the schema, so that `kubectl get -o yaml` shows what holds.
  */
 import { z } from 'zod';
-import { bytesQuantity, conditions, objectName } from './apiFields.ts';
-import { RolloutState } from './rolloutState.ts';
-import { atomicList, cel, mapList, setList } from './structuralSchema.ts';
+import { bytesQuantity, objectName } from './apiFields.ts';
+import { atomicList, cel, setList } from './structuralSchema.ts';
 
 const Selector = z
   .strictObject({
@@ -246,55 +245,3 @@ export const RecordedDatabaseSpec = z
     }),
   );
 export type RecordedDatabaseSpec = z.infer<typeof RecordedDatabaseSpec>;
-
-const PodStatus = z.strictObject({
-  name: objectName.describe('Name of the pod.'),
-  uid: z.string().max(64).optional().describe('Its own, which no pod after it has.'),
-  injected: z.boolean().describe('Whether it has a recorder.'),
-  mode: CaptureMode.optional().describe('Achieved, proven by a probe; absent: not yet.'),
-  capture: z
-    .enum(['whole', 'partial', 'past', 'silent', 'untold', 'unprobed'])
-    .optional()
-    .describe(
-      'What the probe found: `partial` where PostgreSQL itself answers at the address of the pod too.',
-    ),
-  need: z
-    .enum(['Injection', 'Configuration', 'Upgrade'])
-    .optional()
-    .describe('What it lacks until it is made anew.'),
-  skipped: z.string().max(512).optional().describe('Why it would get no recorder even then.'),
-  recorderImage: z.string().max(512).optional().describe('Image that its recorder runs.'),
-  configHash: z.string().max(64).optional().describe('Of what its recorder runs with.'),
-  sessionsRecorded: z.int().min(0).optional().describe('Since its recorder started.'),
-  bypasses: z.int().min(0).optional().describe('Sessions that went past its recorder.'),
-});
-
-export const RecordedDatabaseStatus = z
-  .strictObject({
-    observedGeneration: z.int().min(0).optional().describe('Of the spec that this status is about.'),
-    mode: z.string().max(64).optional().describe('Achieved in all pods, or `Mixed`.'),
-    coverage: z
-      .string()
-      .max(16)
-      .optional()
-      .describe('Sessions on tape per sessions the server saw, as `99.8%`; `Unknown` without credentials.'),
-    sessionsRecorded: z.int().min(0).optional().describe('Sessions on tape, of all pods.'),
-    sessionsSeen: z.int().min(0).optional().describe('Sessions that the servers saw.'),
-    bypasses: z.int().min(0).optional().describe('Sessions that went past the recorders.'),
-    lastBypassTime: z.string().max(64).optional().describe('When a session past a recorder was last seen.'),
-    lagSeconds: z
-      .int()
-      .min(0)
-      .optional()
-      .describe('Age of the oldest evidence that the vault has not acknowledged.'),
-    pods: z
-      .array(PodStatus)
-      .max(128)
-      .meta(mapList('name'))
-      .optional()
-      .describe('The pods that it selects, 128 at most.'),
-    rollout: RolloutState.optional(),
-    conditions,
-  })
-  .optional();
-export type RecordedDatabaseStatus = z.infer<typeof RecordedDatabaseStatus>;

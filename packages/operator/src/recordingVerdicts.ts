@@ -4,9 +4,9 @@ import type { CoverageState, Recording } from './recordingFold.ts';
 import { type Verdict, verdict } from './statusConditions.ts';
 
 /** A bypass is news for so long: then it is history, on tape and in Events. */
-export const BYPASS_NEWS_MS = 60 * 60_000;
+const BYPASS_NEWS_MS = 60 * 60_000;
 /** Evidence is sealed every 15 s and sent at once; older than this, something is wrong. */
-export const LAG_SECONDS_MAX = 60;
+const LAG_SECONDS_MAX = 60;
 const namesMax = 16;
 
 export const podNames = (pods: readonly { readonly name: string }[]): string => {

@@ -10,7 +10,7 @@ import type { Cluster } from './cluster.ts';
 import type { ArchiveState } from './lastArchive.ts';
 
 /** An API server that has not listed anything for so long is away. */
-export const AWAY_MS = 5000;
+const AWAY_MS = 5000;
 
 const Served = z.looseObject({
   metadata: z.looseObject({ uid: z.string(), generation: z.int().default(0) }),

@@ -9,23 +9,14 @@ import { parseStoreAddress } from '@pgtape/store';
 import { z } from 'zod';
 import { HttpConfig } from './httpConfig.ts';
 import { HoldsConfig, RetentionConfig } from './retentionConfig.ts';
+import { tlsConfig } from './tlsConfig.ts';
 
 const port = z.int().min(0).max(65_535);
 
-const Tls = z
-  .strictObject({
-    certFile: z
-      .string()
-      .min(1)
-      .describe('PEM file with the certificate chain. Read again when it changes, as are the others here.'),
-    keyFile: z.string().min(1).describe('PEM file with the private key.'),
-    clientCaFile: z
-      .string()
-      .min(1)
-      .optional()
-      .describe('PEM file of authorities; set, only clients with a certificate of theirs are let in.'),
-  })
-  .describe('TLS of the OTLP listener; absent, it speaks plain HTTP/2.');
+const Tls = tlsConfig({
+  clientCaFile: 'PEM file of authorities; set, only clients with a certificate of theirs are let in.',
+  means: 'TLS of the OTLP listener; absent, it speaks plain HTTP/2.',
+});
 
 const Otlp = z.strictObject({
   host: z.string().min(1).default('127.0.0.1').describe('Address the OTLP/gRPC receiver listens on.'),

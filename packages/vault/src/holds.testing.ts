@@ -19,7 +19,7 @@ import type { VaultEntry } from './vaultReel.ts';
 
 export const ownId = '00000000000000aa';
 
-export const testRules: HoldRules = {
+const testRules: HoldRules = {
   dualControl: false,
   signers: [],
   validMs: 3_600_000,

@@ -1,5 +1,6 @@
 /** Owns the configuration of the vault's HTTP API: its address, its TLS, and who may ask for what. */
 import { z } from 'zod';
+import { tlsConfig } from './tlsConfig.ts';
 
 const port = z.int().min(0).max(65_535);
 
@@ -60,20 +61,10 @@ const Caller = z
     { message: 'a caller needs tokenHashFile, certificate, serviceAccount or group' },
   );
 
-const HttpTls = z
-  .strictObject({
-    certFile: z
-      .string()
-      .min(1)
-      .describe('PEM file with the certificate chain. Read again when it changes, as are the others here.'),
-    keyFile: z.string().min(1).describe('PEM file with the private key.'),
-    clientCaFile: z
-      .string()
-      .min(1)
-      .optional()
-      .describe('PEM file of authorities whose client certificates may name a caller (`certificate`).'),
-  })
-  .describe('TLS of the HTTP API; absent, it speaks plain HTTP, and serves evidence on loopback only.');
+const HttpTls = tlsConfig({
+  clientCaFile: 'PEM file of authorities whose client certificates may name a caller (`certificate`).',
+  means: 'TLS of the HTTP API; absent, it speaks plain HTTP, and serves evidence on loopback only.',
+});
 
 export const HttpConfig = z.strictObject({
   host: z

@@ -8,7 +8,7 @@ const certificate = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 const charactersMax = 65_536;
 
 /** PEM; null: the text holds no certificate, or more than can be told. */
-export function certificatesOf(text: string): string | null {
+function certificatesOf(text: string): string | null {
   const bundle = (text.match(certificate) ?? []).map((pem) => `${pem}\n`).join('');
   return bundle === '' || bundle.length > charactersMax ? null : bundle;
 }

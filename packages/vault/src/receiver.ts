@@ -99,7 +99,7 @@ interface Sent {
 }
 
 /** A caller of whom the connection says nothing. */
-export const unknownCaller: Caller = { certificate: null, proof: null, token: null };
+const unknownCaller: Caller = { certificate: null, proof: null, token: null };
 
 export class Receiver {
   readonly #options: ReceiverOptions;

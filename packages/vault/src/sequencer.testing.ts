@@ -23,13 +23,13 @@ import { SegmentLog } from './segmentLog.ts';
 import { Sequencer } from './sequencer.ts';
 import { SequencerJournal } from './sequencerJournal.ts';
 
-export const testOrigin = 'log.example';
+const testOrigin = 'log.example';
 const secret = createPrivateKey({
   key: Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), Buffer.alloc(32, 7)]),
   format: 'der',
   type: 'pkcs8',
 });
-export const testSigner: LogSigner = {
+const testSigner: LogSigner = {
   vkey: verifierKey(testOrigin, ED25519, rawPublicKey(secret)),
   sign: async (bytes) => signEd25519(secret, bytes),
 };

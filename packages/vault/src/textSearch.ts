@@ -13,7 +13,7 @@ export interface TextSearch {
 }
 
 /** For one segment's texts. */
-export const SEARCH_MS_MAX = 500;
+const SEARCH_MS_MAX = 500;
 /** After so many times an expression is not tried any more: everything counts as found (`search_too_slow`). */
 export const SEARCH_TIMEOUTS_MAX = 5;
 

@@ -65,7 +65,7 @@ export interface VaultLog {
 }
 
 /** The state directory's part that is the log's; hidden, so that no file store takes it for an object. */
-export const SEQUENCER_DIR = '.sequencer';
+const SEQUENCER_DIR = '.sequencer';
 const partialDays = 2;
 
 /**

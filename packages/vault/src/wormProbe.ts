@@ -32,7 +32,7 @@ const advice =
   "or archive.lock: none must be written into the vault's configuration, and the archive is tamper-evident only";
 
 /** What the configuration asks for. */
-export function wantedLock(config: Pick<VaultConfig, 'archive'>): Lock {
+function wantedLock(config: Pick<VaultConfig, 'archive'>): Lock {
   return config.archive.lock ?? (storeKindOf(config) === 's3' ? 'strict' : 'none');
 }
 

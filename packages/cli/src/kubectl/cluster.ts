@@ -68,7 +68,7 @@ export async function withCluster<T>(
 }
 
 /** A KubeError says in its message who must act. */
-export function clusterFailure(error: unknown): unknown {
+function clusterFailure(error: unknown): unknown {
   if (!(error instanceof KubeError)) return error;
   return new CommandError(error.code, error.message, { exit: exitCode.environment, cause: error });
 }

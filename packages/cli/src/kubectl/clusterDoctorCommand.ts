@@ -62,12 +62,7 @@ function findingText(finding: Finding, checkWidth: number, columns: number, pain
 }
 
 /** What is well is only counted, unless `isAll`. */
-export function findingsText(
-  findings: readonly Finding[],
-  isAll: boolean,
-  columns: number,
-  paint: Paint,
-): string {
+function findingsText(findings: readonly Finding[], isAll: boolean, columns: number, paint: Paint): string {
   const shown = findings.filter(({ state }) => isAll || state !== 'ok');
   const checkWidth = Math.max(0, ...shown.map(({ check }) => check.length));
   const counts = countsOf(findings);

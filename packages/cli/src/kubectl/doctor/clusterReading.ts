@@ -47,7 +47,7 @@ async function nodeSights(cluster: Cluster): Promise<NodeSight[]> {
   });
 }
 
-export function podSights(objects: readonly KubeObject[]): PodSight[] {
+function podSights(objects: readonly KubeObject[]): PodSight[] {
   return objects.flatMap((object) => podSight(object) ?? []);
 }
 
