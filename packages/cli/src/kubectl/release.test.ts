@@ -34,7 +34,15 @@ describe('oneRelease', () => {
   it.each<[string, Release[], object, Release | string]>([
     ['the only one', [one], {}, one],
     ['the named one', [one, other], { release: 'tapes' }, other],
-    ['two', [one, other], {}, 'WHICH_RELEASE'],
+    ['two', [other, { ...other, namespace: 'elsewhere' }], {}, 'WHICH_RELEASE'],
+    ['two in one namespace', [one, { ...one, name: 'other' }], {}, 'WHICH_RELEASE'],
+    ["a tenant's Service with the labels of a release", [{ ...one, namespace: 'shop' }, one], {}, one],
+    [
+      "a tenant's, though its name is asked for",
+      [{ ...one, namespace: 'shop' }, one],
+      { release: 'pgtape' },
+      one,
+    ],
     ['none', [], {}, 'NO_RELEASE'],
     ['none of that name', [one], { release: 'x' }, 'NO_RELEASE'],
   ])('%s', (_, found, flags, wanted) => {

@@ -31,10 +31,14 @@ export function releasesOf(services: readonly KubeObject[]): Release[] {
   return [...found.values()];
 }
 
-/** Pure. @throws CommandError `NO_RELEASE`, `WHICH_RELEASE` */
+/**
+ * Pure: of several, the one where pgtape is by default. Labels are anybody's to set: a Service of a tenant's must neither stand for the
+ * release nor keep people from it. @throws CommandError `NO_RELEASE`, `WHICH_RELEASE`
+ */
 export function oneRelease(found: readonly Release[], { release, pgtapeNamespace }: ReleaseFlags): Release {
   const meant = found.filter(({ name }) => release === undefined || name === release);
-  const [only, ...more] = meant;
+  const byDefault = meant.filter(({ namespace }) => namespace === namespaceDefault);
+  const [only, ...more] = byDefault.length > 0 ? byDefault : meant;
   if (only === undefined) {
     const which = release === undefined ? 'pgtape' : `a release '${release}' of pgtape`;
     const where = pgtapeNamespace === undefined ? '' : ` in namespace ${pgtapeNamespace}`;
