@@ -28,6 +28,13 @@ describe('sessions from before anybody compared count as coverage', () => {
     expect(one.facts).toMatchObject({ seen: 25, recorded: 25 });
   });
 
+  it('counts the first sessions of a server that has just started', () => {
+    const one = view();
+    one.told({ state: 'failed', reason: 'unreachable', detail: '' }, 0);
+    one.told(polled(3, 0, true), 1e6);
+    expect(one.facts).toMatchObject({ seen: 3, recorded: 3 });
+  });
+
   it('counts everything from the start where it was compared from the start', () => {
     const one = view();
     one.told(polled(0, 0, true), 1e6);

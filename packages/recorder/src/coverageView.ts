@@ -33,6 +33,8 @@ export class CoverageView {
   #recordedInAll = 0;
   /** Of them, those that were over when nobody compared: what came past meanwhile is not known either. */
   #uncompared = 0;
+  /** Sessions may have come past that no look could tell of. */
+  #isBlind: boolean;
   #atUs: number | null = null;
   readonly #by = { activity: 0, counted: 0 };
   #recent: SeenBypass[] = [];
@@ -41,7 +43,8 @@ export class CoverageView {
 
   constructor(options: CoverageViewOptions) {
     this.#options = options;
-    this.#state = options.isConfigured() ? 'starting' : 'no_credentials';
+    this.#isBlind = !options.isConfigured();
+    this.#state = this.#isBlind ? 'no_credentials' : 'starting';
   }
 
   get facts(): CoverageFacts {
@@ -70,11 +73,17 @@ export class CoverageView {
       const detail = outcome.state === 'measured' ? '' : ` (${outcome.reason}): ${outcome.detail}`;
       this.#options.onTrouble('coverage', `coverage is ${outcome.state.replaceAll('_', ' ')}${detail}`);
     }
-    if (outcome.state !== 'measured') return;
+    if (outcome.state !== 'measured') {
+      // Nobody was in a server that could not be reached.
+      this.#isBlind ||= outcome.reason !== 'unreachable';
+      return;
+    }
     this.#atUs = nowUs;
     const { recorded, open, isFirst } = outcome;
-    if (isFirst) this.#uncompared += Math.max(0, recorded - this.#recordedInAll - open);
+    if (isFirst && this.#isBlind) this.#uncompared += Math.max(0, recorded - this.#recordedInAll - open);
     this.#recordedInAll = recorded;
+    // Another first look comes after a time without any.
+    this.#isBlind = true;
     const bypassed = outcome.bypassed.filter((one) => !this.#isTold(one.backend));
     if (bypassed.length > 0) this.#tell(bypassed, nowUs);
   }

@@ -110,6 +110,8 @@ const byCode: Readonly<Record<string, TypeFailure>> = {
   '42501': 'not_allowed',
   '53300': 'server_full',
   '57014': 'timed_out',
+  // It starts, or ends: it lets nobody in.
+  '57P03': 'unreachable',
   '55P03': 'timed_out',
   CONFIG: 'credential_unreadable',
   ECONNREFUSED: 'unreachable',
