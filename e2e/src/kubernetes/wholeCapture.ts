@@ -26,6 +26,8 @@ export function wholeCapture(cluster: TestCluster, namespace: string, mode: stri
       if (status?.mode === mode) return true;
       throw new Error(JSON.stringify(status));
     });
+    // Sessions count from the first look on.
+    await database.conditionIs('BypassFree', 'True');
   }, 120_000);
 
   it.each([
@@ -57,10 +59,10 @@ export function wholeCapture(cluster: TestCluster, namespace: string, mode: stri
 
   it('every session counts as covered', async () => {
     await database.conditionIs('Ready', 'True');
-    const { status } = await database.object();
-    expect({ coverage: status?.coverage, bypasses: status?.bypasses }).toEqual({
-      coverage: '100%',
-      bypasses: 0,
+    await cluster.eventually('coverage is whole', 60_000, async () => {
+      const { status } = await database.object();
+      if (status?.coverage === '100%' && status.bypasses === 0) return true;
+      throw new Error(JSON.stringify({ coverage: status?.coverage, bypasses: status?.bypasses }));
     });
-  }, 90_000);
+  }, 150_000);
 }
