@@ -27,11 +27,13 @@ beforeAll(async () => {
 }, 250_000);
 
 it('replaced by another image in the running pod', async () => {
-  const { repository, version } = cluster.pgtape;
+  const { repository, version, digest } = cluster.pgtape;
+  const [byTag, byDigest] = [`${repository}:${version}`, `${repository}@${digest}`];
+  const now = (await database.podObject()).spec.initContainers?.[0]?.image;
   const bench = await startBench(cluster, database);
   await sleep(1500);
   const path = '/spec/initContainers/0/image';
-  const patch = JSON.stringify([{ op: 'replace', path, value: `${repository}:${version}` }]);
+  const patch = JSON.stringify([{ op: 'replace', path, value: now === byTag ? byDigest : byTag }]);
   await cluster.done(['-n', namespace, 'patch', 'pod', database.pod, '--type=json', '-p', patch]);
   await cluster.eventually('the recorder was started anew', 60_000, async () => {
     return (restarts(await database.podObject())['pgtape-recorder'] ?? 0) > 0;
