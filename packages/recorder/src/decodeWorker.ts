@@ -1,10 +1,12 @@
 /** Owns the evidence worker's thread: gives it its disk, its clocks, its network and its port to the relay. Does no work itself. */
 
+import { dirname, join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { readSecretFile } from '@pgtape/process';
 import type { CoverageConnection } from './coverageQuery.ts';
 import { EvidenceThread } from './evidenceThread.ts';
 import { compactHeap } from './idleMemory.ts';
+import { LastAuthority } from './lastAuthority.ts';
 import { spoolDisk } from './spoolDisk.ts';
 import { VaultClient } from './vaultClient.ts';
 import type { FromWorker, ToWorker, WorkerPlan } from './workerPlan.ts';
@@ -12,6 +14,8 @@ import type { FromWorker, ToWorker, WorkerPlan } from './workerPlan.ts';
 const port = parentPort;
 if (port === null) throw new Error('decodeWorker.js is started by the recorder as a worker thread');
 const plan = workerData as WorkerPlan;
+// Beside the outbox: who reads what waits there needs it too.
+const lastAuthority = new LastAuthority(join(dirname(plan.outboxDir), 'last-vault-ca.pem'));
 const post = (message: FromWorker): void => port.postMessage(message);
 
 function cpuUs(): number {
@@ -26,7 +30,7 @@ async function main(): Promise<void> {
   const loggedIn = (database: string, pid: number): void => worker.loggedIn(database, pid);
   const worker: EvidenceThread = new EvidenceThread(plan, {
     disk: spoolDisk,
-    openVault: (vault) => new VaultClient(vault),
+    openVault: (vault) => new VaultClient(vault, lastAuthority),
     readSecret: readSecretFile,
     wallUs: () => Date.now() * 1000,
     nowMs: () => performance.now(),

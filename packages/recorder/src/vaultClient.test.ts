@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { exportTracePath, GrpcServer, grpcCode } from '@pgtape/otlp';
+import { LastAuthority } from './lastAuthority.ts';
 import { VaultClient } from './vaultClient.ts';
 
 /** Another package's test certificates: `localhost`, one authority. */
@@ -57,6 +58,28 @@ describe('VaultClient', () => {
     writeFileSync(certFile, certificates.clientCertificate);
     expect((await ask(client)).code).toBe(grpcCode.ok);
     await client.close();
+  });
+
+  it('the file of authorities is gone, as with a deleted RecordedDatabase: the last ones stand in, also after a new start', async () => {
+    const caFile = join(dir, 'ca');
+    const [certFile, keyFile] = [join(dir, 'cert'), join(dir, 'key')];
+    writeFileSync(caFile, certificates.caCertificate);
+    writeFileSync(certFile, certificates.clientCertificate);
+    writeFileSync(keyFile, certificates.clientKey);
+    const lastFile = join(dir, 'last-vault-ca.pem');
+    const vault = { url, caFile, certFile, keyFile, timeoutMs: 3000 };
+    const first = new VaultClient(vault, new LastAuthority(lastFile));
+    rmSync(caFile);
+    expect((await ask(first)).code).toBe(grpcCode.ok);
+    await first.close();
+    const next = new VaultClient(vault, new LastAuthority(lastFile));
+    expect((await ask(next)).code).toBe(grpcCode.ok);
+    await next.close();
+    // Others that lie there are taken instead, and no stranger's are trusted beside them.
+    writeFileSync(caFile, 'not a certificate');
+    const other = new VaultClient(vault, new LastAuthority(lastFile));
+    expect((await ask(other)).code).toBe(grpcCode.unavailable);
+    await other.close();
   });
 
   it('without the certificate that the vault asks for nothing is sent', async () => {

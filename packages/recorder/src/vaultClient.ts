@@ -4,18 +4,27 @@
  */
 import { readFileSync } from 'node:fs';
 import { GrpcClient, grpcCode, type UnaryOptions, type UnaryReply } from '@pgtape/otlp';
+import type { LastAuthority } from './lastAuthority.ts';
 import type { WorkerPlan } from './workerPlan.ts';
 
 type ReadFile = (path: string) => Buffer;
 
 export class VaultClient {
   readonly #vault: WorkerPlan['vault'];
+  readonly #last: LastAuthority | null;
   readonly #read: ReadFile;
   #client: GrpcClient | null = null;
 
-  constructor(vault: WorkerPlan['vault'], read: ReadFile = (path) => readFileSync(path)) {
+  /** `last`: what stands in for authorities whose file is gone. */
+  constructor(
+    vault: WorkerPlan['vault'],
+    last: LastAuthority | null = null,
+    read: ReadFile = (path) => readFileSync(path),
+  ) {
     this.#vault = vault;
+    this.#last = last;
     this.#read = read;
+    this.#keepAuthority();
   }
 
   /** Never rejects; a file that cannot be read is `unavailable`, `ca_unreadable: ...` or `certificate_unreadable: ...`. */
@@ -53,11 +62,34 @@ export class VaultClient {
   #open(): GrpcClient {
     const { url, caFile, certFile, keyFile } = this.#vault;
     const tls = {
-      ...(caFile === undefined ? {} : { ca: this.#pem(caFile, 'ca_unreadable') }),
+      ...(caFile === undefined ? {} : { ca: this.#authority(caFile) }),
       ...(certFile === undefined ? {} : { cert: this.#pem(certFile, 'certificate_unreadable') }),
       ...(keyFile === undefined ? {} : { key: this.#pem(keyFile, 'certificate_unreadable') }),
     };
     return new GrpcClient(Object.keys(tls).length === 0 ? { url } : { url, tls });
+  }
+
+  /** Before it is needed: it may be gone by then. */
+  #keepAuthority(): void {
+    const { caFile } = this.#vault;
+    if (caFile === undefined || this.#last === null) return;
+    try {
+      this.#last.keep(this.#read(caFile));
+    } catch {
+      // Told when it is needed.
+    }
+  }
+
+  #authority(path: string): Buffer {
+    try {
+      const pem = this.#pem(path, 'ca_unreadable');
+      this.#last?.keep(pem);
+      return pem;
+    } catch (error) {
+      const last = this.#last?.read() ?? null;
+      if (last === null) throw error;
+      return last;
+    }
   }
 
   #pem(path: string, name: string): Buffer {
