@@ -149,6 +149,7 @@ describe('kubectl pgtape doctor', () => {
       'mesh shop/orders-0': 'ok',
       'qos shop/orders-0': 'ok',
       'sidecar_restart shop/orders-0': 'unknown',
+      'probe_socket shop/orders-0': 'ok',
       'service_target_port shop/orders-0': 'ok',
       'network_policy shop/orders-0': 'ok',
       'recorder_status shop/orders-0': 'ok',
@@ -167,6 +168,7 @@ describe('kubectl pgtape doctor', () => {
       'mesh shop/orders-1': 'ok',
       'qos shop/orders-1': 'ok',
       'sidecar_restart shop/orders-1': 'unknown',
+      'probe_socket shop/orders-1': 'ok',
       'service_target_port shop/orders-1': 'ok',
       'network_policy shop/orders-1': 'ok',
     });

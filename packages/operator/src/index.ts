@@ -38,5 +38,6 @@ export { RecordedDatabaseSpec } from './recordedDatabase.ts';
 export { type RecorderAnswer, type RecorderPlace, recorderStatus } from './recorderAnswers.ts';
 export { RecordingArchiveSpec, RecordingArchiveStatus } from './recordingArchive.ts';
 export { type Actor, actorOf, archiveConditions, databaseConditions } from './reference/conditionCatalog.ts';
+export { socketProbes } from './socketProbes.ts';
 export { type WebhookPlan, webhookConfiguration } from './webhookConfiguration.ts';
 export { type ServingPair, startWebhookServer, type WebhookServer } from './webhookServer.ts';

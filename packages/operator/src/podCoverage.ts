@@ -6,6 +6,7 @@ import { PodFacts, platformFor } from './podFacts.ts';
 import { type PodRole, podRole } from './podRole.ts';
 import { CaptureMode, type RecordedDatabaseSpec } from './recordedDatabase.ts';
 import { shellWord } from './shellWord.ts';
+import { socketProbes } from './socketProbes.ts';
 
 export interface PodCoverage {
   readonly name: string;
@@ -27,6 +28,8 @@ export interface PodCoverage {
   /** RFC 3339, as the API server wrote it. */
   readonly createdAt: string;
   readonly recorder: RecorderContainer;
+  /** Containers whose probes are sessions past the recorder. */
+  readonly socketProbes: readonly string[];
   /** What its owner does to have the pod made anew; for a shell. */
   readonly restart: string;
 }
@@ -83,6 +86,7 @@ export function podCoverage(
     plannedMode: injected ? mode : '',
     configHash: injected ? (given[annotations.configHash] ?? '').slice(0, hashCharsMax) : '',
     recorderImage: injected ? (recorder.image ?? '') : '',
+    socketProbes: socketProbes(pod),
     restart: restartCommand(pod, object.metadata.namespace ?? '', spec),
   };
 }

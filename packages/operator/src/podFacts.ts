@@ -7,6 +7,10 @@ import type { RecordedDatabaseSpec } from './recordedDatabase.ts';
 
 const quantities = z.record(z.string(), z.union([z.string(), z.number()])).optional();
 
+const Probe = z
+  .looseObject({ exec: z.looseObject({ command: z.array(z.string()).optional() }).optional() })
+  .optional();
+
 const Container = z.looseObject({
   name: z.string(),
   image: z.string().optional(),
@@ -16,6 +20,9 @@ const Container = z.looseObject({
   env: z.array(z.looseObject({ name: z.string(), value: z.string().optional() })).optional(),
   ports: z.array(z.looseObject({ name: z.string().optional(), containerPort: z.int() })).optional(),
   resources: z.looseObject({ requests: quantities, limits: quantities }).optional(),
+  readinessProbe: Probe,
+  livenessProbe: Probe,
+  startupProbe: Probe,
 });
 export type ContainerFacts = z.infer<typeof Container>;
 

@@ -67,6 +67,14 @@ const unmeasured: Readonly<Record<Exclude<CoverageState, 'measured'>, [string, s
   starting: ['CoverageStarting', 'recorders begin to measure'],
 };
 
+/** The usual probe of the stock image goes by the unix socket. */
+function probeAdvice(pods: readonly ObservedPod[]): string {
+  const probed = pods.filter(({ socketProbes }) => socketProbes.length > 0);
+  if (probed.length === 0) return '';
+  const containers = [...new Set(probed.flatMap(({ socketProbes }) => socketProbes))].join(', ');
+  return `; each probe of ${podNames(probed)} (${containers}) is one, by the unix socket: give its command -h 127.0.0.1`;
+}
+
 /** @param nowMs wall clock, milliseconds since 1970 */
 export function bypassFree(pods: readonly ObservedPod[], recording: Recording, nowMs: number): Verdict {
   const { state, lastBypassMs, bypasses } = recording;
@@ -75,7 +83,7 @@ export function bypassFree(pods: readonly ObservedPod[], recording: Recording, n
     return verdict(
       'False',
       'BypassDetected',
-      `sessions went past the recorder, last seen ${when}; ${bypasses} in all`,
+      `sessions went past the recorder, last seen ${when}; ${bypasses} in all${probeAdvice(pods)}`,
     );
   }
   if (state === 'measured')

@@ -30,6 +30,7 @@ describe('podFindings', () => {
       mesh: expect.stringMatching(/^ok/),
       qos: expect.stringMatching(/^ok/),
       sidecar_restart: expect.stringMatching(/^ok/),
+      probe_socket: expect.stringMatching(/^ok/),
     });
   });
 

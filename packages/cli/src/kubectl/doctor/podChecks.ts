@@ -6,6 +6,7 @@ import {
   qosOf,
   RECORDER_CONTAINER,
   type RecordedDatabaseSpec,
+  socketProbes,
   type WhyNot,
 } from '@pgtape/operator';
 import { isRestartBroken } from './clusterChecks.ts';
@@ -131,6 +132,19 @@ function qosFinding({ facts, outlook, about }: PodView): Finding {
     : warn(`${before} becomes ${after}: set spec.recorder.requests and limits alike`, 'database');
 }
 
+/** By the socket a probe is a session that nobody recorded, every few seconds. */
+function probeFinding({ facts, about }: PodView): Finding {
+  const { ok, warn } = judge('probe_socket', about);
+  const containers = socketProbes(facts);
+  return containers.length === 0
+    ? ok('no probe logs in by the unix socket')
+    : warn(
+        `the probe of ${containers.join(', ')} logs in by the unix socket, and each time counts as a session past the recorder: ` +
+          'give its command -h 127.0.0.1',
+        'database',
+      );
+}
+
 function sidecarFinding({ sight, kubeletVersion, about }: PodView): Finding {
   const { ok, warn, unknown } = judge('sidecar_restart', about);
   if (kubeletVersion === '') return unknown('the version of its kubelet is not known');
@@ -156,6 +170,7 @@ export function podFindings(view: PodView, spec: RecordedDatabaseSpec): Finding[
     meshFinding(view),
     qosFinding(view),
     sidecarFinding(view),
+    probeFinding(view),
     ...imageFindings(view.sight, view.about, isOurs),
   ];
 }
