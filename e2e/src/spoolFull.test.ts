@@ -102,10 +102,11 @@ describe('a full spool', () => {
       // The three that knocked came and went unrecorded.
       expect(completed + lost + passed - 3).toBe(load.answered.size);
       expect(passed).toBeGreaterThan(100);
-      expect(lost).toBeLessThanOrEqual(3 * writers);
       expect(metrics.pgtape_recorder_unrecorded_statements_total).toBe(passed);
       expect(brokenPromises(new Set(), countMarks(records)).twice).toEqual([]);
       const gaps = records.filter(({ kind }) => kind === 'gap');
+      // Each time a session's recording stops, one statement of it may be under way; a slow vault makes that more than three times.
+      expect(lost).toBeLessThanOrEqual(gaps.filter(({ session }) => session !== undefined).length);
       expect(new Set(gaps.map(({ reason }) => reason))).toEqual(new Set(['spool_full']));
       expect(gaps.reduce((sum, gap) => sum + Number(gap.sessions ?? 0), 0)).toBe(3);
       const report = verify(stack.archiveDir);

@@ -12,7 +12,7 @@ import { metricsAt, until, verify } from '../probes.ts';
 import { makeNamespace } from './clusterKinds.ts';
 import { type ControlPlane, startControlPlane } from './controlPlane.ts';
 import { type FaultyHop, startFaultyHop } from './faultyHop.ts';
-import { kubectlAt, patch } from './kubectl.ts';
+import { kubectlAt } from './kubectl.ts';
 import { makeVaultAccount, vaultKubeconfig } from './vaultCluster.ts';
 
 const root = join(import.meta.dirname, '../../..');
@@ -114,13 +114,13 @@ function statusOf(name: string): Status & { readonly says: Record<string, string
   return { ...status, says: Object.fromEntries(says) };
 }
 
-function apply(name: string, days = 30): void {
+function apply(name: string, days = 30, claimName = `tapes-${name}`): void {
   const object = {
     apiVersion: 'pgtape.dev/v1alpha1',
     kind: 'RecordingArchive',
     metadata: { name },
     spec: {
-      volume: { claimName: `tapes-${name}` },
+      volume: { claimName },
       lock: 'None',
       retention: { days },
       log: { checkpointSeconds: 1 },
@@ -253,11 +253,8 @@ describe('a vault over a RecordingArchive', () => {
 
   it('says in status why it cannot serve an archive, and tries again', async () => {
     const vault = await start('nowhere', kubeconfig, 'state-nowhere');
-    apply('nowhere');
-    await becomes(vault, 'ready');
-    const claim = '{"spec":{"volume":{"claimName":"vault.yaml"}}}';
     writeFileSync(join(dir, 'volumes/vault.yaml'), 'a file is no directory');
-    expect(kubectlAt(plane, patch('recarchive', 'nowhere', 'merge', claim)).status).toBe(0);
+    apply('nowhere', 30, 'vault.yaml');
     await becomes(vault, 'archive_unusable');
     await until('status says so', 15_000, async () =>
       /^False Archive/.test(statusOf('nowhere').says.Ready ?? ''),
