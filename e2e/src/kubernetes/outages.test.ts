@@ -83,12 +83,13 @@ it('the leading controller is killed: another one leads, and does its work', asy
       return now?.spec.holderIdentity !== leader && (now?.spec.holderIdentity ?? '') !== '';
     });
   });
-  // It reverts what somebody changed: the leader's work.
-  await cluster.done(['-n', namespace, 'delete', 'configmap', 'pgtape-orders']);
+  // It reverts what somebody changed: the leader's work. (The configuration itself the guard keeps from everybody.)
+  const guard = ['validatingadmissionpolicy', `pgtape.${namespace}.orders.config`] as const;
+  await cluster.done(['delete', ...guard]);
   await cluster.eventually(
-    'the configuration is there again',
+    'the guard is there again',
     60_000,
-    async () => (await cluster.get('configmap', 'pgtape-orders', namespace)) !== null,
+    async () => (await cluster.get(...guard)) !== null,
   );
 }, 200_000);
 

@@ -134,6 +134,8 @@ describe('R7', () => {
       clients.push(...opened);
     }
     await until(() => relay.relay.sessionsOpen === 1000, 'sessions', 20_000);
+    // A session is open before the server has seen its connection.
+    await until(() => server.connections.length === 1000, 'connections', 20_000);
     for (const socket of server.connections) socket.write(ready);
     await until(() => clients.every((client) => client.received().length === ready.length), 'ready', 20_000);
     const mebibytes = (process.memoryUsage.rss() - before) / mebibyte;
