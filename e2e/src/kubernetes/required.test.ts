@@ -90,16 +90,11 @@ it('the injector is back: a covered pod comes out with a recorder', async () => 
   });
 }, 60_000);
 
+const configuration = (): Promise<string> =>
+  cluster.done(['-n', namespace, 'get', 'configmap', `pgtape-${name}`, '-o', 'jsonpath={.data}']);
+
 it('who changes the configuration of recorders is denied', async () => {
-  const before = await cluster.done([
-    '-n',
-    namespace,
-    'get',
-    'configmap',
-    `pgtape-${name}`,
-    '-o',
-    'jsonpath={.data}',
-  ]);
+  const before = await configuration();
   const patch = JSON.stringify({ data: { 'recorder.yaml': 'failure: {onSpoolFull: pass}' } });
   const denied = await cluster.kubectl([
     '-n',
@@ -112,15 +107,7 @@ it('who changes the configuration of recorders is denied', async () => {
   ]);
   expect(denied.status).not.toBe(0);
   expect(denied.err).toContain('pgtape');
-  const after = await cluster.done([
-    '-n',
-    namespace,
-    'get',
-    'configmap',
-    `pgtape-${name}`,
-    '-o',
-    'jsonpath={.data}',
-  ]);
+  const after = await configuration();
   expect(after).toBe(before);
 }, 30_000);
 

@@ -1,6 +1,5 @@
 /** A configuration that changes while the recorder runs, with everything it reaches: relay, seals, vault. */
 import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RecorderStatus } from '@pgtape/evidence';
@@ -11,7 +10,7 @@ import { policyOf } from './reelPlan.ts';
 import {
   connectTo,
   ready,
-  startServer,
+  startReadyServer,
   startupMessage,
   type TestServer,
   until,
@@ -26,10 +25,7 @@ let configured: object;
 beforeEach(async () => {
   root = mkdtempSync(join(tmpdir(), 'pgtape-takeover-'));
   file = join(root, 'recorder.yaml');
-  server = await startServer((socket: Socket) => {
-    socket.once('data', () => socket.write(ready));
-    socket.on('end', () => socket.end());
-  });
+  server = await startReadyServer();
 });
 afterEach(async () => {
   await beside?.finish();

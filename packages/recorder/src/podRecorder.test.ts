@@ -1,6 +1,6 @@
 /** What stands in the way of a start in a pod, and that clients are served all the same. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,7 +10,7 @@ import type { RunningRecorder } from './recorderDeps.ts';
 import {
   connectTo,
   ready,
-  startServer,
+  startReadyServer,
   startupMessage,
   type TestServer,
   until,
@@ -25,10 +25,7 @@ const warnings: string[] = [];
 beforeEach(async () => {
   root = mkdtempSync(join(tmpdir(), 'pgtape-pod-'));
   memory = mkdtempSync('/dev/shm/pgtape-pod-');
-  server = await startServer((socket: Socket) => {
-    socket.once('data', () => socket.write(ready));
-    socket.on('end', () => socket.end());
-  });
+  server = await startReadyServer();
   warnings.length = 0;
 });
 

@@ -11,6 +11,7 @@ import {
   connectTo,
   readJournal,
   ready,
+  startReadyServer,
   startServer,
   startupMessage,
   type TestServer,
@@ -83,10 +84,7 @@ beforeEach(async () => {
   root = mkdtempSync('/dev/shm/pgtape-recorder-test-');
   running = null;
   warnings.length = 0;
-  server = await startServer((socket: Socket) => {
-    socket.once('data', () => socket.write(ready));
-    socket.on('end', () => socket.end());
-  });
+  server = await startReadyServer();
 });
 afterEach(async () => {
   await running?.close();

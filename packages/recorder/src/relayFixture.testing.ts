@@ -111,6 +111,14 @@ export function startServer(serve: (socket: Socket) => void): Promise<TestServer
   });
 }
 
+/** A server that is ready whatever a client says first, and leaves when he does. */
+export function startReadyServer(): Promise<TestServer> {
+  return startServer((socket) => {
+    socket.once('data', () => socket.write(ready));
+    socket.on('end', () => socket.end());
+  });
+}
+
 export interface TestRelay {
   readonly port: number;
   readonly dir: string;

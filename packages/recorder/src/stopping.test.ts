@@ -1,6 +1,5 @@
 /** What a stop leaves: the reel is closed in the archive where the vault answers, and waits in the outbox where it does not. */
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '@pgtape/testkit';
@@ -9,7 +8,7 @@ import { startRecorderBeside } from './recorderBeside.testing.ts';
 import {
   connectTo,
   ready,
-  startServer,
+  startReadyServer,
   startupMessage,
   type TestServer,
   until,
@@ -21,10 +20,7 @@ let server: TestServer;
 beforeEach(async () => {
   root = mkdtempSync(join(tmpdir(), 'pgtape-stopping-'));
   mkdirSync(join(root, 'journal'), { mode: 0o700 });
-  server = await startServer((socket: Socket) => {
-    socket.once('data', () => socket.write(ready));
-    socket.on('end', () => socket.end());
-  });
+  server = await startReadyServer();
 });
 afterEach(async () => {
   await server.close();
