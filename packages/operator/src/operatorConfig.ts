@@ -1,4 +1,5 @@
 /** Owns the operator's configuration: every key, its default and what it means; it refuses to read files or environment. */
+import { kubernetesKeys } from '@pgtape/process';
 import { z } from 'zod';
 
 export const OPERATOR_ENV_PREFIX = 'PGTAPE_OPERATOR_';
@@ -10,16 +11,7 @@ const name = z
   .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/);
 const httpsUrl = z.url({ protocol: /^https$/ });
 
-const Kubernetes = z.strictObject({
-  kubeconfig: z
-    .string()
-    .min(1)
-    .optional()
-    .describe(
-      'Path of a kubeconfig. Absent: what KUBECONFIG names, `~/.kube/config`, or the service account of the pod.',
-    ),
-  context: z.string().min(1).optional().describe("Instead of the kubeconfig's current context."),
-});
+const Kubernetes = z.strictObject(kubernetesKeys);
 
 const Vault = z
   .strictObject({

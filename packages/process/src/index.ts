@@ -9,6 +9,7 @@ export {
   type HealthVerdict,
   healthServer,
 } from './health.ts';
+export { kubernetesKeys } from './kubernetesKeys.ts';
 export { type LogSink, logger } from './log.ts';
 export { Metrics } from './metrics.ts';
 export type { Environment } from './overlay.ts';

@@ -5,6 +5,7 @@
 
 import { enrolmentNamePattern } from '@pgtape/evidence';
 import { RECORDER_AUDIENCE } from '@pgtape/kube';
+import { kubernetesKeys } from '@pgtape/process';
 import { parseStoreAddress } from '@pgtape/store';
 import { z } from 'zod';
 import { HttpConfig } from './httpConfig.ts';
@@ -102,14 +103,7 @@ const JwksTokens = z
 
 const Kubernetes = z
   .strictObject({
-    kubeconfig: z
-      .string()
-      .min(1)
-      .optional()
-      .describe(
-        'Path of a kubeconfig. Absent: what KUBECONFIG names, `~/.kube/config`, or the service account of the pod.',
-      ),
-    context: z.string().min(1).optional().describe("Instead of the kubeconfig's current context."),
+    ...kubernetesKeys,
     volumesDir: z
       .string()
       .min(1)
