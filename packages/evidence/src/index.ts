@@ -38,6 +38,7 @@ export {
   type SegmentReason,
   type SegmentSuccess,
 } from './checkSegment.ts';
+export { configHash } from './configHash.ts';
 export {
   checkEnrolment,
   ENROLMENT_SECRET_BYTES_MIN,

@@ -1,4 +1,6 @@
 /** Owns putting together what is known of one RecordedDatabase: from watches, recorders, and what was written for it. */
+
+import { configHash } from '@pgtape/evidence';
 import type { KubeError, KubeObject } from '@pgtape/kube';
 import type { ApiServerFacts } from './apiServer.ts';
 import { objectKey, problemText, type Written } from './applyObjects.ts';
@@ -7,7 +9,6 @@ import type { ClusterWatch } from './clusterWatch.ts';
 import type { DatabaseFacts } from './databaseFacts.ts';
 import type { DatabaseObservation, WriteProblems } from './databaseStatus.ts';
 import { type RecordingSettings, recorderConfig } from './desiredObjects.ts';
-import { configHash } from './injection.ts';
 import { type ObservedPod, observedPod, type WantedRecorder } from './observedPod.ts';
 import { type PodCoverage, podCoverage } from './podCoverage.ts';
 import { policyHash } from './publishedObject.ts';
@@ -65,7 +66,7 @@ export function observedDatabase(options: ObserverOptions, observing: Observing)
   const { key, spec } = database;
   const config = recorderConfig(database, settings);
   const wanted: WantedRecorder = {
-    configHash: config === null ? '' : configHash(config),
+    configHash: configHash(config),
     image: spec?.recorder.image ?? image,
     policyHash: spec === null ? '' : policyHash(spec),
     version,

@@ -2,12 +2,13 @@
  * Owns which objects must be there for what was observed: the webhook's configuration, guards, the configuration of each
  * database's recorders. Nothing for a database that is not understood or not managed. Pure.
  */
+
+import { configHash } from '@pgtape/evidence';
 import type { KubeObject } from '@pgtape/kube';
 import { NOT_SERVED_URL } from './archiveEndpoint.ts';
 import { configMapName, managedBy } from './clusterNames.ts';
 import { type DatabaseFacts, protectedDatabase } from './databaseFacts.ts';
 import { admissionGuard, configGuard, type ExecExemptions, execGuard } from './guardPolicies.ts';
-import { configHash } from './injection.ts';
 import { annotations } from './injectionPlan.ts';
 import { recorderSettings } from './recorderSettings.ts';
 import { type WebhookPlan, webhookConfiguration, withOwner } from './webhookConfiguration.ts';

@@ -3,7 +3,7 @@
  * AddressSwap and NamedPort change in the one container that is nobody else's. Computed on the raw object, guarded by
  * tests of what it saw; injecting twice is injecting once. Pure.
  */
-import { createHash } from 'node:crypto';
+import { configHash } from '@pgtape/evidence';
 import { splitKey } from '@pgtape/kube';
 import { bytesOf } from './apiFields.ts';
 import { captureChanges } from './captureChanges.ts';
@@ -36,10 +36,6 @@ export type Injection =
       readonly refused: readonly Refused[];
     }
   | { readonly outcome: 'skip'; readonly reason: SkipReason; readonly refused: readonly Refused[] };
-
-export function configHash(config: string): string {
-  return createHash('sha256').update(config).digest('hex').slice(0, 16);
-}
 
 const skip = (reason: SkipReason, refused: readonly Refused[] = []): Injection => ({
   outcome: 'skip',

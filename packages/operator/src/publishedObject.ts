@@ -1,5 +1,6 @@
 /** Owns the ConfigMap that says which configuration and policy each database's recorders were given, and since when. Pure. */
 import {
+  configHash,
   nextPublished,
   type PublishedConfig,
   policyDefaults,
@@ -10,7 +11,6 @@ import {
 import type { KubeObject } from '@pgtape/kube';
 import { managedBy } from './clusterNames.ts';
 import type { DatabaseFacts } from './databaseFacts.ts';
-import { configHash } from './injection.ts';
 import type { RecordedDatabaseSpec } from './recordedDatabase.ts';
 
 /** Of what a recorder is configured with by `recorderSettings`; seals carry it. */

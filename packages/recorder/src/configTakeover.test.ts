@@ -2,9 +2,8 @@
 import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { RecorderStatus } from '@pgtape/evidence';
+import { configHash, RecorderStatus } from '@pgtape/evidence';
 import { RecorderConfig } from './config.ts';
-import { configHash } from './configHash.ts';
 import { type RecorderBeside, sealedPolicy, startRecorderBeside } from './recorderBeside.testing.ts';
 import { policyOf } from './reelPlan.ts';
 import {

@@ -2,9 +2,10 @@
  * Owns the configuration that the recorder runs with: what of a new one is in force at once, where it goes, and what is said of the rest.
  * Reads no file.
  */
+
+import { configHash } from '@pgtape/evidence';
 import type { RecorderConfig } from './config.ts';
 import { configChange } from './configChange.ts';
-import { configHash } from './configHash.ts';
 import type { ConfiguredEntry } from './journalFormat.ts';
 import { coveragePlan, policyOf, vaultPlan } from './reelPlan.ts';
 import { type RelaySettings, relaySettings } from './relaySettings.ts';
