@@ -7,6 +7,7 @@ kubernetes_version=1.36.3
 helm_version=v3.22.0
 containerd_version=v2.4.2
 coredns_version=v1.15.0
+actionlint_version=v1.7.12
 mkdir -p "$cache/bin"
 
 say() { printf '%s\n' "$(basename "$0"): $*" >&2; }
@@ -60,6 +61,7 @@ go_install() {
   fi
 }
 
+build_actionlint() { go_install actionlint "$actionlint_version" github.com/rhysd/actionlint/cmd/actionlint; }
 build_versitygw() { go_install versitygw "$versitygw_version" github.com/versity/versitygw/cmd/versitygw; }
 build_helm() { go_install helm "$helm_version" helm.sh/helm/v3/cmd/helm; }
 build_coredns() { go_install coredns "$coredns_version" github.com/coredns/coredns; }

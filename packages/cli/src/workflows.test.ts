@@ -1,4 +1,5 @@
 /** The workflow files, as far as they can be checked where nothing runs them: their form, and that what they name is there. */
+import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -90,16 +91,39 @@ describe('the workflows', () => {
     );
   });
 
-  it('release: what it looks for in packages and chart is written there like that', () => {
-    const chart = readFileSync(join(root, 'charts/pgtape/Chart.yaml'), 'utf8');
-    const { version } = JSON.parse(readFileSync(join(root, 'packages/cli/package.json'), 'utf8')) as {
-      version: string;
-    };
-    expect(chart).toMatch(new RegExp(`^version: ${version}$`, 'm'));
-    expect(chart).toMatch(new RegExp(`^appVersion: ${version}$`, 'm'));
+  it('release: the first command of a pipe that fails is not hidden by the last: a push that was refused went on unseen', () => {
+    const { defaults } = parse(readFileSync(join(folder, 'release.yml'), 'utf8')) as { defaults?: unknown };
+    expect(defaults).toEqual({ run: { shell: 'bash' } });
+  });
+
+  it('release: the chart has one line each for what is written anew', () => {
     const values = readFileSync(join(root, 'charts/pgtape/values.yaml'), 'utf8');
-    // One each: the lines that are written anew.
     expect(values.match(/^ {2}repository: /gm)).toHaveLength(1);
     expect(values.match(/^ {2}digest: /gm)).toHaveLength(1);
+  });
+});
+
+describe('scripts/release version', () => {
+  const said = (...args: string[]) => {
+    const ran = spawnSync(join(root, 'scripts/release'), ['version', ...args], { encoding: 'utf8' });
+    return { status: ran.status, out: ran.stdout, err: ran.stderr };
+  };
+
+  it('says the version where tag, packages and chart agree', () => {
+    const manifest = readFileSync(join(root, 'packages/cli/package.json'), 'utf8');
+    const { version } = JSON.parse(manifest) as { version: string };
+    expect(said(`v${version}`)).toEqual({ status: 0, out: `${version}\n`, err: '' });
+  });
+
+  it.each(['v9.9.9', 'v0.1', 'v0.1.0-rc.1', '', 'v.*'])('refuses the tag %j', (tag) => {
+    expect(said(tag)).toEqual({ status: 1, out: '', err: expect.stringContaining('does not say') });
+  });
+
+  it('asks for a tag', () => {
+    expect(said()).toEqual({
+      status: 2,
+      out: '',
+      err: expect.stringContaining('scripts/release version TAG'),
+    });
   });
 });
