@@ -166,7 +166,7 @@ describe('commands that read an archive', () => {
       const ended = runProgram(['search', '-o', 'jsonl'], io);
       const seen: number[] = [];
       for (let segment = 1; segment <= 3; segment += 1) {
-        for (let waited = 0; writes < segment && waited < 5000; waited += 10) await sleep(10);
+        for (let waited = 0; writes < segment && waited < 30_000; waited += 10) await sleep(10);
         await sleep(30);
         seen.push(writes);
         io.out.release();

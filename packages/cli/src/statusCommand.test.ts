@@ -150,7 +150,7 @@ describe('pgtape status', () => {
   });
   /** Once the vault has looked up which reels are open. */
   const settled = async (): Promise<VaultStatus> => {
-    for (let tries = 0; tries < 500; tries += 1) {
+    for (let tries = 0; tries < 3000; tries += 1) {
       const status = JSON.parse((await runFake(['status', '-o', 'json'], options())).out.text);
       if (status.reels.open > 0) return status;
       await new Promise((resolve) => setTimeout(resolve, 10));

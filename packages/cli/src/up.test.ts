@@ -73,7 +73,7 @@ async function startUp(cwd: string, flags: readonly string[], env: Record<string
 /** The listing once so many sessions are on tape to their ends; a session may lie in several segments. */
 async function archived(cwd: string, atLeast: number): Promise<FakeIo> {
   let listing = '';
-  for (let waited = 0; waited < 15_000; waited += 100) {
+  for (let waited = 0; waited < 60_000; waited += 100) {
     const run = await pgtape(cwd, 'sessions', '-o', 'json');
     listing = run.out.text;
     const sessions = run.code === 0 ? (JSON.parse(listing) as { verdict: string }[]) : [];
@@ -129,7 +129,7 @@ describe('pgtape up', () => {
     await sleep(50);
     expect(await up.stop('SIGTERM')).toBe(0);
     expect(() => processWith(join(dir, '.pgtape', 'postgres'))).toThrow('no process');
-  }, 60_000);
+  }, 120_000);
 
   it('records a demo that sessions, search, play and verify then tell, over two runs', async () => {
     const flags = await flagsFor();
@@ -209,7 +209,7 @@ describe('pgtape up', () => {
     expect(existsSync(lockFile)).toBe(false);
     const verified = await pgtape(dir, 'verify', '--archive', 'sub/try/archive');
     expect([verified.code, verified.out.text]).toEqual([0, expect.stringContaining('Verdict: complete')]);
-  }, 60_000);
+  }, 120_000);
 
   it.each([
     {
@@ -230,7 +230,7 @@ describe('pgtape up', () => {
       expect(pids.filter(isRunning)).toEqual([]);
       expect(existsSync(join(dir, '.pgtape', 'up.lock'))).toBe(false);
     },
-    60_000,
+    120_000,
   );
 
   it('runs once where it is started twice at the same time', async () => {
@@ -242,7 +242,7 @@ describe('pgtape up', () => {
     ]);
     for (const run of runs) if (run.status === 'fulfilled') expect(await run.value.stop()).toBe(0);
     expect(await verdictOf(dir)).toBe('complete');
-  }, 60_000);
+  }, 120_000);
 
   it('says which port is in use and which flag helps', async () => {
     const holder = createServer();
@@ -283,7 +283,7 @@ describe('pgtape up', () => {
     const password = readFileSync(join(dir, '.pgtape', 'postgres.password'), 'utf8').trim();
     expect(readFileSync(join(dir, '.pgtape', 'recorder.log'), 'utf8')).not.toContain(password);
     expect(await up.stop()).toBe(0);
-  }, 60_000);
+  }, 120_000);
 });
 
 describe('the process', () => {

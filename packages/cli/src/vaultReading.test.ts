@@ -178,7 +178,7 @@ describe('commands that read through a vault', () => {
     };
     const args = ['search', '-o', 'jsonl', '--vault', url(), '--token-file', 'token'];
     const ended = runProgram(args, io);
-    for (let i = 0; i < 500 && lines.length === 0; i += 1)
+    for (let i = 0; i < 6000 && lines.length === 0; i += 1)
       await new Promise((resolve) => setTimeout(resolve, 5));
     await vault.close();
     io.out.release();
@@ -271,7 +271,7 @@ describe('commands that read through a vault', () => {
     await start();
     const io = new FakeIo({ cwd: dir });
     const ended = runProgram(['tail', '--session', session, '--vault', url(), '--token-file', 'token'], io);
-    for (let i = 0; i < 500 && (await accessIn(root)).length === 0; i += 1) {
+    for (let i = 0; i < 3000 && (await accessIn(root)).length === 0; i += 1) {
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
     io.controller.abort('signal');

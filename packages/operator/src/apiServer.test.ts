@@ -23,7 +23,7 @@ const close = (): Promise<unknown> => {
 };
 
 async function eventually(look: () => unknown, wanted: unknown): Promise<void> {
-  for (let waited = 0; waited < 10_000; waited += 10) {
+  for (let waited = 0; waited < 30_000; waited += 10) {
     try {
       return expect(look()).toEqual(wanted);
     } catch {

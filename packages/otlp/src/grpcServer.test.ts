@@ -287,7 +287,7 @@ describe('GrpcServer with streams of any kind', () => {
   });
 
   it('counts nothing that arrives after it gave up on a message', async () => {
-    const address = await serve(echo, { receiveMs: 50, maxHeldBytes: 1000 });
+    const address = await serve(echo, { receiveMs: 1000, maxHeldBytes: 1000 });
     const session = http2.connect(`http://${address}`);
     session.on('error', () => {});
     const stream = session.request({ ':method': 'POST', ':path': path, 'content-type': 'application/grpc' });
@@ -302,10 +302,14 @@ describe('GrpcServer with streams of any kind', () => {
   });
 
   it('refuses calls over its limits with a status to be retried, and serves again afterwards', async () => {
-    const gate = Promise.withResolvers<void>();
-    const address = await serve(() => gate.promise.then(() => Buffer.alloc(0)), { maxCalls: 1 });
+    const [begun, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const handler: GrpcHandler = () => {
+      begun.resolve();
+      return gate.promise.then(() => Buffer.alloc(0));
+    };
+    const address = await serve(handler, { maxCalls: 1 });
     const first = raw(address, {}, [message]);
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await begun.promise;
     expect(await call(address, Buffer.from('m'))).toEqual({
       code: 14,
       details: 'too many calls at once',
@@ -363,20 +367,22 @@ describe('GrpcServer with streams of any kind', () => {
   });
 
   it('finishes running calls when it closes, and cuts what does not end', async () => {
-    const gate = Promise.withResolvers<void>();
-    const handlers = new Map<string, GrpcHandler>([
-      [path, () => gate.promise.then(() => Buffer.from('late'))],
-    ]);
+    const [begun, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const handler: GrpcHandler = () => {
+      begun.resolve();
+      return gate.promise.then(() => Buffer.from('late'));
+    };
+    const handlers = new Map<string, GrpcHandler>([[path, handler]]);
     const server = new GrpcServer({ handlers, maxMessageBytes: bytesMax });
     const { port } = await server.listen('127.0.0.1', 0);
     const idle = net.connect(port, '127.0.0.1');
     idle.on('error', () => {});
     const running = raw(`127.0.0.1:${port}`, {}, [message]);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    const closing = server.close(500);
+    await begun.promise;
+    const closing = server.close(1500);
     gate.resolve();
     expect(await running).toEqual({ status: 200, code: '0', reset: 0 });
     await closing;
-    expect((await call(`127.0.0.1:${port}`, Buffer.from('m'), { deadlineMs: 1000 })).code).toBe(14);
+    expect((await call(`127.0.0.1:${port}`, Buffer.from('m'), { deadlineMs: 30_000 })).code).toBe(14);
   });
 });

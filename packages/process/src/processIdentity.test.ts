@@ -6,7 +6,7 @@ const us = ourIdentity();
 /** Linux' largest pid is 2^22. */
 const nobody = 5_000_000;
 const until = async (done: () => boolean): Promise<void> => {
-  for (let i = 0; i < 200 && !done(); i += 1) await new Promise((resolve) => setTimeout(resolve, 5));
+  for (let i = 0; i < 4000 && !done(); i += 1) await new Promise((resolve) => setTimeout(resolve, 5));
 };
 
 describe('lifeOf', () => {
@@ -21,13 +21,14 @@ describe('lifeOf', () => {
 
   it('counts a zombie as dead, though its pid can be signalled', async () => {
     // The shell makes a child and becomes a process that never waits for it.
-    const parent = spawn('sh', ['-c', 'sleep 0.1 & echo $!; exec sleep 60'], {
+    const parent = spawn('sh', ['-c', 'sleep 60 & echo $!; exec sleep 60'], {
       stdio: ['ignore', 'pipe', 'ignore'],
     });
     try {
       const pid = Number(String(await new Promise((resolve) => parent.stdout.once('data', resolve))));
       const holder = { ...us, pid, started: startOf(pid) };
       expect(lifeOf(holder, us)).toBe('alive');
+      process.kill(pid, 'SIGKILL');
       await until(() => readStat(readFileSync(`/proc/${pid}/stat`, 'utf8')).state === 'Z');
       expect(process.kill(pid, 0)).toBe(true);
       expect(lifeOf(holder, us)).toBe('dead');

@@ -90,13 +90,13 @@ const coverageOf = (recorder: RunningRecorder) => recorder.stats().coverage;
 async function polls(recorder: RunningRecorder, count: number): Promise<void> {
   for (let at = 0; at < count; at++) {
     const before = coverageOf(recorder).atUs;
-    await until(() => coverageOf(recorder).atUs !== before, 'a poll', 10_000);
+    await until(() => coverageOf(recorder).atUs !== before, 'a poll');
   }
 }
 
 async function measured(): Promise<RunningRecorder> {
   const recorder = await start();
-  await until(() => coverageOf(recorder).state === 'measured', 'measured', 10_000);
+  await until(() => coverageOf(recorder).state === 'measured', 'measured');
   return recorder;
 }
 
@@ -112,7 +112,7 @@ describe('coverage', () => {
     const ours = await connect(recorder.listen.port);
     const local = await connect(postgres.port, { host: socketDir, application_name: 'exec psql' });
     const direct = await connect(postgres.port, { application_name: 'direct' });
-    await until(() => coverageOf(recorder).bypasses === 2, 'both', 10_000);
+    await until(() => coverageOf(recorder).bypasses === 2, 'both');
     await polls(recorder, 2);
     expect(coverageOf(recorder)).toMatchObject({ recorded: 1, bypasses: 2, seen: 3, reason: null });
     for (const client of [ours, local, direct]) await client.end();
@@ -154,7 +154,7 @@ describe('coverage', () => {
       const before = coverageOf(recorder);
       expect(before).toMatchObject({ recorded: 6, bypasses: 0 });
       for (let at = 0; at < 12; at++) await past();
-      await until(() => coverageOf(recorder).bypassesBy.counted > 0, 'counted', 20_000);
+      await until(() => coverageOf(recorder).bypassesBy.counted > 0, 'counted');
       await polls(recorder, 2);
       const { bypasses } = coverageOf(recorder);
       // The first look grants what may have been under way then; nothing is told twice.
@@ -175,7 +175,7 @@ describe('coverage', () => {
     const until5s = performance.now() + 5000;
     let sessions = 0;
     const worker = async (): Promise<void> => {
-      while (performance.now() < until5s) {
+      while (performance.now() < until5s || sessions < 200) {
         const client = await connect(recorder.listen.port);
         await client.query('select 1');
         await client.end();
@@ -184,7 +184,6 @@ describe('coverage', () => {
     };
     await Promise.all([worker(), worker(), worker(), worker()]);
     await polls(recorder, 3);
-    expect(sessions).toBeGreaterThan(50);
     expect(coverageOf(recorder)).toMatchObject({ recorded: sessions, bypasses: 0, recent: [] });
   }, 60_000);
 
@@ -198,7 +197,7 @@ describe('coverage', () => {
     await new Promise((resolve) => setTimeout(resolve, 300));
     await beside!.finish();
     const second = await start(undefined, `run-${dirs}`);
-    await until(() => coverageOf(second).state === 'measured', 'measured', 10_000);
+    await until(() => coverageOf(second).state === 'measured', 'measured');
     await polls(second, 2);
     expect(coverageOf(second)).toMatchObject({ bypasses: 0 });
     await past("select pg_terminate_backend(pid) from pg_stat_activity where query like 'select count%'");
@@ -208,15 +207,15 @@ describe('coverage', () => {
   it('server_restart: fails while it is away, then goes on, and nothing recorded is told', async () => {
     const recorder = await measured();
     await postgres.stop();
-    await until(() => coverageOf(recorder).state === 'failed', 'failed', 10_000);
+    await until(() => coverageOf(recorder).state === 'failed', 'failed');
     expect(['unreachable', 'query_failed']).toContain(coverageOf(recorder).reason);
     postgres = await startServer();
-    await until(() => coverageOf(recorder).state === 'measured', 'measured again', 15_000);
+    await until(() => coverageOf(recorder).state === 'measured', 'measured again');
     const ours = await connect(recorder.listen.port);
     await polls(recorder, 2);
     expect(coverageOf(recorder)).toMatchObject({ bypasses: 0, reason: null });
     const direct = await connect(postgres.port);
-    await until(() => coverageOf(recorder).bypasses === 1, 'told', 10_000);
+    await until(() => coverageOf(recorder).bypasses === 1, 'told');
     await ours.end();
     await direct.end();
   }, 60_000);
@@ -225,27 +224,23 @@ describe('coverage', () => {
     { name: 'wrong password', dir: 'wrong', state: 'failed', reason: 'login_refused' },
     { name: 'missing grant', dir: 'blind', state: 'failed', reason: 'missing_grant' },
     { name: 'no credentials', dir: 'nothing', state: 'no_credentials', reason: 'no_credentials' },
-  ])(
-    '$name: nothing is claimed',
-    async ({ dir, state, reason }) => {
-      const recorder = await start({ credentialsDir: join(root, dir) });
-      await until(() => coverageOf(recorder).state !== 'starting', 'told', 10_000);
-      expect(coverageOf(recorder)).toMatchObject({ state, reason, atUs: null, bypasses: 0 });
-    },
-    30_000,
-  );
+  ])('$name: nothing is claimed', async ({ dir, state, reason }) => {
+    const recorder = await start({ credentialsDir: join(root, dir) });
+    await until(() => coverageOf(recorder).state !== 'starting', 'told');
+    expect(coverageOf(recorder)).toMatchObject({ state, reason, atUs: null, bypasses: 0 });
+  });
 
   it('allow: who is meant to come past is no bypass', async () => {
     const recorder = await start({
       credentialsDir: join(root, 'watcher'),
       allow: [{ user: 'postgres', application: 'exporter' }],
     });
-    await until(() => coverageOf(recorder).state === 'measured', 'measured', 10_000);
+    await until(() => coverageOf(recorder).state === 'measured', 'measured');
     const exporter = await connect(postgres.port, { application_name: 'exporter' });
     const other = await connect(postgres.port, { application_name: 'somebody' });
-    await until(() => coverageOf(recorder).bypasses > 0, 'told', 10_000);
+    await until(() => coverageOf(recorder).bypasses > 0, 'told');
     expect(coverageOf(recorder).recent.map(({ application }) => application)).toEqual(['somebody']);
     await exporter.end();
     await other.end();
-  }, 30_000);
+  });
 });

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { DraftRecord } from '@pgtape/evidence';
-import { message, testPostgresMajor } from '@pgtape/testkit';
+import { message, testPostgresMajor, untilActive } from '@pgtape/testkit';
 import { RelayBench } from './relayBench.testing.ts';
 import {
   cancelRequest,
@@ -230,8 +230,7 @@ describe('cancel', () => {
     expect(key).toHaveLength(keyBytes);
     const pid = received.readUInt32BE(at + 5);
     client.socket.write(message.query('select pg_sleep(30)'));
-    await until(() => bench.relay.journalBytes().includes('pg_sleep(30)'), 'the query');
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await untilActive(bench.postgres, pid);
     for (let times = 0; times < 2; times += 1) {
       // The second comes when nothing runs.
       const cancel = await connectTo(bench.relay.port);

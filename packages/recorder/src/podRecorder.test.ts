@@ -61,7 +61,7 @@ async function reasons(recorder: RunningRecorder): Promise<unknown> {
   for (let asked = 0; ; asked += 1) {
     const response = await fetch(`http://127.0.0.1:${recorder.health?.port}/readyz`);
     const answer = (await response.json()) as { ok: boolean };
-    if (answer.ok || asked === 500) return answer;
+    if (answer.ok || asked === 3000) return answer;
     await sleep(10);
   }
 }

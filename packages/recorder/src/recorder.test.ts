@@ -153,7 +153,7 @@ describe('startRecorder', () => {
 
   it('ticks each second and shows health and metrics', async () => {
     const recorder = await start();
-    await until(() => recorder.stats().worker !== null, 'worker stats', 3000);
+    await until(() => recorder.stats().worker !== null, 'worker stats');
     const health = recorder.health;
     const get = async (path: string): Promise<{ status: number; text: string }> => {
       const answer = await fetch(`http://${health?.host}:${health?.port}${path}`);
@@ -183,7 +183,7 @@ describe('startRecorder', () => {
     );
     const get = async (path: string): Promise<unknown> =>
       (await fetch(`http://127.0.0.1:${recorder.health?.port}${path}`)).json();
-    await until(() => recorder.stats().tls.matched === true, 'the server was asked for TLS', 5000);
+    await until(() => recorder.stats().tls.matched === true, 'the server was asked for TLS');
     const status = RecorderStatus.parse(await get('/v1/recorder'));
     expect(status).toMatchObject({
       version: '1.2.3',
@@ -217,10 +217,10 @@ describe('startRecorder', () => {
       capture: { mode: 'AddressSwap', port: server.port },
     });
     const verdict = () => recorder.stats().capture;
-    await until(() => verdict().reason === 'address_in_use', 'told', 4000);
+    await until(() => verdict().reason === 'address_in_use', 'told');
     expect(verdict()).toMatchObject({ achieved: false, others: [`127.0.0.1:${server.port}`] });
     await server.close();
-    await until(() => verdict().achieved === true, 'taken', 6000);
+    await until(() => verdict().achieved === true, 'taken');
     expect(recorder.listen.port).toBe(server.port);
     server = await startServer(() => {});
   });
@@ -259,7 +259,7 @@ describe('startRecorder', () => {
     const client = await connectTo(recorder.listen.port);
     client.socket.write(startupMessage());
     await until(() => client.received().length === ready.length, 'ready');
-    await until(() => recorder.stats().workerRunning, 'restarted', 3000);
+    await until(() => recorder.stats().workerRunning, 'restarted');
     expect(worker.plans).toHaveLength(2);
     expect(worker.plans[1]).toBe(worker.plans[0]);
     expect(recorder.stats().workerRestarts).toBe(1);
@@ -282,7 +282,7 @@ describe('startRecorder', () => {
     client.socket.write(startupMessage());
     await until(() => client.received().length === ready.length, 'ready');
     rmSync(recorder.journalDir, { recursive: true });
-    await until(() => existsSync(recorder.journalDir), 'a new directory', 3000);
+    await until(() => existsSync(recorder.journalDir), 'a new directory');
     expect(statSync(recorder.journalDir).mode & 0o777).toBe(0o700);
     const other = await connectTo(recorder.listen.port);
     other.socket.write(startupMessage());
@@ -345,7 +345,7 @@ describe('startRecorder', () => {
     });
     const recorder = await start({}, { startWorker });
     writeFileSync(join(root, 'spool', 'lock'), 'of somebody else');
-    await until(() => warnings.some((line) => line.includes('another recorder has taken')), 'noticed', 3000);
+    await until(() => warnings.some((line) => line.includes('another recorder has taken')), 'noticed');
     expect(terminated).toBe(1);
     const answer = await fetch(`http://${recorder.health?.host}:${recorder.health?.port}/readyz`);
     expect(await answer.text()).toContain('spool_lost');

@@ -39,7 +39,7 @@ afterEach(async () => {
 
 async function close(): Promise<{ why: string; reason?: string }> {
   const find = (): Buffer | undefined => relay.entries().find((entry) => entry.kind === 'close')?.body;
-  await until(() => find() !== undefined, 'close entry', 8000);
+  await until(() => find() !== undefined, 'close entry');
   return JSON.parse(find()?.toString() ?? '') as { why: string; reason?: string };
 }
 
@@ -81,7 +81,7 @@ describe('the end of a session', () => {
     far.socket.destroySoon();
     await client.ended;
     expect(await close()).toMatchObject({ why: 'server_closed' });
-  }, 10_000);
+  });
 
   it('reset of the client: the server is let go', async () => {
     client.socket.write(frame('Q', 'select pg_sleep(9)\0'));

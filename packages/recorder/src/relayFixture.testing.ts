@@ -156,14 +156,14 @@ export async function startRelay(options: TestRelayOptions): Promise<TestRelay> 
   });
   const relay = new Relay({
     journal,
-    upstream: { host: '127.0.0.1', port: serverPort, connectTimeoutMs: 2000 },
+    upstream: { host: '127.0.0.1', port: serverPort, connectTimeoutMs: 10_000 },
     tls: () => ({ served: null, upstream: noTls }),
     upstreamTls: 'mirror',
     dropChannelBinding: false,
     rawLanes: new RawLanes([]),
     trustUpstream: true,
     inspectBytesMax: 1_048_576,
-    startupMs: 5000,
+    startupMs: 20_000,
     sessionsMax: 5000,
     startupsMax: 1000,
     rewrapAccepted: true,
@@ -224,8 +224,8 @@ export function connectTo(port: number): Promise<TestClient> {
   });
 }
 
-/** Waits until `condition` holds; fails after `ms`. */
-export async function until(condition: () => boolean, what: string, ms = 5000): Promise<void> {
+/** Waits until `condition` holds; fails after `ms`: by default so long that only what never comes is missed, however busy the machine. */
+export async function until(condition: () => boolean, what: string, ms = 30_000): Promise<void> {
   const end = performance.now() + ms;
   while (!condition()) {
     if (performance.now() > end) throw new Error(`did not happen in ${ms} ms: ${what}`);

@@ -68,7 +68,7 @@ describe('R7', () => {
     for (; answers < 200; answers += 1) {
       const before = quick.client.received().length;
       quick.client.socket.write(frame('Q', 'select 1\0'));
-      await until(() => quick.client.received().length > before, 'answer', 1000);
+      await until(() => quick.client.received().length > before, 'answer');
     }
     await pauseMs(200);
     // What the kernel's buffers of two connections hold, and one read of ours; not the 200 MiB.
@@ -133,15 +133,15 @@ describe('R7', () => {
       for (const client of opened) client.socket.write(startupMessage());
       clients.push(...opened);
     }
-    await until(() => relay.relay.sessionsOpen === 1000, 'sessions', 20_000);
+    await until(() => relay.relay.sessionsOpen === 1000, 'sessions');
     // A session is open before the server has seen its connection.
-    await until(() => server.connections.length === 1000, 'connections', 20_000);
+    await until(() => server.connections.length === 1000, 'connections');
     for (const socket of server.connections) socket.write(ready);
-    await until(() => clients.every((client) => client.received().length === ready.length), 'ready', 20_000);
+    await until(() => clients.every((client) => client.received().length === ready.length), 'ready');
     const mebibytes = (process.memoryUsage.rss() - before) / mebibyte;
     // The test's own 2,000 sockets are in it: what the relay takes is about half.
     expect(mebibytes).toBeLessThan(150);
     for (const client of clients) client.socket.destroy();
-    await until(() => relay.relay.sessionsOpen === 0, 'all closed', 20_000);
+    await until(() => relay.relay.sessionsOpen === 0, 'all closed');
   }, 60_000);
 });

@@ -37,7 +37,7 @@ it('hung_cancels: they hold no place of a startup, and none for longer than thei
       if (chunk.readInt32BE(4) === 196_608) socket.write(ready);
     });
   };
-  await start(answer, { startupsMax: 3, cancelMs: 400 });
+  await start(answer, { startupsMax: 3, cancelMs: 2000 });
   const hung = await Promise.all([1, 2, 3].map(() => connectTo(relay.port)));
   for (const { socket } of hung) socket.write(cancelRequest(1, randomBytes(4)));
   await until(() => relay.relay.cancelsOpen === 3, 'cancels');
@@ -63,7 +63,7 @@ it('ssl_answered_with_an_error: the error reaches the client, and nothing of the
       socket.on('data', (chunk) => got.push(Buffer.from(chunk)));
       socket.once('data', () => socket.write(answer));
     },
-    { trustUpstream: false, startupMs: 600 },
+    { trustUpstream: false, startupMs: 2000 },
   );
   const client = await connectTo(relay.port);
   client.socket.write(sslRequest);

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type EmbeddedPostgres, startTestPostgres } from '@pgtape/testkit';
+import { type EmbeddedPostgres, startTestPostgres, untilActive } from '@pgtape/testkit';
 import { readNegotiate, readStartup } from '@pgtape/wire';
 import {
   authentication,
@@ -106,7 +106,7 @@ describe('in front of PostgreSQL', () => {
       const at = told.indexOf(Buffer.from([0x4b, 0, 0, 0, 8 + keyBytes]));
       const key = told.subarray(at + 9, at + 9 + keyBytes);
       client.socket.write(frame('Q', 'select pg_sleep(30)\0'));
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await untilActive(postgres, told.readUInt32BE(at + 5));
       const cancel = await connectTo(relay.port);
       cancel.socket.write(cancelRequest(told.readUInt32BE(at + 5), key));
       await cancel.ended;

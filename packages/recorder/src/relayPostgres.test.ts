@@ -4,7 +4,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type EmbeddedPostgres, startTestPostgres } from '@pgtape/testkit';
+import { type EmbeddedPostgres, startTestPostgres, untilActive } from '@pgtape/testkit';
 import pg from 'pg';
 import { cancelRequest, connectTo, startRelay, type TestRelay, until } from './relayFixture.testing.ts';
 
@@ -85,7 +85,7 @@ describe('in front of PostgreSQL', () => {
     await using(async (client) => {
       const slow = client.query('select pg_sleep(30)');
       const failed = expect(slow).rejects.toMatchObject({ code: '57014' });
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await untilActive(postgres, client.processID);
       const key = Buffer.alloc(4);
       key.writeInt32BE(client.secretKey);
       const cancel = await connectTo(relay.port);

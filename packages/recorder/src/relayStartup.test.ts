@@ -180,10 +180,10 @@ describe('startup', () => {
   });
 
   it('a connection that never says who it is is closed; a silent one leaves no session', async () => {
-    const { relay } = await start(passwordServer, { startupMs: 60 });
-    const silent = await connectTo(relay.port);
+    const { relay } = await start(passwordServer, { startupMs: 1000 });
     const slow = await connectTo(relay.port);
     slow.socket.write(Buffer.of(0));
+    const silent = await connectTo(relay.port);
     await Promise.all([silent.ended, slow.ended]);
     expect(await closed(relay)).toMatchObject({ why: 'refused', reason: 'startup_timeout' });
     expect(relay.relay.gauges.sessionsTotal).toBe(1);

@@ -2,7 +2,7 @@
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
-import { type EmbeddedPostgres, startChunkedHop, startTestPostgres } from '@pgtape/testkit';
+import { type EmbeddedPostgres, startChunkedHop, startTestPostgres, untilActive } from '@pgtape/testkit';
 import { RawLanes } from './rawLanes.ts';
 import { cancelRequest, startupMessage, type TestRelay, until } from './relayFixture.testing.ts';
 import {
@@ -47,7 +47,7 @@ describe('cancel', () => {
       try {
         await using(relay, { ssl: trusting }, async (client) => {
           const failed = expect(client.query('select pg_sleep(30)')).rejects.toMatchObject({ code: '57014' });
-          await new Promise((resolve) => setTimeout(resolve, 100));
+          await untilActive(secured, client.processID);
           const key = Buffer.alloc(4);
           key.writeInt32BE(client.secretKey);
           const cancel = await encrypted(relay);
@@ -85,7 +85,7 @@ describe('cancel', () => {
       const relay = await start(setting);
       await using(relay, config, async (client) => {
         const failed = expect(client.query('select pg_sleep(30)')).rejects.toMatchObject({ code: '57014' });
-        await new Promise((resolve) => setTimeout(resolve, 100));
+        await untilActive(secured, client.processID);
         const key = Buffer.alloc(4);
         key.writeInt32BE(client.secretKey);
         const cancel = inside ? await encrypted(relay) : await open(relay);
@@ -128,7 +128,7 @@ describe('a server behind a unix socket', () => {
     relay = await start({
       serve: own,
       mode: 'disable',
-      more: { upstream: { host: sockets, port: local.port, connectTimeoutMs: 2000 } },
+      more: { upstream: { host: sockets, port: local.port, connectTimeoutMs: 10_000 } },
     });
   });
 

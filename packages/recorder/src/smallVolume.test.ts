@@ -222,12 +222,12 @@ mounted('a tmpfs that somebody else fills', () => {
     first.child.kill('SIGKILL');
     const second = await startChild('pass');
     await talk(second.port, 1, 50);
-    await until(() => second.errors().includes('recovered'), 'recovered', 20_000);
+    await until(() => second.errors().includes('recovered'), 'recovered');
     const told = (): number => {
       const { completed, lost, passed } = accounted(sealedRecords());
       return completed + lost + passed;
     };
-    await until(() => told() === 101, 'all of it is sealed', 20_000);
+    await until(() => told() === 101, 'all of it is sealed');
     const { completed, passed } = accounted(sealedRecords());
     expect({ recorded: completed >= 41, passed: passed > 30 }).toEqual({ recorded: true, passed: true });
   }, 120_000);

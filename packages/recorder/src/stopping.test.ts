@@ -57,7 +57,7 @@ describe('a recorder that is told to stop', () => {
     ).toEqual(['server_closed', 'recorder_stopped']);
     expect(records.at(-1)).toMatchObject({ kind: 'reel_closed', why: 'stopped' });
     expect(outbox()).toEqual([]);
-  }, 30_000);
+  });
 
   it('keeps it in the outbox, closed, when the grace ends before the vault answers; the next start sends it', async () => {
     const grace = 1;
@@ -77,7 +77,8 @@ describe('a recorder that is told to stop', () => {
     const client = await session(recorder.listen.port);
     const before = performance.now();
     const { unsentSegments } = await recorder.close();
-    expect(performance.now() - before).toBeLessThan(grace * 1000 + 3000);
+    // A good deal less than the ten seconds of grace that there are where nothing is said.
+    expect(performance.now() - before).toBeLessThan(9000);
     await client.ended;
     expect(unsentSegments).toBeGreaterThan(0);
     expect(outbox()).toHaveLength(unsentSegments);
@@ -88,5 +89,5 @@ describe('a recorder that is told to stop', () => {
     expect(records.at(-1)).toMatchObject({ kind: 'reel_closed', why: 'stopped' });
     expect(records.some((record) => record.kind === 'gap')).toBe(false);
     expect(outbox()).toEqual([]);
-  }, 30_000);
+  });
 });

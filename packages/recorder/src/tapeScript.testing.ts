@@ -182,7 +182,7 @@ const slow: readonly Step[] = [
     client.send(m.sync());
     await client.until('Z');
   },
-  query("SET statement_timeout = '50ms'"),
+  query("SET statement_timeout = '500ms'"),
   query('SELECT pg_sleep(10)'),
   query('RESET statement_timeout'),
   query('LISTEN golden'),

@@ -216,7 +216,7 @@ describe('a recorder with a side connection', () => {
     });
     const until = async (is: () => boolean): Promise<void> => {
       for (let waited = 0; !is(); waited += 20) {
-        if (waited > 15_000) throw new Error('it was not learned');
+        if (waited > 45_000) throw new Error('it was not learned');
         await sleep(20);
       }
     };

@@ -1,10 +1,10 @@
 /** A real PostgreSQL with a machine listening on the wire: what clients send and get, and the records made of it. */
 import { mkdtempSync, rmSync } from 'node:fs';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DraftOf, DraftRecord, Instant } from '@pgtape/evidence';
-import { type EmbeddedPostgres, freePort, RawClient, startTestPostgres } from '@pgtape/testkit';
+import { type EmbeddedPostgres, RawClient, startTestPostgres } from '@pgtape/testkit';
 import { backendTag, type CutSink, FrameCutter, FrameReader, type Side } from '@pgtape/wire';
 import { defaultLimits } from './limits.ts';
 import { SessionMachine } from './machine.ts';
@@ -43,11 +43,10 @@ export class TappedPostgres {
   /** A port that passes one connection on, and the records of it. */
   async tap(): Promise<TappedSession> {
     const records: DraftRecord[] = [];
-    const port = await freePort();
     const tap = createServer((client) => listen(client, connect(this.server.port, '127.0.0.1'), records));
     this.#taps.push(tap);
-    await new Promise<void>((resolve) => tap.listen(port, '127.0.0.1', resolve));
-    return { records, port };
+    await new Promise<void>((resolve) => tap.listen(0, '127.0.0.1', resolve));
+    return { records, port: (tap.address() as AddressInfo).port };
   }
 
   async client(

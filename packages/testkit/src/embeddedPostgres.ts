@@ -14,10 +14,10 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EmbeddedPostgresError } from './embeddedPostgresError.ts';
+import { freePort } from './freePort.ts';
 import { type PostgresHome, type PostgresRuntime, preparePostgresHome } from './postgresHome.ts';
 
 export interface EmbeddedPostgresOptions {
@@ -55,19 +55,6 @@ export interface EmbeddedPostgres {
 /** No locale of the machine reaches the server: initdb refuses unknown ones and messages would be translated. */
 const cleanEnvironment = { PATH: '/usr/local/bin:/usr/bin:/bin', LC_ALL: 'C', LANG: 'C', TZ: 'UTC' };
 const startTimeoutMs = 60_000;
-
-/** A TCP port on 127.0.0.1 that was free a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      server.close(() => resolve(port));
-    });
-  });
-}
 
 function launch(home: PostgresHome, program: string, args: readonly string[], output: number): ChildProcess {
   return spawn(join(home.runtime, 'bin', program), args, {

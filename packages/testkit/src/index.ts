@@ -2,10 +2,10 @@ export { type ChunkedHop, type ChunkedHopOptions, startChunkedHop } from './chun
 export {
   type EmbeddedPostgres,
   type EmbeddedPostgresOptions,
-  freePort,
   startEmbeddedPostgres,
 } from './embeddedPostgres.ts';
 export { EmbeddedPostgresError } from './embeddedPostgresError.ts';
+export { freePort } from './freePort.ts';
 export {
   hydrateLinks,
   isReachableByAll,
@@ -21,6 +21,6 @@ export {
   makeRevocationList,
   type TestCertificate,
 } from './testCertificate.ts';
-export { startTestPostgres, testPostgresMajor } from './testPostgres.ts';
+export { startTestPostgres, testPostgresMajor, untilActive } from './testPostgres.ts';
 export { testSeed } from './testSeed.ts';
 export { startWitness, type TestWitness, type WitnessOptions } from './witness.ts';

@@ -5,6 +5,8 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
 import {
   type EmbeddedPostgres,
   type EmbeddedPostgresOptions,
@@ -34,4 +36,24 @@ export function startTestPostgres(
   options: Omit<EmbeddedPostgresOptions, 'runtime'>,
 ): Promise<EmbeddedPostgres> {
   return startEmbeddedPostgres({ ...options, runtime });
+}
+
+/**
+ * Waits until that backend runs a statement: the server drops a cancel request that comes before.
+ * @throws Error when it runs none within half a minute
+ */
+export async function untilActive(postgres: EmbeddedPostgres, pid: number): Promise<void> {
+  const { host, port, user, password } = postgres;
+  const client = new pg.Client({ host, port, user, password, database: 'postgres' });
+  await client.connect();
+  try {
+    const text = "select 1 from pg_stat_activity where pid = $1 and state = 'active'";
+    for (let waited = 0; waited < 30_000; waited += 10) {
+      if ((await client.query(text, [pid])).rowCount === 1) return;
+      await sleep(10);
+    }
+    throw new Error(`the backend ${pid} runs nothing`);
+  } finally {
+    await client.end();
+  }
 }

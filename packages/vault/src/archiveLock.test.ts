@@ -28,7 +28,7 @@ const put = (dir: string, holder: Holder): void => {
   renameSync(join(dir, 'draft'), join(dir, '.vault.lock'));
 };
 const until = async (done: () => boolean): Promise<void> => {
-  for (let i = 0; i < 200 && !done(); i += 1) await new Promise((resolve) => setTimeout(resolve, 5));
+  for (let i = 0; i < 4000 && !done(); i += 1) await new Promise((resolve) => setTimeout(resolve, 5));
 };
 
 describe('takeLock', () => {
@@ -54,9 +54,8 @@ describe('takeLock', () => {
     const dir = newDir();
     const { log, lines } = logged();
     put(dir, holder);
-    const from = Date.now();
-    const lock = await takeLock(dir, log, { renewMs: 5, watchMs: 5000 });
-    expect(Date.now() - from).toBeLessThan(2000);
+    // One that was watched first would be told of, and outlast the test.
+    const lock = await takeLock(dir, log, { renewMs: 5, watchMs: 600_000 });
     expect(lines).toEqual(["took over a dead vault's lock"]);
     await lock.release();
     expect(readdirSync(dir)).toEqual([]);

@@ -64,7 +64,7 @@ class Bench {
 
   /** Waits until the hold is in that state. */
   async until(hold: string, state: HoldView['state']): Promise<HoldView> {
-    for (let i = 0; i < 500; i += 1) {
+    for (let i = 0; i < 3000; i += 1) {
       const { body } = await this.ask(`/v1/holds/${hold}`);
       if (body.state === state) return body as unknown as HoldView;
       await new Promise((resolve) => setTimeout(resolve, 10));

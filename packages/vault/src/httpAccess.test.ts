@@ -399,7 +399,7 @@ describe('the record of a reading', () => {
 
 /** The vault's reel has begun: its first record is stored. */
 async function settled(store: Store): Promise<void> {
-  for (let i = 0; i < 500; i += 1) {
+  for (let i = 0; i < 3000; i += 1) {
     for await (const { key } of store.list('reel/')) {
       if (!reels.some((reel) => key.includes(reel))) return;
     }
@@ -439,7 +439,7 @@ describe('a slow reader', () => {
       '1',
     ]);
     let held = -1;
-    for (let i = 0; i < 200 && held !== 0; i += 1) {
+    for (let i = 0; i < 1000 && held !== 0; i += 1) {
       await new Promise((resolve) => setTimeout(resolve, 50));
       held = await metric('pgtape_vault_read_bytes');
     }

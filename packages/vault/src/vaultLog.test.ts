@@ -96,7 +96,7 @@ async function running(dir: string, tlog: object = {}): Promise<Running> {
 }
 
 async function eventually(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 500; i += 1) {
+  for (let i = 0; i < 1500; i += 1) {
     if (await isSo()) return;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
@@ -386,7 +386,7 @@ describe("a vault's witnesses", () => {
     origin,
     keyFile: `${dir}.key`,
     witnesses: [{ url: witness.url, vkey: witness.vkey }],
-    witnessTimeoutMs: 2000,
+    witnessTimeoutMs: 20_000,
   });
 
   it('cosign what is published, over restarts of either; a policy accepts it', async () => {

@@ -36,7 +36,7 @@ async function metricOf(vault: Vault, name: string): Promise<number> {
 
 /** What is true soon, and stays so. */
 async function until(isTrue: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 500; tries += 1) {
+  for (let tries = 0; tries < 3000; tries += 1) {
     if (await isTrue()) return;
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
@@ -114,7 +114,8 @@ describe('the watch over reels', () => {
     await send(reel.next().request);
     // However busy this process is: the message was under way for no longer than the whole call took.
     const heldUpMs = performance.now() - beganMs;
-    expect(Math.round(await metricOf(vault, 'pgtape_vault_clock_skew_seconds'))).toBe(5);
+    const toldMs = (await metricOf(vault, 'pgtape_vault_clock_skew_seconds')) * 1000;
+    expect(5000 - toldMs).toBeLessThanOrEqual(heldUpMs + 1);
     expect(await metricOf(vault, 'pgtape_vault_alerts{reason="clock_skew"}')).toBe(1);
     await send(reel.next(reel.closing()).request);
     expect(await metricOf(vault, 'pgtape_vault_alerts{reason="clock_skew"}')).toBe(0);
