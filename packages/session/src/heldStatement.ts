@@ -72,8 +72,7 @@ function decide(state: SessionState, held: HeldStatement, after: TxStatus | null
     return;
   }
   if (outcome !== 'completed') return;
-  const decision = fate.completed(held.effect, held.verb, n, after);
-  if (decision !== null) tape.transaction(decision, at);
+  for (const decision of fate.completed(held.effect, held.verb, n, after)) tape.transaction(decision, at);
   if (isPreparedEnd(held)) tellPrepared(state, held, at);
 }
 

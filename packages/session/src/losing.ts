@@ -120,8 +120,7 @@ export function loseOutstanding(state: SessionState, unknown: boolean, at: Insta
   state.meant = null;
   state.slack = 0;
   release(state, null, at);
-  const decision = fate.ended(committing);
-  if (decision !== null) state.tape.transaction(decision, at);
+  for (const decision of fate.ended(committing)) state.tape.transaction(decision, at);
 }
 
 function isExecution(token: Token): boolean {

@@ -27,8 +27,8 @@ function endBatch(state: SessionState, status: TxStatus, at: Instant): void {
   if (state.head === headNumber.replicationEnd) endWalsenderCommand(state, at);
   else if (short) endRest(state, { outcome: 'lost' }, at);
   release(state, status, at);
-  const decision = state.fate.ready(status);
-  if (decision !== null) state.tape.transaction(decision, at);
+  const decisions = state.fate.ready(status);
+  for (const decision of decisions) state.tape.transaction(decision, at);
   if (state.notices !== null) tellNotices(state, at);
   state.tape.endFullStretch(at);
   // A simple Query destroys the unnamed statement and the unnamed portal.
@@ -37,9 +37,9 @@ function endBatch(state: SessionState, status: TxStatus, at: Instant): void {
     state.names.dropPortal('');
   }
   if (status === 'I') {
-    if (decision?.outcome === 'unknown') state.settings.undecided();
+    if (decisions.some(({ outcome }) => outcome === 'unknown')) state.settings.undecided();
     else state.settings.committed();
-    state.names.endPortals(decision === null || decision.outcome === 'committed');
+    state.names.endPortals(decisions.every(({ outcome }) => outcome === 'committed'));
   }
   state.settings.settled(order);
   state.progress.part = 0;

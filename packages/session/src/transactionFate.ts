@@ -25,11 +25,15 @@ export interface FateState {
   readonly explicit: boolean;
   readonly failed: boolean;
   readonly internal: boolean;
+  /** Absent in what earlier versions wrote. */
+  readonly internalBefore?: number | null;
   readonly unsure: boolean;
   readonly apart: boolean;
   readonly carried: boolean;
   readonly commitError: ServerError | null;
 }
+
+const nothing: readonly Decision[] = [];
 
 export class TransactionFate {
   /** Undecided ordinals, both ends included, ascending. */
@@ -41,6 +45,8 @@ export class TransactionFate {
   #failed = false;
   /** Something in it may have committed on its own. */
   #internal = false;
+  /** Such a thing came before BEGIN, whose ordinal this is: only a procedure that no block is around can commit. */
+  #internalBefore: number | null = null;
   /** A statement of it was not understood. */
   #unsure = false;
   /** The last range must not grow: what follows it was decided. */
@@ -97,11 +103,12 @@ export class TransactionFate {
     verb: TransactionVerb | null,
     n: number,
     after: TxStatus | null,
-  ): Decision | null {
+  ): readonly Decision[] {
     switch (effect) {
       case 'begin':
+        if (this.#internal && !this.#explicit) this.#internalBefore = n;
         this.#explicit = true;
-        return null;
+        return nothing;
       case 'commit':
         return this.#end(this.#unsure ? 'unknown' : 'committed', verb?.chain === true);
       case 'rollback':
@@ -110,41 +117,58 @@ export class TransactionFate {
         return this.#prepared(verb);
       case 'savepoint':
         this.#savepoint(verb, n);
-        return null;
+        return nothing;
       case 'release':
         this.#release(verb);
-        return null;
+        return nothing;
       default:
-        return null;
+        return nothing;
     }
   }
 
   /** ReadyForQuery. Only an idle status decides; a block that ended without a tag failed at its commit. */
-  ready(status: TxStatus): Decision | null {
+  ready(status: TxStatus): readonly Decision[] {
     if (status !== 'I') {
       if (!this.empty && !this.#explicit) this.#carried = true;
-      return null;
+      return nothing;
     }
     if (this.empty && this.#commitError === null) {
       this.#reset(false);
-      return null;
+      return nothing;
     }
     let outcome: Outcome = this.#explicit || this.#carried ? 'unknown' : 'committed';
-    if (this.#failed) outcome = this.#internal && !this.#explicit ? 'unknown' : 'rolled_back';
+    if (this.#failed) outcome = 'rolled_back';
     if (this.#unsure) outcome = 'unknown';
     return this.#end(outcome, false);
   }
 
   /** The session ended; `committing` when something that commits was on its way. */
-  ended(committing: boolean): Decision | null {
-    if (this.empty && this.#commitError === null) return null;
+  ended(committing: boolean): readonly Decision[] {
+    if (this.empty && this.#commitError === null) return nothing;
     return this.#end(committing || this.#unsure || this.#internal ? 'unknown' : 'rolled_back', false);
   }
 
-  #end(outcome: Outcome, chain: boolean): Decision {
+  #end(outcome: Outcome, chain: boolean, gid?: string): readonly Decision[] {
+    const isUndone = outcome === 'rolled_back' || outcome === 'prepared';
+    if (isUndone && this.#internal && !this.#explicit) return this.#end('unknown', chain, gid);
+    const before = isUndone ? this.#takeInternal() : nothing;
     const decision = this.#told({ outcome, implicit: !this.#explicit, ranges: this.#ranges });
     this.#reset(chain);
-    return decision;
+    return [...before, gid === undefined ? decision : { ...decision, gid }];
+  }
+
+  /**
+   * What a procedure before BEGIN committed is not undone with the block, and not prepared; how much of it and of what stood
+   * before it that was, nobody saw.
+   */
+  #takeInternal(): readonly Decision[] {
+    const begin = this.#internalBefore;
+    if (begin === null) return nothing;
+    const before = this.#ranges.filter(([first]) => first < begin);
+    const since = this.#ranges.filter(([, last]) => last >= begin);
+    this.#ranges = since.map(([first, last]) => [Math.max(first, begin), last]);
+    const ranges = before.map(([first, last]): [number, number] => [first, Math.min(last, begin - 1)]);
+    return [{ outcome: 'unknown', implicit: true, ranges }];
   }
 
   /** With the error that waits to be told. */
@@ -160,18 +184,18 @@ export class TransactionFate {
     this.#explicit = explicit;
     this.#failed = false;
     this.#internal = false;
+    this.#internalBefore = null;
     this.#unsure = false;
     this.#apart = false;
     this.#carried = false;
   }
 
-  #prepared(verb: TransactionVerb | null): Decision {
-    const decision = this.#end(this.#unsure ? 'unknown' : 'prepared', false);
-    return verb?.gid === undefined ? decision : { ...decision, gid: verb.gid };
+  #prepared(verb: TransactionVerb | null): readonly Decision[] {
+    return this.#end(this.#unsure ? 'unknown' : 'prepared', false, verb?.gid);
   }
 
   /** The tag ROLLBACK ends the block, whatever was asked for, unless the text is ROLLBACK TO. */
-  #rollback(verb: TransactionVerb | null, n: number, after: TxStatus | null): Decision | null {
+  #rollback(verb: TransactionVerb | null, n: number, after: TxStatus | null): readonly Decision[] {
     if (verb?.verb === 'rollback_to') return this.#rollbackTo(verb.name ?? '', n);
     // PREPARE TRANSACTION where no block is open is answered ROLLBACK too, with a warning: nothing is prepared, and the
     // statements before it in the same pipeline are committed (seen on 15, behind a CALL).
@@ -179,15 +203,15 @@ export class TransactionFate {
       return this.#end(this.#unsure ? 'unknown' : 'committed', false);
     if (verb !== null || after === 'I') return this.#end('rolled_back', verb?.chain === true);
     this.#unsure = true;
-    return null;
+    return nothing;
   }
 
-  #rollbackTo(name: string, n: number): Decision | null {
+  #rollbackTo(name: string, n: number): readonly Decision[] {
     const place = this.#savepoints.findLastIndex((savepoint) => savepoint[0] === name);
     const since = this.#savepoints[place]?.[1];
     if (since === undefined) {
       this.#unsure = true;
-      return null;
+      return nothing;
     }
     this.#savepoints.length = place + 1;
     const undone: [number, number][] = [];
@@ -206,8 +230,8 @@ export class TransactionFate {
     this.#apart = true;
     this.add(n);
     return undone.length === 0
-      ? null
-      : this.#told({ outcome: 'rolled_back', implicit: !this.#explicit, ranges: undone, savepoint: name });
+      ? nothing
+      : [this.#told({ outcome: 'rolled_back', implicit: !this.#explicit, ranges: undone, savepoint: name })];
   }
 
   #savepoint(verb: TransactionVerb | null, n: number): void {
@@ -228,6 +252,7 @@ export class TransactionFate {
       explicit: this.#explicit,
       failed: this.#failed,
       internal: this.#internal,
+      internalBefore: this.#internalBefore,
       unsure: this.#unsure,
       apart: this.#apart,
       carried: this.#carried,
@@ -242,6 +267,7 @@ export class TransactionFate {
     fate.#explicit = state.explicit;
     fate.#failed = state.failed;
     fate.#internal = state.internal;
+    fate.#internalBefore = state.internalBefore ?? null;
     fate.#unsure = state.unsure;
     fate.#apart = state.apart;
     fate.#carried = state.carried;

@@ -262,6 +262,50 @@ const cases = [
     ],
   },
   {
+    name: 'call_before_begin: what a procedure in a pipeline committed is not undone with the block that begins behind it',
+    script: [
+      '> P -|call p()\n> B -|-\n> E -\n> Q begin; insert 1\n< 1\n< 2\n< C CALL\n< C BEGIN\n< C INSERT 0 1\n< Z T',
+      q('rollback', 'ROLLBACK', 'I'),
+    ],
+    records: [
+      '2 completed execute [call p()] <CALL> I-',
+      '3 completed query 1/2 [begin] <BEGIN> --',
+      '4 completed query 2/2 [insert 1] <INSERT 0 1> -T',
+      '5 completed query [rollback] <ROLLBACK> exact TI',
+      '6 tx unknown implicit 2-2',
+      '7 tx rolled_back explicit 3-5',
+    ],
+  },
+  {
+    name: 'call_before_begin: nor prepared with it; a COMMIT keeps all',
+    script: [
+      '> P -|call p()\n> B -|-\n> E -\n> Q begin\n< 1\n< 2\n< C CALL\n< C BEGIN\n< Z T',
+      q("prepare transaction 'g'", 'PREPARE TRANSACTION', 'I'),
+      '> P -|call p()\n> B -|-\n> E -\n> Q begin\n< 1\n< 2\n< C CALL\n< C BEGIN\n< Z T',
+      q('commit', 'COMMIT', 'I'),
+    ],
+    records: [
+      '2 completed execute [call p()] <CALL> I-',
+      '3 completed query [begin] <BEGIN> -T',
+      "4 completed query [prepare transaction 'g'] <PREPARE TRANSACTION> exact TI",
+      '5 tx unknown implicit 2-2',
+      '6 tx prepared explicit 3-4 gid=g',
+      '7 completed execute [call p()] <CALL> I-',
+      '8 completed query [begin] <BEGIN> -T',
+      '9 completed query [commit] <COMMIT> exact TI',
+      '10 tx committed explicit 7-9',
+    ],
+  },
+  {
+    name: 'call_before_begin: a ROLLBACK in the same pipeline undoes no more',
+    script: ['> P -|call p()\n> B -|-\n> E -\n> Q rollback\n< 1\n< 2\n< C CALL\n< C ROLLBACK\n< Z I'],
+    records: [
+      '2 completed execute [call p()] <CALL> I-',
+      '3 completed query [rollback] <ROLLBACK> -I',
+      '4 tx unknown implicit 2-3',
+    ],
+  },
+  {
     name: 'a tick between tag and ReadyForQuery: the transaction tells what the record could not',
     script: ['> Q insert 1\n< C INSERT 0 1\ntick\n< Z I', '> Q selec\n< E 42601\ntick\n< Z I'],
     records: [
