@@ -8,6 +8,9 @@ helm_version=v3.22.0
 containerd_version=v2.4.2
 coredns_version=v1.15.0
 actionlint_version=v1.7.12
+promtool_version=v0.316.0
+prometheus_operator_version=v0.85.0
+cert_manager_version=v1.21.2
 mkdir -p "$cache/bin"
 
 say() { printf '%s\n' "$(basename "$0"): $*" >&2; }
@@ -62,12 +65,35 @@ go_install() {
 }
 
 build_actionlint() { go_install actionlint "$actionlint_version" github.com/rhysd/actionlint/cmd/actionlint; }
+# Without the discovery of fifteen clouds, which takes longer to build than all the rest.
+build_promtool() {
+  (
+    export GOFLAGS=-tags=remove_all_sd
+    go_install promtool "$promtool_version" github.com/prometheus/prometheus/cmd/promtool
+  )
+}
 build_versitygw() { go_install versitygw "$versitygw_version" github.com/versity/versitygw/cmd/versitygw; }
 build_helm() { go_install helm "$helm_version" helm.sh/helm/v3/cmd/helm; }
 build_coredns() { go_install coredns "$coredns_version" github.com/coredns/coredns; }
 build_containerd() {
   module=github.com/containerd/containerd/v2/cmd
   go_install containerd "$containerd_version" $module/containerd $module/containerd-shim-runc-v2 $module/ctr
+}
+
+# copy_crds NAME MODULE VERSION FOLDER: $cache/crds/NAME-VERSION, the CustomResourceDefinitions that lie in that folder of the module.
+copy_crds() {
+  target=$cache/crds/$1-$3
+  [ -d "$target" ] && return 0
+  need_go "the CRDs of $1"
+  mkdir -p "$cache/crds"
+  cp -R "$(module_dir "$2@$3")/$4" "$target.$$"
+  chmod -R u+w "$target.$$"
+  mv -T "$target.$$" "$target" 2>/dev/null || rm -rf "$target.$$"
+}
+
+copy_all_crds() {
+  copy_crds prometheus-operator github.com/prometheus-operator/prometheus-operator "$prometheus_operator_version" example/prometheus-operator-crd
+  copy_crds cert-manager github.com/cert-manager/cert-manager "$cert_manager_version" deploy/crds
 }
 
 build_jaeger() {

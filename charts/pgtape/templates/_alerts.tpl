@@ -47,7 +47,7 @@
     severity: warning
   annotations:
     summary: 'Evidence of {{ `{{ $labels.database }}` }} waits for the vault'
-    description: 'The oldest is {{ `{{ $value }}` }} seconds old and not acknowledged. A pod deleted now may take it along.'
+    description: 'The oldest is {{ `{{ $value | humanizeDuration }}` }} old and not acknowledged. A pod deleted now may take it along.'
     runbook_url: {{ $runbooks }}#pgtapeevidencewaits
 - alert: PgtapeCoverageLow
   expr: min by (database) (pgtape_operator_coverage_ratio{job="{{ $name }}-controller", namespace="{{ $namespace }}"}) < 0.99
@@ -83,7 +83,7 @@
     severity: warning
   annotations:
     summary: 'The operator hears nothing of {{ `{{ $labels.resource }}` }}'
-    description: 'A watch of the API server has been silent for {{ `{{ $value }}` }} seconds.'
+    description: 'A watch of the API server has been silent for {{ `{{ $value | humanizeDuration }}` }}.'
     runbook_url: {{ $runbooks }}#pgtapewatchsilent
 - alert: PgtapeCertificateExpires
   expr: >-
@@ -112,7 +112,7 @@
     severity: warning
   annotations:
     summary: 'The webhook answers slowly'
-    description: 'One answer in a hundred takes over {{ `{{ $value }}` }} seconds; the API server waits for five.'
+    description: 'One answer in a hundred takes over {{ `{{ $value | humanizeDuration }}` }}; the API server waits for five.'
     runbook_url: {{ $runbooks }}#pgtapewebhookslow
 {{- end }}
 
@@ -162,7 +162,7 @@
   labels:
     severity: warning
   annotations:
-    summary: 'The log has not been published for {{ `{{ $value }}` }} seconds'
+    summary: 'The log has not been published for {{ `{{ $value | humanizeDuration }}` }}'
     description: 'What was stored meanwhile has no published proof yet.'
     runbook_url: {{ $runbooks }}#pgtapelognotpublished
 - alert: PgtapeWitnessFails

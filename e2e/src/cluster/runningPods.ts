@@ -22,6 +22,8 @@ export function runningPodTests(operator: OperatorUnderTest): void {
     const recorder = await play('fleet-0', podAddress(1));
     await eventually('Captured', () => condition('fleet', 'Captured'), 'True/AllAddresses');
     await eventually('Ready', () => condition('fleet', 'Ready'), 'True/Recorded');
+    // From 0 on: Prometheus saw no increase in a series that began with its first bypass.
+    expect(await operator.metrics()).toContain('pgtape_operator_bypasses_total{database="shop/fleet"} 0');
     const row = done(['-n', 'shop', 'get', 'recdb', 'fleet', '--no-headers']).split(/\s+/);
     expect(row.slice(0, 6)).toEqual(['fleet', 'True', '100%', '0', '1', 'AddressSwap']);
     recorder.say(({ vault }) => ({ vault: { ...vault, lagSeconds: 90, reason: 'vault_unreachable' } }));

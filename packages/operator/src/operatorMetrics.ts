@@ -79,9 +79,12 @@ export function operatorMetrics(metrics: Metrics, gauges: OperatorGauges) {
     );
   if (controller !== null) controllerGauges(metrics, controller);
   return {
-    bypasses: metrics.counter('operator_bypasses_total', 'Sessions seen that went past a recorder.', [
+    bypasses: metrics.counterBy(
+      'operator_bypasses_total',
+      'Sessions seen that went past a recorder.',
       'database',
-    ]),
+      () => [...(controller?.injectedPods() ?? [])].map(([database]) => database),
+    ),
     recorderAnswers: metrics.counter(
       'operator_recorder_answers_total',
       'Recorders asked, by what came back.',

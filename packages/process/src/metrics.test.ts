@@ -26,6 +26,17 @@ describe('Metrics', () => {
     expect(metrics.contentType).toContain('text/plain');
   });
 
+  it('counts from 0 on by what is known, and keeps what is known no more', async () => {
+    const metrics = new Metrics();
+    let known = ['a', 'b'];
+    const passed = metrics.counterBy('passed_total', 'Passed.', 'by', () => known);
+    const lines = async () => (await metrics.text()).split('\n').filter((line) => /^pgtape/.test(line));
+    expect(await lines()).toEqual(['pgtape_passed_total{by="a"} 0', 'pgtape_passed_total{by="b"} 0']);
+    passed.inc({ by: 'b' }, 2);
+    known = ['a'];
+    expect(await lines()).toEqual(['pgtape_passed_total{by="a"} 0', 'pgtape_passed_total{by="b"} 2']);
+  });
+
   it('shares nothing with another', async () => {
     new Metrics().counter('a_total', 'A.');
     const other = new Metrics();

@@ -16,6 +16,27 @@ export class Metrics {
     return new Counter({ name: full(name), help, labelNames: [...labels], registers: [this.#registry] });
   }
 
+  /**
+   * A counter with one label, of which every value in `known` has a series from 0 on: Prometheus sees no increase in one that begins
+   * with its first count.
+   */
+  counterBy<L extends string>(
+    name: string,
+    help: string,
+    label: L,
+    known: () => Iterable<string>,
+  ): Counter<L> {
+    return new Counter({
+      name: full(name),
+      help,
+      labelNames: [label],
+      registers: [this.#registry],
+      collect() {
+        for (const value of known()) this.inc({ [label]: value } as Record<L, string>, 0);
+      },
+    });
+  }
+
   /** `collect` is asked whenever the metrics are read; a gauge with labels is set by its owner. */
   gauge<L extends string = string>(
     name: string,

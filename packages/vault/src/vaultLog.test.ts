@@ -1,6 +1,15 @@
 /** The log of a real vault over real files: what stands in it, its keys, its witnesses, and what it refuses. */
 import { hash } from 'node:crypto';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Leaf, parseLeaf } from '@pgtape/evidence';
@@ -160,6 +169,22 @@ describe("a vault's log", () => {
     for await (const { key } of fileStore(dir).list('reel/')) stored.push(key);
     expect(objects.sort()).toEqual(stored.sort());
     expect(statSync(join(dir, '.sequencer/log.key')).mode & 0o777).toBe(0o600);
+  });
+
+  it('that cannot be published ages from the start of the vault on: it was of no age, and no alert saw it', async () => {
+    const dir = newDir();
+    mkdirSync(join(dir, 'log'), { recursive: true });
+    // No tile can be written below it.
+    writeFileSync(join(dir, 'log/tile'), '');
+    const at = await running(dir);
+    expect(await at.send(TestReel.whole(3).segments[0]!)).toEqual(['ok']);
+    await eventually('a failure', () => at.log.some((line) => line.includes('the log was not published')));
+    const age = (): Promise<number> => at.metric('pgtape_vault_log_checkpoint_age_seconds');
+    const first = await age();
+    expect(first).toBeGreaterThan(0);
+    expect(first).toBeLessThan(60);
+    await eventually('older', async () => (await age()) > first);
+    expect(await at.metric('pgtape_vault_log_pending')).toBeGreaterThan(0);
   });
 
   it('grows by one tree over restarts, and logs what it finds without a leaf', async () => {

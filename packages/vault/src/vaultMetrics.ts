@@ -25,11 +25,12 @@ export interface VaultGauges {
   readonly readBytes: () => number;
 }
 
-/** What of the log is published; ages in seconds, null before the first checkpoint. */
+/** What of the log is published; ages in seconds. */
 export interface LogGauges {
   readonly size: () => number;
   readonly pending: () => number;
-  readonly checkpointAge: () => number | null;
+  /** Since the vault's start before it has published anything: an alert on the age must see a log that never was. */
+  readonly checkpointAge: () => number;
 }
 
 export interface VaultMetrics {
@@ -59,9 +60,9 @@ export function logMetrics(metrics: Metrics, { size, pending, checkpointAge }: L
   metrics.gauge('pgtape_vault_log_pending', 'Leaves in the journal that no published tree has.', [], pending);
   metrics.gauge(
     'pgtape_vault_log_checkpoint_age_seconds',
-    'Since the log was last found published, or published; NaN before.',
+    'Since this vault last published the log, or since its start where it has not yet.',
     [],
-    () => checkpointAge() ?? Number.NaN,
+    checkpointAge,
   );
 }
 

@@ -120,6 +120,7 @@ export function makeParts(
 ): VaultParts {
   const { sequencer } = vaultLog;
   const clock = systemClock();
+  const startedMs = clock.wallUs() / 1000;
   const registry = new Metrics();
   // The gauges look at parts made below, and only when someone asks for metrics.
   type Gauged = 'receiver' | 'forwarder' | 'tail' | 'reel' | 'alerts' | 'watcher';
@@ -139,10 +140,7 @@ export function makeParts(
   logMetrics(registry, {
     size: () => sequencer.publishedSize,
     pending: () => sequencer.pending,
-    checkpointAge: () => {
-      const at = vaultLog.checkpointAt();
-      return at === null ? null : Math.max(0, clock.wallUs() / 1e6 - at / 1000);
-    },
+    checkpointAge: () => Math.max(0, clock.wallUs() / 1e6 - (vaultLog.checkpointAt() ?? startedMs) / 1000),
   });
   const health = new Health({
     now: () => clock.monoMs(),
