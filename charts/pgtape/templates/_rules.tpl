@@ -42,6 +42,13 @@ log. `create` on what is only ever applied: server-side apply asks for it where 
 - apiGroups: [pgtape.dev]
   resources: [recordingarchives]
   verbs: [list, watch]
+{{- if .Values.vault.enabled }}
+# Whether the key of the log is there: the vault that lost it may not even start.
+- apiGroups: [pgtape.dev]
+  resources: [recordingarchives/status]
+  resourceNames: [{{ .Values.vault.archive }}]
+  verbs: [patch]
+{{- end }}
 - apiGroups: [""]
   resources: [namespaces]
   verbs: [list, watch]

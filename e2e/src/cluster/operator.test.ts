@@ -52,7 +52,7 @@ async function addReplica(name: string): Promise<OperatorReplica> {
 
 /** As the chart has them. */
 const roles = (): Role[] =>
-  parseAllDocuments(rendered(['--show-only', 'templates/roles.yaml']))
+  parseAllDocuments(rendered(['--set', 'vault.archive=audit', '--show-only', 'templates/roles.yaml']))
     .map((document) => document.toJSON() as Role | null)
     .filter((role) => role !== null);
 

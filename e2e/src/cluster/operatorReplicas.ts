@@ -47,7 +47,12 @@ export async function startReplica({
     ownerClusterRole: 'pgtape-controller',
     serviceAccounts: ['pgtape-controller'],
     kubernetes: { kubeconfig },
-    vault: { url: 'https://vault.pgtape-system.svc:4317', archive: 'audit', caFile },
+    vault: {
+      url: 'https://vault.pgtape-system.svc:4317',
+      archive: 'audit',
+      caFile,
+      logSecret: 'pgtape-vault-log',
+    },
     webhook: {
       host: '127.0.0.1',
       port: webhookPort,

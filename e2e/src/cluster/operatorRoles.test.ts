@@ -388,6 +388,63 @@ describe('pgtape operator --role', () => {
     done(patch('secret', 'pgtape-vault-log', 'merge', JSON.stringify({ data }), own));
   }, 60_000);
 
+  it("says in the archive's status that the key of its log is lost, makes no other, and says that it is back", async () => {
+    const ofArchive = (): unknown =>
+      json<{ status?: { conditions?: { type: string; status: string; reason: string }[] } }>([
+        'get',
+        'recordingarchive',
+        'default',
+      ]).status?.conditions?.map((one) => `${one.type}=${one.status}/${one.reason}`);
+    done(['apply', '-f', '-'], {
+      apiVersion: 'pgtape.dev/v1alpha1',
+      kind: 'RecordingArchive',
+      metadata: { name: 'default' },
+      spec: { s3: { bucket: 'evidence' }, retention: { days: 365 } },
+    });
+    await eventually('kept', ofArchive, ['LogKeyPresent=True/LogKeyKept']);
+    const kept = json<{ data: object; type: string }>(['-n', own, 'get', 'secret', 'pgtape-vault-log']);
+    // As its vault writes it.
+    const status = {
+      logSize: 7,
+      conditions: [
+        {
+          type: 'Ready',
+          status: 'True',
+          reason: 'Serving',
+          message: '',
+          lastTransitionTime: '2026-11-20T10:00:00Z',
+        },
+      ],
+    };
+    const archive = {
+      apiVersion: 'pgtape.dev/v1alpha1',
+      kind: 'RecordingArchive',
+      metadata: { name: 'default' },
+    };
+    const asVault = [
+      'apply',
+      '--server-side',
+      '--field-manager=pgtape-vault',
+      '--subresource=status',
+      '-f',
+      '-',
+    ];
+    done(asVault, { ...archive, status });
+    await eventually('both', ofArchive, ['LogKeyPresent=True/LogKeyKept', 'Ready=True/Serving']);
+    done(['-n', own, 'delete', 'secret', 'pgtape-vault-log']);
+    await eventually('lost', ofArchive, ['LogKeyPresent=False/LogKeyLost', 'Ready=True/Serving']);
+    expect(kubectl(['-n', own, 'get', 'secret', 'pgtape-vault-log']).status).toBe(1);
+    done(['create', '-f', '-'], {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'pgtape-vault-log', namespace: own },
+      type: kept.type,
+      data: kept.data,
+    });
+    await eventually('back', ofArchive, ['LogKeyPresent=True/LogKeyKept', 'Ready=True/Serving']);
+    done(['delete', 'recordingarchive', 'default']);
+  }, 90_000);
+
   it('tells who asks that the webhook is not reached', async () => {
     await replica('webhook').end('SIGKILL');
     expect(await canary('pgtape-test', 0)).toEqual({

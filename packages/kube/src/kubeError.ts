@@ -60,6 +60,11 @@ export class KubeError extends Error {
   }
 }
 
+/** Deleted, or made anew, since a watch told of it: the watch will tell that too. */
+export function isObjectGone(error: unknown): boolean {
+  return error instanceof KubeError && (error.code === 'KUBE_NOT_FOUND' || error.code === 'KUBE_CONFLICT');
+}
+
 const codes: Readonly<Record<number, KubeErrorCode>> = {
   401: 'KUBE_UNAUTHORIZED',
   403: 'KUBE_FORBIDDEN',

@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import {
   type EventRecorder,
   isNewer,
-  KubeError,
+  isObjectGone,
   type KubeObject,
   type KubeObjects,
   keyOf,
@@ -75,7 +75,7 @@ export class DatabaseStatuses {
       const observing = { database, all: databases, written, canary };
       const done = await this.#update(observing, signal).catch((cause: unknown) => cause);
       signal.throwIfAborted();
-      if (done instanceof Error && !isGone(done)) failed.push(done);
+      if (done instanceof Error && !isObjectGone(done)) failed.push(done);
       isRolling ||= done === 'rolling';
     }
     const keys = new Set(databases.map(({ key }) => key));
@@ -155,9 +155,4 @@ export class DatabaseStatuses {
       atMs: isOurs ? known.atMs : Number.NEGATIVE_INFINITY,
     };
   }
-}
-
-/** Deleted, or made anew, since the watch told of it: the watch will tell that too. */
-function isGone(error: Error): boolean {
-  return error instanceof KubeError && (error.code === 'KUBE_NOT_FOUND' || error.code === 'KUBE_CONFLICT');
 }

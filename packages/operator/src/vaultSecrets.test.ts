@@ -1,9 +1,17 @@
 /** What the leader makes for the vault, and what it leaves alone. */
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { KubeError, type KubeObject, KubeObjects, type KubeRequest, type KubeTransport } from '@pgtape/kube';
+import {
+  KubeError,
+  type KubeErrorCode,
+  type KubeObject,
+  KubeObjects,
+  type KubeRequest,
+  type KubeTransport,
+} from '@pgtape/kube';
 import { isKnownToRecorders } from './certificateKeeper.ts';
 import { bundleOf, renewed } from './certificateMaterial.ts';
 import { materialOf } from './certificateSecret.ts';
+import { logKeyCondition } from './logKeyCondition.ts';
 import { logKeyState, newLogKeySecret } from './logKeySecret.ts';
 import { OperatorConfig } from './operatorConfig.ts';
 import { vaultSecrets } from './vaultSecrets.ts';
@@ -72,14 +80,75 @@ describe('logKeyState', () => {
   });
 });
 
+describe('logKeyCondition', () => {
+  const at = Date.UTC(2026, 10, 27, 12);
+  const said = (status: string, reason: string, message: string, more: object = {}): object => ({
+    type: 'LogKeyPresent',
+    status,
+    observedGeneration: 3,
+    lastTransitionTime: '2026-11-27T12:00:00Z',
+    reason,
+    message,
+    ...more,
+  });
+  const kept = said('True', 'LogKeyKept', 'Secret a/log');
+  const lost = said('False', 'LogKeyLost', 'Secret a/log is gone: bring it back from a backup');
+  const ready = { ...lost, type: 'Ready' };
+  const earlier = { lastTransitionTime: '2026-11-01T00:00:00Z' };
+
+  it.each([
+    { name: 'about to be made', state: 'make', before: [], wanted: null },
+    { name: 'never said', state: 'kept', before: [], wanted: kept },
+    { name: 'said already', state: 'kept', before: [ready, { ...kept, ...earlier }], wanted: null },
+    {
+      name: 'of an older spec',
+      state: 'kept',
+      before: [{ ...kept, ...earlier, observedGeneration: 2 }],
+      wanted: { ...kept, ...earlier },
+    },
+    { name: 'lost', state: 'lost', before: [ready, { ...kept, ...earlier }], wanted: lost },
+    {
+      name: 'still lost, under another name',
+      state: 'lost',
+      before: [{ ...lost, ...earlier, message: 'Secret a/x is gone' }],
+      wanted: { ...lost, ...earlier },
+    },
+    { name: 'brought back', state: 'kept', before: [lost], wanted: kept },
+    {
+      name: 'spoilt after it was lost',
+      state: 'not_understood',
+      before: [{ ...lost, ...earlier }],
+      wanted: said('False', 'SecretNotUnderstood', 'Secret a/log holds no Ed25519 key in PKCS #8', earlier),
+    },
+    { name: 'conditions that are none', state: 'kept', before: [{ type: 'x' }], wanted: kept },
+  ] as const)('$name', ({ state, before, wanted }) => {
+    const archive = archiveOf({ conditions: before });
+    const known = { ...archive, metadata: { ...archive.metadata, generation: 3 } };
+    expect(logKeyCondition(known, state, 'a/log', at)).toEqual(wanted);
+  });
+});
+
 /** An API server that keeps what it is sent. */
 class Kept implements KubeTransport {
   readonly sent: string[] = [];
   readonly secrets = new Map<string, KubeObject>();
+  /** Of archives. */
+  readonly statuses: unknown[] = [];
+  readonly #refusal: KubeErrorCode | null;
+
+  /** @param refusal of every status */
+  constructor(refusal: KubeErrorCode | null = null) {
+    this.#refusal = refusal;
+  }
 
   async request({ method, path, body }: KubeRequest): Promise<unknown> {
     const object = body as KubeObject;
     this.sent.push(`${method} ${object.metadata.name}`);
+    if (path.endsWith('/status')) {
+      if (this.#refusal !== null) throw new KubeError(this.#refusal, path);
+      this.statuses.push(object.status);
+      return object;
+    }
     if (method === 'POST' && this.secrets.has(object.metadata.name))
       throw new KubeError('KUBE_CONFLICT', `${path} exists`, { status: 409 });
     this.secrets.set(object.metadata.name, object);
@@ -155,7 +224,37 @@ describe('vaultSecrets', () => {
   it('makes no second key for a log that was signed by one', async () => {
     const [kept, told] = [new Kept(), [] as string[]];
     await run(kept, told, config(), archiveOf({ logSize: 12 }));
-    expect([kept.sent, told]).toEqual([['POST pgtape-vault-tls'], ['default LogKeyLost']]);
+    expect([kept.sent, told]).toEqual([['POST pgtape-vault-tls', 'PATCH default'], ['default LogKeyLost']]);
+    expect(kept.statuses).toEqual([
+      {
+        conditions: [
+          {
+            type: 'LogKeyPresent',
+            status: 'False',
+            observedGeneration: 0,
+            lastTransitionTime: expect.stringMatching(/^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
+            reason: 'LogKeyLost',
+            message: 'Secret pgtape-system/pgtape-vault-log is gone: bring it back from a backup',
+          },
+        ],
+      },
+    ]);
+  });
+
+  it.each(['KUBE_NOT_FOUND', 'KUBE_CONFLICT'] as const)(
+    'an archive that went meanwhile (%s) is no failure',
+    async (code) => {
+      const kept = new Kept(code);
+      expect(await run(kept, [], config(), archiveOf({ logSize: 12 }))).toEqual({ againAfterMs: 60_000 });
+    },
+  );
+
+  it('who may not write the status of the archive still makes the certificate', async () => {
+    const kept = new Kept('KUBE_FORBIDDEN');
+    await expect(run(kept, [], config(), archiveOf({ logSize: 12 }))).rejects.toMatchObject({
+      code: 'KUBE_FORBIDDEN',
+    });
+    expect(kept.sent).toEqual(['POST pgtape-vault-tls', 'PATCH default']);
   });
 });
 

@@ -1,12 +1,15 @@
 /**
  * Owns what the leader makes for the vault: its certificate, renewed as the webhook's is, and the key of its log, once.
- * What lies there and is not understood is told and left alone.
+ * What lies there and is not understood is told and left alone; of the key, the status of the archive says so, too.
  */
-import type { KubeObject, KubeObjects, WorkOutcome } from '@pgtape/kube';
+import { isObjectGone, type KubeObject, type KubeObjects, type WorkOutcome } from '@pgtape/kube';
 import { keepCertificates } from './certificateKeeper.ts';
 import type { CertificateMaterial } from './certificateMaterial.ts';
+import { FIELD_MANAGER } from './clusterNames.ts';
+import { recordingArchives } from './clusterResources.ts';
 import type { ClusterWatch } from './clusterWatch.ts';
-import { LOG_KEY, logKeyState, makeLogKey } from './logKeySecret.ts';
+import { logKeyCondition } from './logKeyCondition.ts';
+import { LOG_KEY, type LogKeyState, logKeyState, makeLogKey } from './logKeySecret.ts';
 import type { OperatorConfig } from './operatorConfig.ts';
 import { vaultNames } from './webhookPlaces.ts';
 
@@ -48,7 +51,7 @@ export function vaultSecrets(
     );
   };
 
-  const keepLogKey = async (name: string, signal: AbortSignal): Promise<void> => {
+  const keepLogKey = async (name: string, signal: AbortSignal): Promise<LogKeyState> => {
     const secret = watch.secret(name);
     const served = watch.archive(archive);
     const state = logKeyState(secret, served);
@@ -62,12 +65,34 @@ export function vaultSecrets(
         `the log of this archive was signed by a key in Secret ${namespace}/${name}, which is gone: ` +
           'bring it back from a backup; a new one would be another log, and is not made',
       );
+    return state;
+  };
+
+  const sayLogKey = async (name: string, state: LogKeyState, signal: AbortSignal): Promise<void> => {
+    const served = watch.archive(archive);
+    if (served === undefined) return;
+    const condition = logKeyCondition(served, state, `${namespace}/${name}`, wallMs());
+    if (condition === null) return;
+    const { apiVersion, kind, metadata } = served;
+    const { uid } = metadata;
+    const status = { conditions: [condition] };
+    await objects
+      .apply(
+        recordingArchives,
+        { apiVersion, kind, metadata: { name: archive, ...(uid === undefined ? {} : { uid }) }, status },
+        { fieldManager: FIELD_MANAGER, force: true, subresource: 'status', signal },
+      )
+      .catch((error: unknown) => {
+        if (!isObjectGone(error)) throw error;
+      });
   };
 
   return async (signal) => {
     if (watch.unknown.length > 0) return { againAfterMs: lookAgainMs };
-    if (logSecret !== undefined) await keepLogKey(logSecret, signal);
+    const state = logSecret === undefined ? null : await keepLogKey(logSecret, signal);
     if (caSecret !== undefined && certificates.issuer === 'self') await keepCertificate(caSecret, signal);
+    // Last: whoever may not write it still makes what the vault starts with.
+    if (logSecret !== undefined && state !== null) await sayLogKey(logSecret, state, signal);
     return { againAfterMs: lookEveryMs };
   };
 }

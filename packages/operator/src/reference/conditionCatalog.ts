@@ -265,6 +265,25 @@ export const archiveConditions: readonly ConditionEntry[] = [
       open('Starting', 'nobody', 'no vault runs'),
     ],
   },
+  {
+    type: 'LogKeyPresent',
+    means:
+      'the Secret with the key that the log is signed with is there. The operator of the release that the vault belongs to says so; ' +
+      'of a vault without an operator nobody does',
+    reasons: [
+      yes('LogKeyKept', ''),
+      no(
+        'LogKeyLost',
+        'pgtape',
+        'the log was signed by a key whose Secret is gone: bring it back from a backup; no other is made, a vault that starts waits for it',
+      ),
+      no(
+        'SecretNotUnderstood',
+        'pgtape',
+        'somebody put something else there: the operator leaves it as it is, and a vault that starts cannot use it',
+      ),
+    ],
+  },
 ];
 
 /** Who must act on a condition as it is found; null: it is of a newer version. */

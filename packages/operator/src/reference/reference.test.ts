@@ -84,7 +84,9 @@ describe('the catalog of conditions', () => {
     const given = [...operator.matchAll(/\bverdict\(\s*'(True|False|Unknown)',\s*'([A-Z]\w*)'/g)];
     expect(given.length).toBeGreaterThan(30);
     const known = new Set(
-      databaseConditions.flatMap(({ reasons }) => reasons.map(({ status, reason }) => `${status} ${reason}`)),
+      [...databaseConditions, ...archiveConditions].flatMap(({ reasons }) =>
+        reasons.map(({ status, reason }) => `${status} ${reason}`),
+      ),
     );
     const words = new Set(given.map(([, status, reason]) => `${status} ${reason}`));
     expect([...words].filter((word) => !known.has(word))).toEqual([]);
@@ -97,7 +99,7 @@ describe('the catalog of conditions', () => {
 
   it.each([
     ['RecordedDatabase', databaseConditions, operator],
-    ['RecordingArchive', archiveConditions, sourcesOf('packages/vault/src')],
+    ['RecordingArchive', archiveConditions, sourcesOf('packages/vault/src') + operator],
   ])('%s: names no reason that nobody gives', (_, catalog, source) => {
     const isGiven = (reason: string): boolean =>
       // A vault writes its own words, `log_fenced`, as reasons.
