@@ -232,6 +232,38 @@ describe('a recorder by the token of its pod', () => {
     expect(await send(place, rest, heir)).toBe('ok');
   });
 
+  it('is not kept out by tokens that somebody makes up, and the API server is asked about few of those', async () => {
+    const place = await vaultWith(byReview(await vaultKubeconfig(plane, hop.url, dir)));
+    const pod = await podNamed('orders-11');
+    const [known, later] = [await tokenFor({ pod }), await tokenFor({ pod, audiences: [audience, 'z'] })];
+    const reel = reelOf();
+    expect(await send(place, opening(reel), known)).toBe('ok');
+    const [head, body] = known.split('.');
+    const from = hop.requests;
+    const began = performance.now();
+    const said = new Map<string, number>();
+    for (let each = 0; each < 200; each += 1) {
+      const signature = Buffer.from(`made up ${each}`).toString('base64url');
+      const answer = await send(place, opening(reelOf()), `${head}.${body}.${signature}`);
+      said.set(answer, (said.get(answer) ?? 0) + 1);
+    }
+    const seconds = Math.ceil((performance.now() - began) / 1000);
+    expect([...said.keys()].sort()).toEqual(['14 reviews_limited', '7 token_invalid']);
+    expect(hop.requests - from).toBe(said.get('7 token_invalid'));
+    expect(hop.requests - from).toBeLessThanOrEqual(20 + seconds);
+    expect(await send(place, reel.next().request, known)).toBe('ok');
+    // From the same address, so it waits its turn, as its recorder does.
+    const started = reelOf();
+    const first = opening(started);
+    await until('the other one is let in', 15_000, async () => (await send(place, first, later)) === 'ok');
+    const { host, port } = place.vault.http;
+    const metrics = await (await fetch(`http://${host}:${port}/metrics`)).text();
+    const counted = /^pgtape_vault_token_reviews_total\{of="recorder",outcome="limited"\} (\d+)$/m.exec(
+      metrics,
+    );
+    expect(Number(counted?.[1])).toBeGreaterThanOrEqual(said.get('14 reviews_limited') ?? 0);
+  }, 60_000);
+
   it('is told to come again while the API server is away, and not once it is known', async () => {
     const place = await vaultWith(byReview(await vaultKubeconfig(plane, hop.url, dir)));
     const pod = await podNamed('orders-7');

@@ -31,7 +31,7 @@ export class Authenticator {
     this.#options = options;
   }
 
-  /** Rejects with HttpRefusal `no_callers`, `tls_required`, `unauthenticated`, `api_unreachable`. */
+  /** Rejects with HttpRefusal `no_callers`, `tls_required`, `unauthenticated`, `api_unreachable`, `reviews_limited`. */
   async callerOf(request: IncomingMessage): Promise<Caller> {
     const rules = this.#options.rules();
     if (rules.length === 0) {
@@ -45,7 +45,9 @@ export class Authenticator {
     }
     const { authorization } = request.headers;
     const caller =
-      authorization === undefined ? byCertificate(rules, socket) : await this.#byToken(rules, authorization);
+      authorization === undefined
+        ? byCertificate(rules, socket)
+        : await this.#byToken(rules, authorization, socket.remoteAddress ?? '');
     if (caller !== null) return caller;
     const message = 'show a token (Authorization: Bearer) or a client certificate that http.callers names';
     throw new HttpRefusal('unauthenticated', message);
@@ -58,13 +60,17 @@ export class Authenticator {
     return caller;
   }
 
-  async #byToken(rules: readonly CallerRule[], authorization: string): Promise<Caller | null> {
+  async #byToken(
+    rules: readonly CallerRule[],
+    authorization: string,
+    address: string,
+  ): Promise<Caller | null> {
     const token = bearer.exec(authorization)?.[1];
     if (token === undefined) return null;
     const known = callerByToken(rules, token);
     const { tokens } = this.#options;
     if (known !== null || tokens === null) return known;
-    const user = await tokens.userOf(token);
+    const user = await tokens.userOf(token, address);
     return user === null ? null : callerByUser(rules, user);
   }
 }

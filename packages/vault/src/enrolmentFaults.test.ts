@@ -30,8 +30,8 @@ const { reel, segments } = TestReel.whole(2);
 const vaultId = vaultIdOf('main');
 const reading = readSegmentRequest(segments[0]!.request);
 const header = reading.kind === 'segment' ? JSON.parse(Buffer.from(reading.lines[0]!).toString()) : null;
-const proven: Caller = { certificate: null, proof: enrolmentProof(secret, header), token: null };
-const unproven: Caller = { certificate: null, proof: null, token: null };
+const proven: Caller = { certificate: null, proof: enrolmentProof(secret, header), token: null, address: '' };
+const unproven: Caller = { certificate: null, proof: null, token: null, address: '' };
 const nothing = () => undefined;
 
 /** A vault's life: numbers of the segments it acknowledged. Nobody else sends the first one without a proof. */

@@ -29,6 +29,7 @@ const from = (more: Partial<Caller> = {}): Caller => ({
   certificate: null,
   proof: null,
   token: null,
+  address: '10.0.0.1',
   ...more,
 });
 const proven = (by: EnrolmentSecret) => from({ proof: enrolmentProof(by, keys) });

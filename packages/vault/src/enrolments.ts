@@ -25,6 +25,8 @@ export interface Caller {
   readonly proof: string | null;
   /** Bearer token; null: none came. */
   readonly token: string | null;
+  /** Its address, without the port; '': not known. */
+  readonly address: string;
 }
 
 export interface Enrolment {
@@ -135,11 +137,15 @@ export class Enrolments {
   }
 
   /** Every segment of a reel that a pod enrolled comes with a token: the keys alone may have been stolen with the spool. */
-  async #continued(known: Enrolment, header: Header, { token }: Caller): Promise<EnrolmentJudgement> {
+  async #continued(
+    known: Enrolment,
+    header: Header,
+    { token, address }: Caller,
+  ): Promise<EnrolmentJudgement> {
     const { tokens } = this.#sources;
     if (tokens === null) return { refused: 'the reel was enrolled by token, and no tokens are taken here' };
     if (token === null) return refusal('token_missing', `pod ${known.name} enrolled the reel by token`);
-    const shown = await tokens.judge(token);
+    const shown = await tokens.judge(token, address);
     if ('refused' in shown) return shown;
     const isOther = misnamed(shown, header.name);
     if (isOther !== null) return isOther;
@@ -147,17 +153,17 @@ export class Enrolments {
     return refusal('other_pod', `pod ${known.name} enrolled the reel, and ${podText(shown.pod)} sends it`);
   }
 
-  async #byToken(token: string, header: Header): Promise<EnrolmentJudgement | null> {
+  async #byToken(token: string, address: string, header: Header): Promise<EnrolmentJudgement | null> {
     const { tokens } = this.#sources;
     if (tokens === null) return null;
-    const shown = await tokens.judge(token);
+    const shown = await tokens.judge(token, address);
     if ('refused' in shown) return shown;
     const { method, pod } = shown;
     return misnamed(shown, header.name) ?? { method, name: podText(pod), podUid: pod.uid };
   }
 
-  async #shown(header: Header, { proof, certificate, token }: Caller): Promise<EnrolmentJudgement> {
-    const pod = token === null ? null : await this.#byToken(token, header);
+  async #shown(header: Header, { proof, certificate, token, address }: Caller): Promise<EnrolmentJudgement> {
+    const pod = token === null ? null : await this.#byToken(token, address, header);
     if (pod !== null) return pod;
     const secrets = this.#sources.secrets();
     if (proof !== null && secrets.length > 0) {

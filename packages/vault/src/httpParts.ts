@@ -1,7 +1,7 @@
 /** Owns joining the HTTP API's parts: callers, grants, what serves objects. It starts nothing. */
 import { randomBytes } from 'node:crypto';
 import { reviewToken, type TokenReview } from '@pgtape/kube';
-import { systemClock } from '@pgtape/process';
+import { type SystemClock, systemClock } from '@pgtape/process';
 import type { Store } from '@pgtape/store';
 import type { Logger } from 'pino';
 import { Authenticator } from './authenticator.ts';
@@ -13,6 +13,7 @@ import type { HttpConfig } from './httpConfig.ts';
 import type { Reading } from './objectRoutes.ts';
 import { ReadBudget } from './readBudget.ts';
 import { ReaderTokens } from './readerTokens.ts';
+import { ReviewBudget } from './reviewBudget.ts';
 import type { VaultMetrics } from './vaultMetrics.ts';
 
 export interface HttpParts {
@@ -25,11 +26,20 @@ export function asksCluster({ callers }: HttpConfig): boolean {
   return callers.some(({ serviceAccount, group }) => serviceAccount !== undefined || group !== undefined);
 }
 
-function readerTokens(config: HttpConfig, cluster: Cluster | null, nowMs: () => number): ReaderTokens | null {
+function readerTokens(
+  config: HttpConfig,
+  cluster: Cluster | null,
+  { reviewed }: VaultMetrics,
+  clock: SystemClock,
+): ReaderTokens | null {
   if (cluster === null || !asksCluster(config)) return null;
   const review = (token: string, audience: string): Promise<TokenReview> =>
     reviewToken(cluster.connection, token, [audience]);
-  return new ReaderTokens({ audience: config.audience, review, nowMs });
+  const budget = new ReviewBudget({
+    now: () => clock.monoMs(),
+    counted: (outcome) => reviewed('reader', outcome),
+  });
+  return new ReaderTokens({ audience: config.audience, review, budget, nowMs: () => clock.wallUs() / 1000 });
 }
 
 /** @throws VaultError `CALLERS` */
@@ -67,7 +77,7 @@ export function makeHttpParts(
     authenticator: new Authenticator({
       rules: () => files.rules(),
       isLoopback: isLoopback(config.host),
-      tokens: readerTokens(config, cluster, () => clock.wallUs() / 1000),
+      tokens: readerTokens(config, cluster, metrics, clock),
     }),
     grants,
     store,

@@ -48,6 +48,8 @@ export const httpReasons = {
   /** A web page whose name was rebound to loopback asks. */
   not_loopback: { status: 421, act: 'caller' },
   too_many_grants: { status: 429, act: 'nobody' },
+  /** Too many Kubernetes tokens that nobody knew were shown, from this address or by all. */
+  reviews_limited: { status: 429, act: 'nobody' },
   internal: { status: 500, act: 'operator' },
   /** Whose a Kubernetes token is cannot be known now. */
   api_unreachable: { status: 503, act: 'nobody' },

@@ -21,17 +21,20 @@ const all = keySet(
   { kty: 'oct', k: 'AAAA', kid: 'oct' },
 );
 
+const peer = '10.0.0.1';
+
 function judgeOf(text: () => string, at: () => number = () => now): TokenJudge {
   const read = async (): Promise<string> => text();
   return new TokenJudge({
     audience: 'pgtape-vault',
     nowMs: at,
+    budget: null,
     ...jwksTokens({ issuer, read, nowMs: at }),
   });
 }
 
 async function said(token: string, text = all): Promise<string> {
-  const verdict = await judgeOf(() => text).judge(token);
+  const verdict = await judgeOf(() => text).judge(token, peer);
   return 'refused' in verdict ? verdict.reason : `${verdict.method} ${verdict.pod.name} ${verdict.pod.uid}`;
 }
 
@@ -121,7 +124,7 @@ describe('tokens judged by published keys', () => {
       () => at,
     );
     const reason = async (token: string): Promise<string> => {
-      const verdict = await judge.judge(token);
+      const verdict = await judge.judge(token, peer);
       return 'refused' in verdict ? verdict.reason : 'ok';
     };
     expect([await reason(good), await reason(rs(boundClaims(now, { n: 1 }))), reads]).toEqual([
@@ -138,7 +141,7 @@ describe('tokens judged by published keys', () => {
     const judge = judgeOf(() => {
       throw new Error('ENOENT');
     });
-    expect(await judge.judge(good)).toEqual({
+    expect(await judge.judge(good, peer)).toEqual({
       reason: 'api_unreachable',
       refused: "the issuer's keys cannot be had (ENOENT)",
     });

@@ -5,6 +5,7 @@
 import { hash } from 'node:crypto';
 import { KubeError, type TokenReview } from '@pgtape/kube';
 import { HttpRefusal } from './httpRefusal.ts';
+import type { ReviewBudget } from './reviewBudget.ts';
 import { readToken } from './tokenClaims.ts';
 
 export interface KubernetesUser {
@@ -17,6 +18,7 @@ export interface ReaderTokenSources {
   readonly audience: string;
   /** Rejects with KubeError. */
   readonly review: (token: string, audience: string) => Promise<TokenReview>;
+  readonly budget: Pick<ReviewBudget, 'ask'>;
   /** Wall clock, ms. */
   readonly nowMs: () => number;
 }
@@ -29,31 +31,56 @@ interface Known {
 const FRESH_MS = 60_000;
 const REFUSED_FRESH_MS = 5000;
 const knownMax = 1000;
+const comeAgainSeconds = 2;
 
 export class ReaderTokens {
   readonly #sources: ReaderTokenSources;
-  readonly #known = new Map<string, Known>();
+  /** By the token's SHA-256, the oldest first. */
+  readonly #users = new Map<string, Known>();
+  /** Nobody's; apart, so that whoever makes tokens up pushes no good one out. */
+  readonly #nobodys = new Map<string, Known>();
 
   constructor(sources: ReaderTokenSources) {
     this.#sources = sources;
   }
 
-  /** null: nobody's, or for somebody else. @throws HttpRefusal `api_unreachable` */
-  async userOf(token: string): Promise<KubernetesUser | null> {
-    const { audience, nowMs } = this.#sources;
+  /**
+   * null: nobody's, or for somebody else. @throws HttpRefusal `api_unreachable`, `reviews_limited`
+   * @param peer address of who shows it
+   */
+  async userOf(token: string, peer: string): Promise<KubernetesUser | null> {
+    const { audience, budget, nowMs } = this.#sources;
     const key = hash('sha256', token);
-    const known = this.#known.get(key);
+    const known = this.#users.get(key) ?? this.#nobodys.get(key);
     if (known !== undefined && nowMs() < known.untilMs) return known.user;
     // Whoever guesses makes us ask nobody.
     const claims = readToken(token)?.claims;
     if (claims === undefined || !claims.audiences.includes(audience) || nowMs() >= claims.expiresMs)
       return null;
-    const user = await this.#reviewed(token);
-    const freshMs = user === null ? REFUSED_FRESH_MS : FRESH_MS;
-    this.#known.delete(key);
-    if (this.#known.size >= knownMax) this.#known.delete(this.#known.keys().next().value ?? '');
-    this.#known.set(key, { user, untilMs: Math.min(claims.expiresMs, nowMs() + freshMs) });
-    return user;
+    const answer = await budget.ask(
+      this.#users.has(key) ? null : peer,
+      async () => ({ user: await this.#reviewed(token) }),
+      ({ user }) => (user === null ? 'refused' : 'good'),
+    );
+    if (answer === null)
+      throw new HttpRefusal(
+        'reviews_limited',
+        'too many tokens that nobody knows: come again',
+        comeAgainSeconds,
+      );
+    this.#remember(key, answer.user, claims.expiresMs);
+    return answer.user;
+  }
+
+  #remember(key: string, user: KubernetesUser | null, expiresMs: number): void {
+    const untilMs = Math.min(
+      expiresMs,
+      this.#sources.nowMs() + (user === null ? REFUSED_FRESH_MS : FRESH_MS),
+    );
+    for (const known of [this.#users, this.#nobodys]) known.delete(key);
+    const known = user === null ? this.#nobodys : this.#users;
+    if (known.size >= knownMax) known.delete(known.keys().next().value ?? '');
+    known.set(key, { user, untilMs });
   }
 
   async #reviewed(token: string): Promise<KubernetesUser | null> {
@@ -63,7 +90,11 @@ export class ReaderTokens {
       return authenticated && audiences.includes(audience) ? { name: username, groups } : null;
     } catch (error) {
       const why = error instanceof KubeError ? error.code : 'internal';
-      throw new HttpRefusal('api_unreachable', `the API server cannot say whose the token is (${why})`, 2);
+      throw new HttpRefusal(
+        'api_unreachable',
+        `the API server cannot say whose the token is (${why})`,
+        comeAgainSeconds,
+      );
     }
   }
 }

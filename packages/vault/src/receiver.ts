@@ -99,7 +99,7 @@ interface Sent {
 }
 
 /** A caller of whom the connection says nothing. */
-const unknownCaller: Caller = { certificate: null, proof: null, token: null };
+const unknownCaller: Caller = { certificate: null, proof: null, token: null, address: '' };
 
 export class Receiver {
   readonly #options: ReceiverOptions;
@@ -202,7 +202,8 @@ export class Receiver {
     const enrolment = await this.#options.enrolments.check(segment, sent.caller, tail.segment > 0);
     if ('refused' in enrolment) {
       const { refused, reason = 'not_enrolled' } = enrolment;
-      if (reason === 'api_unreachable') return later(reason, refused, retryMs.identity);
+      if (reason === 'api_unreachable' || reason === 'reviews_limited')
+        return later(reason, refused, retryMs.identity);
       const detail = reason === 'not_enrolled' ? refused : `${reason}: ${refused}`;
       this.#options.events.notEnrolled(header.reel, detail);
       return notEnrolled(refused, reason);

@@ -12,6 +12,8 @@ const TailQuery = z.strictObject({
   kinds: z.string().max(400).optional(),
 });
 
+/** Whose a token is cannot be said now. */
+const unknowable: ReadonlySet<HttpReason> = new Set(['api_unreachable', 'reviews_limited']);
 /** What changes about a caller counts within this. */
 const LOOK_MS = 1000;
 
@@ -62,7 +64,7 @@ async function barred(
     return name === who ? null : 'unauthenticated';
   } catch (error) {
     // Who was let in stays while nobody can be asked.
-    if (error instanceof HttpRefusal) return error.reason === 'api_unreachable' ? null : error.reason;
+    if (error instanceof HttpRefusal) return unknowable.has(error.reason) ? null : error.reason;
     return 'internal';
   }
 }

@@ -23,7 +23,9 @@ export type TokenReason =
   /** Another pod's reel. */
   | 'other_pod'
   /** Whether the token is good cannot be known now: to be asked again. */
-  | 'api_unreachable';
+  | 'api_unreachable'
+  /** Too many tokens that nobody knew were shown, from this address or by all: to be asked again. */
+  | 'reviews_limited';
 
 export interface TokenRefusal {
   readonly refused: string;

@@ -3,6 +3,7 @@ import type { KubeObject, TokenReview } from '@pgtape/kube';
 import { reviewedPod } from './kubernetesTokens.ts';
 import { injectedPod, misnamed, type TokenVerdict } from './podIdentity.ts';
 import { boundClaims, signedToken } from './podTokens.testing.ts';
+import { ReviewBudget } from './reviewBudget.ts';
 import { refusal } from './tokenClaims.ts';
 import { TokenJudge } from './tokenJudge.ts';
 
@@ -14,12 +15,15 @@ const pod = { namespace: 'shop', name: 'orders-0', uid: 'u-0' };
 const good: TokenVerdict = { method: 'kubernetes', pod, database: 'shop/orders' };
 const away = refusal('api_unreachable', 'away');
 
+const peer = '10.0.0.1';
+
 function judged(answers: TokenVerdict[]): { judge: TokenJudge; at: { now: number }; looks: () => number } {
   const at = { now: start };
   let looks = 0;
   const judge = new TokenJudge({
     audience: 'pgtape-vault',
     nowMs: () => at.now,
+    budget: new ReviewBudget({ now: () => at.now, counted: () => undefined }),
     look: async () => answers[Math.min(looks++, answers.length - 1)]!,
     isGone: async ({ name }) => name === 'orders-1',
   });
@@ -29,41 +33,81 @@ function judged(answers: TokenVerdict[]): { judge: TokenJudge; at: { now: number
 describe('TokenJudge', () => {
   it('looks once a minute, and once for all that come at a time', async () => {
     const { judge, at, looks } = judged([good]);
-    await Promise.all([judge.judge(token()), judge.judge(token())]);
-    expect([await judge.judge(token()), looks()]).toEqual([good, 1]);
+    await Promise.all([judge.judge(token(), peer), judge.judge(token(), peer)]);
+    expect([await judge.judge(token(), peer), looks()]).toEqual([good, 1]);
     at.now += 61_000;
-    expect([await judge.judge(token()), looks()]).toEqual([good, 2]);
+    expect([await judge.judge(token(), peer), looks()]).toEqual([good, 2]);
   });
 
   it('believes what it found until the token ends while the API server is away, and no longer', async () => {
     const { judge, at } = judged([good, away]);
-    await judge.judge(token());
+    await judge.judge(token(), peer);
     at.now += 599_000;
-    expect(await judge.judge(token())).toEqual(good);
+    expect(await judge.judge(token(), peer)).toEqual(good);
     at.now += 2000;
-    expect(await judge.judge(token())).toEqual(away);
+    expect(await judge.judge(token(), peer)).toEqual(away);
   });
 
   it('cannot tell of a token that it never saw while the API server is away', async () => {
-    expect(await judged([away]).judge.judge(token())).toEqual(away);
+    expect(await judged([away]).judge.judge(token(), peer)).toEqual(away);
   });
 
   it('finds out within a minute that a pod is gone, and asks again soon after a refusal', async () => {
     const gone = refusal('pod_not_found', 'gone');
     const { judge, at } = judged([good, gone, good]);
-    await judge.judge(token());
+    await judge.judge(token(), peer);
     at.now += 60_000;
-    expect(await judge.judge(token())).toEqual(gone);
-    expect(await judge.judge(token())).toEqual(gone);
+    expect(await judge.judge(token(), peer)).toEqual(gone);
+    expect(await judge.judge(token(), peer)).toEqual(gone);
     at.now += 5000;
-    expect(await judge.judge(token())).toEqual(good);
+    expect(await judge.judge(token(), peer)).toEqual(good);
   });
 
   it('asks nobody about tokens that are wrong by their own words', async () => {
     const { judge, looks } = judged([good]);
     for (const more of [{ aud: 'x' }, { exp: 1 }, { 'kubernetes.io': { namespace: 'shop' } }])
-      expect(await judge.judge(token(more))).toHaveProperty('refused');
+      expect(await judge.judge(token(more), peer)).toHaveProperty('refused');
     expect(looks()).toBe(0);
+  });
+
+  describe('of tokens that somebody makes up', () => {
+    const invalid = refusal('token_invalid', 'the API server does not know it');
+    const limited = refusal('reviews_limited', 'too many tokens that nobody knows: come again');
+    const madeUp = (each: number): string => token({ jti: `made up ${each}` });
+
+    it('asks about a bounded number, and says why it does not ask about the others', async () => {
+      const { judge, looks } = judged([invalid]);
+      const said = [];
+      for (let each = 0; each < 25; each += 1) said.push(await judge.judge(madeUp(each), peer));
+      expect(said).toEqual([...Array(20).fill(invalid), ...Array(5).fill(limited)]);
+      expect(looks()).toBe(20);
+    });
+
+    it('asks once about the same one in five seconds, and remembers nothing of one that it did not ask about', async () => {
+      const { judge, at, looks } = judged([...Array<TokenVerdict>(20).fill(invalid), good]);
+      for (let each = 0; each < 20; each += 1) await judge.judge(madeUp(each), peer);
+      for (let each = 0; each < 100; each += 1) expect(await judge.judge(madeUp(0), peer)).toEqual(invalid);
+      expect([await judge.judge(token(), peer), looks()]).toEqual([limited, 20]);
+      at.now += 1000;
+      expect([await judge.judge(token(), peer), looks()]).toEqual([good, 21]);
+    });
+
+    it('who is known goes on, also after ten thousand of them from as many addresses and while the API server is away', async () => {
+      const { judge, at, looks } = judged([good, ...Array<TokenVerdict>(200).fill(invalid), good, away]);
+      await judge.judge(token(), peer);
+      for (let each = 0; each < 10_500; each += 1) await judge.judge(madeUp(each), `peer ${each}`);
+      expect(looks()).toBe(201);
+      at.now += 60_000;
+      expect([await judge.judge(token(), peer), looks()]).toEqual([good, 202]);
+      at.now += 60_000;
+      expect([await judge.judge(token(), peer), looks()]).toEqual([good, 203]);
+    });
+
+    it('a recorder at another address is let in meanwhile', async () => {
+      const { judge } = judged([...Array<TokenVerdict>(20).fill(invalid), good]);
+      for (let each = 0; each < 500; each += 1) await judge.judge(madeUp(each), peer);
+      expect(await judge.judge(token(), '10.0.0.2')).toEqual(good);
+    });
   });
 
   it.each([

@@ -1,9 +1,11 @@
 /**
  * Owns judging tokens once each: what was found is remembered for a minute, and, while the API server cannot be asked, as long as
- * the token lasts. Bounded; the tokens themselves are not kept. It refuses to know how one is judged.
+ * the token lasts. Bounded, and apart for those that were refused: whoever makes tokens up pushes no good one out. The tokens
+ * themselves are not kept. It refuses to know how one is judged.
  */
 import { hash } from 'node:crypto';
 import { type PodIdentity, podText, type TokenVerdict } from './podIdentity.ts';
+import type { ReviewBudget, ReviewOutcome } from './reviewBudget.ts';
 import { claimsRefused, type PodName, readToken, refusal, type UnverifiedToken } from './tokenClaims.ts';
 
 /** A pod that somebody asks after. */
@@ -17,6 +19,8 @@ export interface TokenJudgeSources {
   readonly look: (token: string, unverified: UnverifiedToken) => Promise<TokenVerdict>;
   /** Whether there is no such pod any more, or another of its name where a uid is given; false where that cannot be known. */
   readonly isGone: (pod: GonePod) => Promise<boolean>;
+  /** How often it may be asked; null: asking costs nobody else anything. */
+  readonly budget: Pick<ReviewBudget, 'ask'> | null;
   /** Wall clock, ms. */
   readonly nowMs: () => number;
 }
@@ -31,25 +35,27 @@ interface Known {
 const FRESH_MS = 60_000;
 /** A pod may just have been made, a key just have been published. */
 const REFUSED_FRESH_MS = 5000;
-const knownMax = 10_000;
+const goodMax = 10_000;
+const refusedMax = 1000;
 
 export class TokenJudge {
   readonly #sources: TokenJudgeSources;
   /** By the token's SHA-256, the oldest first. */
-  readonly #known = new Map<string, Known>();
+  readonly #good = new Map<string, Known>();
+  readonly #refused = new Map<string, Known>();
   readonly #running = new Map<string, Promise<TokenVerdict>>();
 
   constructor(sources: TokenJudgeSources) {
     this.#sources = sources;
   }
 
-  /** Never rejects. */
-  async judge(token: string): Promise<TokenVerdict> {
+  /** Never rejects. @param peer address of who shows it */
+  async judge(token: string, peer: string): Promise<TokenVerdict> {
     const key = hash('sha256', token);
-    const known = this.#known.get(key);
+    const known = this.#good.get(key) ?? this.#refused.get(key);
     const now = this.#sources.nowMs();
     if (known !== undefined && now < known.freshMs && now < known.expiresMs) return known.verdict;
-    const running = this.#running.get(key) ?? this.#judged(token, key, known);
+    const running = this.#running.get(key) ?? this.#judged(token, key, peer);
     this.#running.set(key, running);
     try {
       return await running;
@@ -70,19 +76,42 @@ export class TokenJudge {
     return await this.#sources.isGone(pod);
   }
 
-  async #judged(token: string, key: string, known: Known | undefined): Promise<TokenVerdict> {
-    const { audience, look, nowMs } = this.#sources;
+  async #judged(token: string, key: string, peer: string): Promise<TokenVerdict> {
+    const { audience, nowMs } = this.#sources;
     const read = readToken(token);
     if (read === null) return refusal('token_invalid', 'it is no service-account token');
     const refused = claimsRefused(read.claims, audience, nowMs());
     if (refused !== null) return refused;
-    const verdict = await look(token, read);
-    const isUnknown = 'refused' in verdict && verdict.reason === 'api_unreachable';
-    if (isUnknown) return known !== undefined && nowMs() < known.expiresMs ? known.verdict : verdict;
-    const freshMs = nowMs() + ('refused' in verdict ? REFUSED_FRESH_MS : FRESH_MS);
-    this.#known.delete(key);
-    if (this.#known.size >= knownMax) this.#known.delete(this.#known.keys().next().value ?? '');
-    this.#known.set(key, { verdict, expiresMs: read.claims.expiresMs, freshMs });
+    const good = this.#good.get(key);
+    const verdict = await this.#looked(token, read, good === undefined ? peer : null);
+    const { expiresMs } = read.claims;
+    if (outcomeOf(verdict) === 'unreachable') {
+      const known = good ?? this.#refused.get(key);
+      return known !== undefined && nowMs() < known.expiresMs ? known.verdict : verdict;
+    }
+    if ('refused' in verdict && verdict.reason === 'reviews_limited') return verdict;
+    this.#good.delete(key);
+    this.#refused.delete(key);
+    if ('refused' in verdict)
+      remember(this.#refused, refusedMax, key, { verdict, expiresMs, freshMs: nowMs() + REFUSED_FRESH_MS });
+    else remember(this.#good, goodMax, key, { verdict, expiresMs, freshMs: nowMs() + FRESH_MS });
     return verdict;
   }
+
+  async #looked(token: string, read: UnverifiedToken, peer: string | null): Promise<TokenVerdict> {
+    const { budget, look } = this.#sources;
+    if (budget === null) return await look(token, read);
+    const verdict = await budget.ask(peer, () => look(token, read), outcomeOf);
+    return verdict ?? refusal('reviews_limited', 'too many tokens that nobody knows: come again');
+  }
+}
+
+function outcomeOf(verdict: TokenVerdict): ReviewOutcome {
+  if (!('refused' in verdict)) return 'good';
+  return verdict.reason === 'api_unreachable' ? 'unreachable' : 'refused';
+}
+
+function remember(known: Map<string, Known>, max: number, key: string, found: Known): void {
+  if (known.size >= max) known.delete(known.keys().next().value ?? '');
+  known.set(key, found);
 }

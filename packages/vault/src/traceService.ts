@@ -49,6 +49,8 @@ const quiet: ReadonlySet<RefusalReason> = new Set([
   'pod_not_injected',
   'pod_of_other_database',
   'other_pod',
+  // Counted: who makes tokens up would fill the log.
+  'reviews_limited',
 ]);
 
 const bearer = /^Bearer ([\x21-\x7e]{1,16384})$/i;
@@ -67,6 +69,7 @@ export async function exportTraces(
     certificate: call.certificate,
     proof: call.metadata[enrolmentMetadata] ?? null,
     token: bearerOf(call.metadata.authorization),
+    address: call.peer.replace(/:\d+$/, ''),
   });
   switch (outcome.kind) {
     case 'refused':

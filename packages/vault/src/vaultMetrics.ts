@@ -6,6 +6,7 @@ import type { Action } from './grantScope.ts';
 import type { HttpReason } from './httpRefusal.ts';
 import type { WatchedState } from './reelWatch.ts';
 import type { RefusalReason } from './refusal.ts';
+import type { ReviewOutcome } from './reviewBudget.ts';
 
 /** Why a view was not forwarded. */
 export type DropReason = 'forward_queue_full' | 'forward_rejected' | 'closing';
@@ -50,6 +51,8 @@ export interface VaultMetrics {
   granted(action: Action): void;
   served(bytes: number): void;
   httpRefused(reason: HttpReason): void;
+  /** A token was to be reviewed by the API server, of a recorder or of who reads. */
+  reviewed(of: 'recorder' | 'reader', outcome: ReviewOutcome): void;
 }
 
 const putSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -104,6 +107,10 @@ export function vaultMetrics(metrics: Metrics, gauges: VaultGauges): VaultMetric
   const served = counter('objects_served', 'Objects given to readers.');
   const servedBytes = counter('object_bytes_served', 'Their bytes.');
   const httpRefused = counter('http_refused', 'HTTP requests refused, by reason.', ['reason']);
+  const reviews = counter('token_reviews', 'Tokens that the API server was to be asked about, by outcome.', [
+    'of',
+    'outcome',
+  ]);
   const segments = counter('segments_stored', 'Segments stored and acknowledged.');
   const duplicates = counter('segments_duplicate', 'Segments acknowledged that were archived already.');
   const quarantined = counter('segments_quarantined', 'Segments that contradict the archive.', ['reason']);
@@ -146,5 +153,6 @@ export function vaultMetrics(metrics: Metrics, gauges: VaultGauges): VaultMetric
       servedBytes.inc(bytes);
     },
     httpRefused: (reason) => httpRefused.inc({ reason }),
+    reviewed: (of, outcome) => reviews.inc({ of, outcome }),
   };
 }

@@ -32,6 +32,7 @@ import { Receiver } from './receiver.ts';
 import { reelEvents } from './reelEvents.ts';
 import { restoreReels } from './reelRestore.ts';
 import type { ReelWatcher } from './reelWatcher.ts';
+import { ReviewBudget } from './reviewBudget.ts';
 import { ownEnrolment, SegmentLog } from './segmentLog.ts';
 import { readPem } from './tlsFiles.ts';
 import { TokenJudge } from './tokenJudge.ts';
@@ -202,7 +203,7 @@ export function makeParts(
   const quarantine = new Quarantine(store, config.limits.quarantineBytesMax);
   const warn = (problem: string): void => log.error({ problem }, 'not used for enrolment until corrected');
   const history = new OwnHistory(() => ownRecords(archive, vaultId));
-  const tokens = tokensOf(config.enrolment, cluster, clock);
+  const tokens = tokensOf(config.enrolment, cluster, metrics, clock);
   const enrolments = new Enrolments({
     required: config.enrolment.required,
     secrets: secretFiles(config, readSecretFile, warn).secrets,
@@ -297,6 +298,7 @@ export function makeParts(
 function tokensOf(
   { kubernetes, jwks }: VaultConfig['enrolment'],
   cluster: Cluster | null,
+  { reviewed }: VaultMetrics,
   clock: SystemClock,
 ): TokenJudge | null {
   const nowMs = (): number => clock.wallUs() / 1000;
@@ -305,13 +307,19 @@ function tokensOf(
     return new TokenJudge({
       audience,
       nowMs,
+      budget: new ReviewBudget({
+        now: () => clock.monoMs(),
+        counted: (outcome) => reviewed('recorder', outcome),
+      }),
       ...kubernetesTokens(cluster.connection, cluster.objects, audience),
     });
   }
   if (jwks === undefined) return null;
   const { audience, issuer } = jwks;
   const read = (): Promise<string> => readJwks(jwks);
-  return new TokenJudge({ audience, nowMs, ...jwksTokens({ issuer, read, nowMs: () => clock.monoMs() }) });
+  // Keys are read seldom, whoever shows what: nobody else is asked.
+  const judged = jwksTokens({ issuer, read, nowMs: () => clock.monoMs() });
+  return new TokenJudge({ audience, nowMs, budget: null, ...judged });
 }
 
 function makeForwarder(
