@@ -30,7 +30,13 @@ describe('RecorderStatus', () => {
     expect(RecorderStatus.parse({ ...status, newer: 1 })).toEqual(status);
   });
 
+  it('takes what a recorder says of its own endpoint', () => {
+    const health = { reason: 'health_port_taken', absentSeconds: 12.5 };
+    expect(RecorderStatus.parse({ ...status, health })).toEqual({ ...status, health });
+  });
+
   it.each<[string, object]>([
+    ['a negative time', { health: { reason: null, absentSeconds: -1 } }],
     ['a reason in words', { tls: { matched: false, reason: 'No certificate' } }],
     ['a negative count', { coverage: { ...status.coverage, bypasses: -1 } }],
     ['a local time', { startedAt: '2026-11-27T04:00:00' }],

@@ -108,6 +108,14 @@ export const RecorderStatus = z.object({
     /** Why it is full; null while it is not. */
     full: reason.nullable(),
   }),
+  /** Of this very endpoint since the start; absent: a recorder that does not tell. */
+  health: z
+    .object({
+      /** Why it could not be had, the last time; null: it always could. */
+      reason: reason.nullable(),
+      absentSeconds: z.number().nonnegative(),
+    })
+    .optional(),
   sessions: z.object({ open: count, recorded: count }),
 });
 export type RecorderStatus = z.infer<typeof RecorderStatus>;

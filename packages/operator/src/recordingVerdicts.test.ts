@@ -94,6 +94,21 @@ describe('captured', () => {
       wanted: 'Unknown/RecorderUnreachable',
       mode: null,
     },
+    ...(['refused', 'not_understood', 'other_database'] as const).map((problem) => ({
+      name: `somebody else has the recorder's port (${problem})`,
+      pods: [observedOf({}, seenOf({ status: null, problem }))],
+      wanted: 'Unknown/HealthPortTaken',
+      mode: null,
+    })),
+    {
+      name: 'one is silent, of another somebody else has the port',
+      pods: [
+        observedOf({}, seenOf({ status: null, problem: 'refused' })),
+        observedOf({}, seenOf({ status: null, problem: 'timeout' })),
+      ],
+      wanted: 'Unknown/RecorderUnreachable',
+      mode: null,
+    },
     {
       name: 'no recorder',
       pods: [observedOf({ injected: false }, null)],

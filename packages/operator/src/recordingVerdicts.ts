@@ -14,10 +14,25 @@ export const podNames = (pods: readonly { readonly name: string }[]): string => 
   return pods.length > namesMax ? `${shown.join(', ')} and ${pods.length - namesMax} more` : shown.join(', ');
 };
 
-const silentRecorder = (pods: readonly ObservedPod[]): string => {
-  const why = [...new Set(pods.map(({ seen }) => seen?.problem).filter((problem) => problem))].join(', ');
-  return `no answer from the recorder of ${podNames(pods)}${why === '' ? '' : ` (${why})`}: the operator must reach port 7418 of the pod`;
-};
+/** Answers came, and not from a recorder of that database. */
+const ofAnother: ReadonlySet<string> = new Set(['refused', 'not_understood', 'other_database']);
+
+/** Why the recorders of these pods say nothing. */
+function silentRecorder(pods: readonly ObservedPod[]): Verdict {
+  const problems = [
+    ...new Set(pods.map(({ seen }) => seen?.problem ?? '').filter((problem) => problem !== '')),
+  ];
+  const why = problems.length === 0 ? '' : ` (${problems.join(', ')})`;
+  const names = podNames(pods);
+  if (problems.length > 0 && problems.every((problem) => ofAnother.has(problem)))
+    return verdict(
+      'Unknown',
+      'HealthPortTaken',
+      `somebody who is not its recorder answers on port 7418 of ${names}${why}: the recorder takes the port as soon as it is free`,
+    );
+  const message = `no answer from the recorder of ${names}${why}: the operator must reach port 7418 of the pod`;
+  return verdict('Unknown', 'RecorderUnreachable', message);
+}
 
 /** Worst first: the first that a pod is in is what all of them are said to be. */
 const captureOrder: readonly PodCapture[] = ['past', 'untold', 'unprobed', 'silent', 'partial'];
@@ -52,16 +67,15 @@ function capturedAs(state: Exclude<PodCapture, 'whole'> | PodCapture, pods: read
     case 'silent':
       return verdict('Unknown', 'NobodyAnswers', `nobody answers at the address of ${names}`);
     case 'untold':
-      return verdict('Unknown', 'RecorderUnreachable', silentRecorder(pods));
+      return silentRecorder(pods);
     default:
       return verdict('Unknown', 'NotProbed', `not tried yet: ${names}`);
   }
 }
 
-const unmeasured: Readonly<Record<Exclude<CoverageState, 'measured'>, [string, string]>> = {
+const unmeasured: Readonly<Record<Exclude<CoverageState, 'measured' | 'unreachable'>, [string, string]>> = {
   no_pods: ['NoPods', 'no pod has these labels'],
   not_injected: ['NotInjected', 'sessions of pods without a recorder are not counted'],
-  unreachable: ['RecorderUnreachable', 'not every recorder answers'],
   no_credentials: ['NoCredentials', 'spec.coverage.credentialsRef names no Secret that recorders could use'],
   failed: ['CoverageFailed', 'PostgreSQL could not be asked for its sessions'],
   starting: ['CoverageStarting', 'recorders begin to measure'],
@@ -88,6 +102,8 @@ export function bypassFree(pods: readonly ObservedPod[], recording: Recording, n
   }
   if (state === 'measured')
     return verdict('True', 'NoneSeen', 'no session went past the recorder in the last hour');
+  if (state === 'unreachable')
+    return silentRecorder(pods.filter((pod) => pod.injected && statusOf(pod) === null));
   const [reason, message] = unmeasured[state];
   const why = pods.flatMap((pod) => statusOf(pod)?.coverage.reason ?? []);
   const detail = state === 'failed' && why.length > 0 ? ` (${[...new Set(why)].join(', ')})` : '';
@@ -127,7 +143,7 @@ export function archiving(pods: readonly ObservedPod[]): Verdict {
     return verdict('False', 'Lagging', `${message}: look at the vault`);
   }
   const silent = recorded.filter((pod) => statusOf(pod) === null);
-  if (silent.length > 0) return verdict('Unknown', 'RecorderUnreachable', silentRecorder(silent));
+  if (silent.length > 0) return silentRecorder(silent);
   return verdict('True', 'Acknowledged', `nothing older than ${LAG_SECONDS_MAX} s waits for the vault`);
 }
 

@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { RecorderStatus } from '@pgtape/evidence';
 import { RecorderConfig } from './config.ts';
 import { placesInPod, startRecorderInPod } from './podRecorder.ts';
 import type { RunningRecorder } from './recorderDeps.ts';
@@ -97,7 +98,7 @@ describe('a start in a pod', () => {
     expect(warnings.join('\n')).toContain('SPOOL_UNUSABLE');
   });
 
-  it('does without health where its port is taken', async () => {
+  it('does without health while its port is taken, takes it once it is free, and says so', async () => {
     const other: Server = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => other.once('listening', resolve));
     const { port } = other.address() as { port: number };
@@ -105,7 +106,14 @@ describe('a start in a pod', () => {
     expect(await isServed(recorder)).toBe(true);
     expect(recorder.health).toBeNull();
     expect(warnings.join('\n')).toContain('health_absent');
-    other.close();
+    await new Promise((resolve) => other.close(resolve));
+    await until(() => recorder.health !== null, 'health is served');
+    const said = (await (await fetch(`http://127.0.0.1:${port}/v1/recorder`)).json()) as RecorderStatus;
+    expect(said.health).toEqual({ reason: 'health_port_taken', absentSeconds: expect.any(Number) });
+    expect(said.health?.absentSeconds).toBeGreaterThan(0);
+    const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    expect(metrics).toMatch(/^pgtape_recorder_health_failures_total\{reason="health_port_taken"\} [1-9]/m);
+    expect(metrics).toMatch(/^pgtape_recorder_health_absent_seconds_total [0-9.]*[1-9]/m);
   });
 
   it('tries the places as configured, in the journal, in the container', () => {

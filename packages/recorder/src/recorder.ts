@@ -4,17 +4,12 @@
  */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  type HealthServer,
-  type HealthVerdict,
-  logger,
-  type SystemClock,
-  systemClock,
-} from '@pgtape/process';
+import { type HealthVerdict, logger, type SystemClock, systemClock } from '@pgtape/process';
 import type { RecorderConfig } from './config.ts';
 import { ConfigTakeover } from './configTakeover.ts';
 import { ConfigWatch } from './configWatch.ts';
 import { CoverageView } from './coverageView.ts';
+import { HealthPort } from './healthPort.ts';
 import { IdleMemory } from './idleMemory.ts';
 import { type JournalRoom, journalRoom } from './journalRoom.ts';
 import type { JournalWriter } from './journalWriter.ts';
@@ -22,8 +17,8 @@ import { noteLeftSessions, takeLeftSessions } from './leftSessions.ts';
 import { Listeners } from './listener.ts';
 import { openJournal } from './openJournal.ts';
 import { readiness } from './readiness.ts';
+import { served } from './readinessFacts.ts';
 import type { RecorderDeps, RecorderLog, RunningRecorder } from './recorderDeps.ts';
-import { openHealth, served } from './recorderHealth.ts';
 import { recorderMetrics } from './recorderMetrics.ts';
 import { countStart } from './recorderStarts.ts';
 import { type ConfigState, type RecorderStats, readStats } from './recorderStats.ts';
@@ -69,7 +64,7 @@ export class Recorder implements RunningRecorder {
   readonly #startedUs: number;
   #starts = 1;
   #worker: WorkerKeeper | null = null;
-  #health: HealthServer | null = null;
+  readonly #health: HealthPort;
   #ticker: NodeJS.Timeout | null = null;
   #ticks = 0;
   #isSpoolLost = false;
@@ -128,6 +123,7 @@ export class Recorder implements RunningRecorder {
       onTrouble: (event, detail) => this.#log.warn({ event }, detail),
       onServerCertificate: (leaf) => this.#view.sawServerCertificate(leaf),
     });
+    this.#health = this.#healthPort(config, monoMs);
     this.#takeover = this.#takeOver(config);
     this.#watch = this.#watchFiles();
     this.#coverage = new CoverageView({
@@ -146,6 +142,16 @@ export class Recorder implements RunningRecorder {
 
   get #config(): RecorderConfig {
     return this.#takeover.config;
+  }
+
+  #healthPort(config: RecorderConfig, now: () => number): HealthPort {
+    const answers = statusAnswers(
+      () => this.#statusParts(),
+      (from) => this.#relay.accepted.has(from),
+    );
+    const metrics = recorderMetrics(() => this.stats());
+    const shown = { ready: () => this.#readiness(), metrics, answers };
+    return new HealthPort({ config, log: this.#log, now, shown });
   }
 
   #takeOver(config: RecorderConfig): ConfigTakeover {
@@ -199,7 +205,7 @@ export class Recorder implements RunningRecorder {
   }
 
   get health(): { readonly host: string; readonly port: number } | null {
-    return this.#health === null ? null : { host: this.#health.host, port: this.#health.port };
+    return this.#health.place;
   }
 
   async start(startWorker: StartWorker): Promise<void> {
@@ -222,14 +228,7 @@ export class Recorder implements RunningRecorder {
       onTrouble: (event, detail) => this.#log.warn({ event }, detail),
     });
     this.#ticker = setInterval(() => this.#tick(), tickMs);
-    this.#health = await openHealth(this.#config, this.#log, {
-      ready: () => this.#readiness(),
-      metrics: recorderMetrics(() => this.stats()),
-      answers: statusAnswers(
-        () => this.#statusParts(),
-        (from) => this.#relay.accepted.has(from),
-      ),
-    });
+    await this.#health.open();
     for (const word of this.#standIns)
       this.#log.warn(
         { event: word },
@@ -246,6 +245,7 @@ export class Recorder implements RunningRecorder {
       view: this.#view,
       coverage: this.#coverage.facts,
       configState: this.#configState,
+      health: this.#health.facts,
       worker: this.#worker,
     });
   }
@@ -312,7 +312,7 @@ export class Recorder implements RunningRecorder {
     this.#relay.turn.dispose();
     this.#journal.dispose();
     const unsentSegments = (await this.#worker?.stop(this.#config.stopGraceSeconds * 1000)) ?? 0;
-    await this.#health?.close();
+    await this.#health.close();
     this.#spool.leave();
     this.#log.info({ event: 'stopped', reel: this.reel, unsentSegments }, 'the tape is closed');
     return { unsentSegments };
@@ -375,6 +375,7 @@ export class Recorder implements RunningRecorder {
     if (!this.#isSpoolLost && !this.#spool.lock.touch()) this.#loseSpool();
     this.#worker?.askStats();
     void this.#view.tick();
+    void this.#health.tick();
     this.#progress[2] = this.#relay.turn.isFailing ? 1 : 0;
     this.#measureRoom();
     this.#ticks += 1;

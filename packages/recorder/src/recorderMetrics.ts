@@ -93,6 +93,11 @@ const totals: readonly Reading[] = [
     'CPU time of the evidence worker; it begins anew when the worker is started anew.',
     (s) => (s.worker?.cpuUs ?? 0) / 1e6,
   ],
+  [
+    'health_absent_seconds_total',
+    'Time that health could not be served: nobody could ask for this either.',
+    (s) => s.health.absentSeconds,
+  ],
   ['worker_restarts_total', 'Times the evidence worker died and was started anew.', (s) => s.workerRestarts],
 ];
 
@@ -116,6 +121,11 @@ export function recorderMetrics(read: () => RecorderStats): () => Promise<string
     'Sessions of the server that came past the recorder, by how they were found.',
     ['how'],
   );
+  const health = metrics.counter(
+    `${prefix}health_failures_total`,
+    'Times the health endpoint could not be opened, by reason.',
+    ['reason'],
+  );
   const full = metrics.gauge(`${prefix}full`, 'By reason, 1 while the spool is full.', ['reason']);
   return () => {
     const stats = read();
@@ -124,8 +134,9 @@ export function recorderMetrics(read: () => RecorderStats): () => Promise<string
       counter.reset();
       counter.inc(of(stats));
     }
-    for (const counter of [bytes, refused, gaps, lookups, bypasses]) counter.reset();
+    for (const counter of [bytes, refused, gaps, lookups, bypasses, health]) counter.reset();
     for (const [how, count] of Object.entries(stats.coverage.bypassesBy)) bypasses.inc({ how }, count);
+    for (const [reason, count] of Object.entries(stats.health.failures)) health.inc({ reason }, count);
     bytes.inc({ direction: 'from_client' }, stats.bytesFromClients);
     bytes.inc({ direction: 'from_server' }, stats.bytesFromServer);
     for (const [reason, count] of Object.entries(stats.refused)) refused.inc({ reason }, count);

@@ -2,6 +2,7 @@
 import type { RecorderStatus } from '@pgtape/evidence';
 import type { CaptureVerdict } from './captureProbe.ts';
 import type { CoverageFacts } from './coverageView.ts';
+import type { HealthFacts } from './healthPort.ts';
 import type { RecorderView } from './recorderView.ts';
 import type { Relay } from './relay.ts';
 import type { FullReason } from './spoolLevel.ts';
@@ -40,6 +41,7 @@ export interface RecorderStats {
   readonly tls: TlsVerdict;
   readonly coverage: CoverageFacts;
   readonly configState: ConfigState;
+  readonly health: HealthFacts;
   readonly residentBytes: number;
   /** CPU microseconds the relay thread has used. */
   readonly relayCpuUs: number;
@@ -57,6 +59,7 @@ export interface StatsSources {
   readonly view: Pick<RecorderView, 'capture' | 'tls'>;
   readonly coverage: CoverageFacts;
   readonly configState: ConfigState;
+  readonly health: HealthFacts;
   readonly worker: WorkerKeeper | null;
 }
 
@@ -67,6 +70,7 @@ export function readStats({
   view,
   coverage,
   configState,
+  health,
   worker,
 }: StatsSources): RecorderStats {
   const { gauges } = relay;
@@ -92,6 +96,7 @@ export function readStats({
     tls: view.tls,
     coverage,
     configState,
+    health,
     residentBytes: process.memoryUsage.rss(),
     relayCpuUs: threadCpuUs(),
     worker: worker?.stats ?? null,

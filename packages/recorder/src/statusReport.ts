@@ -78,6 +78,7 @@ export function recorderStatus(parts: StatusParts): RecorderStatus {
     coverage: coverageOf(stats.coverage),
     vault: vaultOf(stats, nowUs),
     spool: { full: stats.full },
+    health: { reason: stats.health.reason, absentSeconds: stats.health.absentSeconds },
     sessions: { open: stats.sessionsOpen, recorded: stats.sessionsTotal },
   };
 }

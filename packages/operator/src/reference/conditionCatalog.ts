@@ -51,6 +51,11 @@ const unreachable = open(
   'database',
   'the operator does not reach port 7418 of a pod with a recorder (NetworkPolicy?)',
 );
+const portTaken = open(
+  'HealthPortTaken',
+  'database',
+  'somebody who is not the recorder answers on port 7418 of a pod: give the port up, the recorder takes it within 30 s',
+);
 const noPods = open('NoPods', 'nobody', 'no pod has the labels of the selector');
 const invalid = no('Invalid', 'database', 'the spec is not understood: the message says which field');
 const unmanaged = no('Unmanaged', 'database', 'managementState is Unmanaged: nothing is done for it');
@@ -149,6 +154,7 @@ export const databaseConditions: readonly ConditionEntry[] = [
       open('NobodyAnswers', 'database', "nothing answers at the pod's address"),
       open('NotProbed', 'nobody', 'not tried yet'),
       unreachable,
+      portTaken,
       noRecorder,
     ],
   },
@@ -193,6 +199,7 @@ export const databaseConditions: readonly ConditionEntry[] = [
       open('CoverageStarting', 'nobody', 'recorders begin to measure'),
       open('NotInjected', 'database', 'sessions of pods without a recorder are not counted'),
       unreachable,
+      portTaken,
       noPods,
     ],
   },
@@ -204,6 +211,7 @@ export const databaseConditions: readonly ConditionEntry[] = [
       no('Lagging', 'pgtape', 'evidence is older than 60 s and not acknowledged'),
       no('SpoolFull', 'pgtape', 'a spool is full: what happens then says `spool.onFull`'),
       unreachable,
+      portTaken,
       noRecorder,
     ],
   },
