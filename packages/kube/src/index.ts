@@ -13,7 +13,7 @@ export {
 export { EventRecorder, type EventRecorderOptions, type Told } from './eventRecorder.ts';
 export { type EvictedPod, type Eviction, evict } from './eviction.ts';
 export { type AccessSource, accessOf, type ConfiguredAccess, kubeConfigAccess } from './kubeConfigAccess.ts';
-export { isObjectGone, KubeError, type KubeErrorCode } from './kubeError.ts';
+export { isObjectGone, type KubeCause, KubeError, type KubeErrorCode } from './kubeError.ts';
 export { isNewer, type KubeObject, keyOf, type ObjectMeta, splitKey } from './kubeObject.ts';
 export { type ElectionEvents, type ElectionOptions, LeaderElection } from './leaderElection.ts';
 export type { LeaseTiming } from './leasePlan.ts';

@@ -37,6 +37,14 @@ const advice: Readonly<Record<KubeErrorCode, string>> = {
   KUBE_ANSWER: 'check that this is a Kubernetes API server, and what stands in front of it',
 };
 
+/** One of `details.causes` of an answered Status object; '' for what it leaves out. */
+export interface KubeCause {
+  /** `FieldManagerConflict`, `FieldValueInvalid` ... */
+  readonly reason: string;
+  readonly message: string;
+  readonly field: string;
+}
+
 export class KubeError extends Error {
   override readonly name = 'KubeError';
   readonly code: KubeErrorCode;
@@ -46,17 +54,25 @@ export class KubeError extends Error {
   readonly reason: string;
   /** Milliseconds the server asks to wait; null where it does not. */
   readonly retryAfterMs: number | null;
+  readonly causes: readonly KubeCause[];
 
   constructor(
     code: KubeErrorCode,
     message: string,
-    more: { status?: number; reason?: string; retryAfterMs?: number | null; cause?: unknown } = {},
+    more: {
+      status?: number;
+      reason?: string;
+      retryAfterMs?: number | null;
+      causes?: readonly KubeCause[];
+      cause?: unknown;
+    } = {},
   ) {
     super(`${message}: ${advice[code]}`, more.cause === undefined ? undefined : { cause: more.cause });
     this.code = code;
     this.status = more.status ?? 0;
     this.reason = more.reason ?? '';
     this.retryAfterMs = more.retryAfterMs ?? null;
+    this.causes = more.causes ?? [];
   }
 }
 
@@ -82,7 +98,19 @@ function codeOfStatus(status: number): KubeErrorCode {
 interface StatusObject {
   readonly message?: unknown;
   readonly reason?: unknown;
-  readonly details?: { readonly retryAfterSeconds?: unknown };
+  readonly details?: { readonly retryAfterSeconds?: unknown; readonly causes?: unknown };
+}
+
+const causesMax = 32;
+
+function causesOf(causes: unknown): KubeCause[] {
+  if (!Array.isArray(causes)) return [];
+  const text = (value: unknown): string => (typeof value === 'string' ? value.slice(0, 1000) : '');
+  return causes.slice(0, causesMax).map((cause: Partial<Record<keyof KubeCause, unknown>> | null) => ({
+    reason: text(cause?.reason),
+    message: text(cause?.message),
+    field: text(cause?.field),
+  }));
 }
 
 /** Seconds of a Retry-After header; dates, which the API server never sends, count as absent. */
@@ -109,5 +137,6 @@ export function statusError(
     status,
     reason: typeof told.reason === 'string' ? told.reason : '',
     retryAfterMs,
+    causes: causesOf(told.details?.causes),
   });
 }

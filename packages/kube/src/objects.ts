@@ -25,6 +25,11 @@ export interface WriteOptions {
   readonly dryRun?: boolean;
 }
 
+export interface ReplaceOptions extends WriteOptions {
+  /** Who is told to have written; absent, what the API server makes of the client's name. */
+  readonly fieldManager?: string;
+}
+
 export interface ApplyOptions extends WriteOptions {
   /** Owner of the fields (server-side apply). */
   readonly fieldManager: string;
@@ -99,11 +104,16 @@ export class KubeObjects {
   }
 
   /** Replaces the whole object; `metadata.resourceVersion` makes it conditional. */
-  async replace(resource: KubeResource, object: KubeObject, options: WriteOptions = {}): Promise<KubeObject> {
+  async replace(
+    resource: KubeResource,
+    object: KubeObject,
+    options: ReplaceOptions = {},
+  ): Promise<KubeObject> {
+    const { fieldManager } = options;
     return await this.#object(resource, {
       method: 'PUT',
       path: resourcePath(resource, placeOf(resource, object)),
-      query: dryRun(options),
+      query: { ...dryRun(options), ...(fieldManager === undefined ? {} : { fieldManager }) },
       body: object,
       ...withSignal(options.signal),
     });

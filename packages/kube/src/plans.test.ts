@@ -147,6 +147,27 @@ describe('statusError', () => {
       status: error.status,
     }).toEqual({ code, reason, retryAfterMs, status });
   });
+
+  it.each<[string, unknown, unknown[]]>([
+    ['none', undefined, []],
+    ['no list', 'x', []],
+    [
+      'a conflict, and what is none',
+      [
+        { reason: 'FieldManagerConflict', message: 'conflict with "a"', field: '.data.x' },
+        null,
+        7,
+        { field: 3 },
+      ],
+      [
+        { reason: 'FieldManagerConflict', message: 'conflict with "a"', field: '.data.x' },
+        ...Array(3).fill({ reason: '', message: '', field: '' }),
+      ],
+    ],
+    ['too many', Array(100).fill({}), Array(32).fill({ reason: '', message: '', field: '' })],
+  ])('causes: %s', (_, causes, wanted) => {
+    expect(statusError('PATCH /x', 409, { details: { causes } }, undefined).causes).toEqual(wanted);
+  });
 });
 
 describe('watchEventOf', () => {

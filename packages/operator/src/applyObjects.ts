@@ -5,15 +5,29 @@
 import { asError, KubeError, type KubeObject, type KubeObjects, keyOf } from '@pgtape/kube';
 import { FIELD_MANAGER } from './clusterNames.ts';
 import { ownedKinds, resourceOf } from './clusterResources.ts';
-import { isAsWanted } from './drift.ts';
+import { changedFields, conflictingManagers, isAsWanted, otherManagers } from './drift.ts';
 
 /** `Kind/namespace/name`. */
 export function objectKey(object: KubeObject): string {
   return `${object.kind}/${keyOf(object)}`;
 }
 
+/** What somebody else did to an object, as far as the API server tells; it tells no user, but what he says he wrote with. */
+export interface ForeignChange {
+  /** Field managers: `kubectl-edit`. Empty: not told, as of a deletion. */
+  readonly managers: readonly string[];
+  /** What was other than it should be, by name alone: `data.recorder.yaml`. Empty: the object was gone. */
+  readonly fields: readonly string[];
+}
+
 export type Written =
-  | { readonly how: 'created' | 'changed' | 'reverted'; readonly key: string; readonly object: KubeObject }
+  | { readonly how: 'created' | 'changed'; readonly key: string; readonly object: KubeObject }
+  | {
+      readonly how: 'reverted';
+      readonly key: string;
+      readonly object: KubeObject;
+      readonly foreign: ForeignChange;
+    }
   | { readonly how: 'removed'; readonly key: string; readonly object: KubeObject }
   | { readonly how: 'failed'; readonly key: string; readonly object: KubeObject; readonly error: Error };
 
@@ -21,7 +35,10 @@ export interface ApplyPlan {
   readonly wanted: readonly KubeObject[];
   /** Everything of the owned kinds with the operator's label, as the watches know it. */
   readonly live: readonly KubeObject[];
-  /** Whether this very text was written before: then a difference is somebody else's doing. */
+  /**
+   * Whether this very text was written before: then a difference is somebody else's doing. Who leads since a moment ago has written
+   * nothing, and goes by what the API server says of who wrote.
+   */
   readonly wasWritten: (key: string, text: string) => boolean;
   readonly remember: (key: string, text: string | null) => void;
   readonly signal: AbortSignal;
@@ -69,42 +86,66 @@ async function writtenOne(
   }
   const isOurs = wasWritten(key, text);
   try {
-    const object = await enforced(objects, wanted, found, signal);
+    const { object, managers } = await enforced(objects, wanted, found, signal);
     remember(key, text);
     // Written already, and the watch has not told yet: nobody changed anything.
     if (isOurs && found?.metadata.resourceVersion === object.metadata.resourceVersion) return null;
-    if (found === undefined) return { how: isOurs ? 'reverted' : 'created', key, object };
-    return { how: isOurs ? 'reverted' : 'changed', key, object };
+    const fields = found === undefined ? [] : changedFields(found, wanted);
+    if (isOurs || managers.length > 0) return { how: 'reverted', key, object, foreign: { managers, fields } };
+    return { how: found === undefined ? 'created' : 'changed', key, object };
   } catch (error) {
     return failure(key, wanted, error, signal);
   }
 }
 
+interface Enforced {
+  readonly object: KubeObject;
+  /** Others who had written what is not wanted. */
+  readonly managers: readonly string[];
+}
+
 /**
  * Server-side apply leaves what others added, and is refused where that contradicts what is wanted (`Warn` beside `Deny`):
- * what still differs after it is replaced whole.
+ * what still differs after it is replaced whole. Whose fields are taken is asked first: afterwards nobody knows.
  */
 async function enforced(
   objects: KubeObjects,
   wanted: KubeObject,
   found: KubeObject | undefined,
   signal: AbortSignal,
-): Promise<KubeObject> {
+): Promise<Enforced> {
   const resource = resourceOf(wanted);
-  const applied = await objects
-    .apply(resource, wanted, { fieldManager: FIELD_MANAGER, force: true, signal })
+  const apply = async (force: boolean): Promise<KubeObject> =>
+    await objects.apply(resource, wanted, { fieldManager: FIELD_MANAGER, force, signal });
+  let managers: readonly string[] = [];
+  const applied = await apply(false)
+    .catch(async (error: unknown) => {
+      managers = conflictingManagers(error);
+      if (!hasConflict(error)) throw error;
+      return await apply(true);
+    })
     .catch((error: unknown) => {
       if (found === undefined || !(error instanceof KubeError) || error.code !== 'KUBE_INVALID') throw error;
       return found;
     });
-  if (isAsWanted(applied, wanted)) return applied;
+  if (isAsWanted(applied, wanted)) return { object: applied, managers };
   const { resourceVersion, uid } = applied.metadata;
   const metadata = {
     ...wanted.metadata,
     ...(resourceVersion === undefined ? {} : { resourceVersion }),
     ...(uid === undefined ? {} : { uid }),
   };
-  return await objects.replace(resource, { ...wanted, metadata }, { signal });
+  const object = await objects.replace(
+    resource,
+    { ...wanted, metadata },
+    { fieldManager: FIELD_MANAGER, signal },
+  );
+  return { object, managers: [...new Set([...managers, ...otherManagers(applied)])] };
+}
+
+/** Fields that we want are somebody's. */
+function hasConflict(error: unknown): boolean {
+  return error instanceof KubeError && error.causes.some(({ reason }) => reason === 'FieldManagerConflict');
 }
 
 async function removedOne(

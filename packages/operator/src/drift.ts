@@ -1,9 +1,11 @@
 /**
- * Owns whether an object in the cluster is what the operator wrote. Compared whole, metadata aside: a condition that
- * somebody adds to a guard lifts it as well as one that is removed. Pure.
+ * Owns whether an object in the cluster is what the operator wrote, and who made it other. Compared whole, metadata aside: a
+ * condition that somebody adds to a guard lifts it as well as one that is removed. Pure.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { KubeObject } from '@pgtape/kube';
+import { KubeError, type KubeObject } from '@pgtape/kube';
+import { z } from 'zod';
+import { FIELD_MANAGER } from './clusterNames.ts';
 
 function hasAll(live: unknown, wanted: unknown): boolean {
   if (wanted === undefined) return true;
@@ -57,4 +59,50 @@ export function isAsWanted(live: KubeObject, wanted: KubeObject): boolean {
     hasOwners(live, wanted) &&
     isDeepStrictEqual(withoutPlatformParts(live), withoutPlatformParts(wanted))
   );
+}
+
+const namesMax = 8;
+const nameCharsMax = 63;
+
+/** Names are the word of whoever writes. */
+function named(managers: readonly string[]): string[] {
+  const others = managers.filter((manager) => manager !== FIELD_MANAGER && manager !== '');
+  return [...new Set(others.map((manager) => manager.slice(0, nameCharsMax)))].slice(0, namesMax);
+}
+
+/** Whose fields an apply was refused over; it names no user. */
+export function conflictingManagers(error: unknown): string[] {
+  if (!(error instanceof KubeError)) return [];
+  const ofConflict = error.causes.filter(({ reason }) => reason === 'FieldManagerConflict');
+  return named(ofConflict.map(({ message }) => /^conflict with "([^"]*)"/.exec(message)?.[1] ?? ''));
+}
+
+const Managed = z.array(z.looseObject({ manager: z.string(), subresource: z.string().optional() }));
+
+/** Who beside the operator has fields of it, status and the like aside. */
+export function otherManagers({ metadata }: KubeObject): string[] {
+  const managed = Managed.safeParse(metadata.managedFields).data ?? [];
+  return named(managed.flatMap(({ manager, subresource }) => (subresource === undefined ? [manager] : [])));
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function differing(live: unknown, wanted: unknown, path: string): string[] {
+  if (isDeepStrictEqual(live, wanted)) return [];
+  if (!isRecord(live) || !isRecord(wanted)) return [path];
+  const keys = [...new Set([...Object.keys(live), ...Object.keys(wanted)])].sort();
+  return keys.filter((key) => !isDeepStrictEqual(live[key], wanted[key])).map((key) => `${path}.${key}`);
+}
+
+/** What is other than wanted, by name, never by content; at most eight. */
+export function changedFields(live: KubeObject, wanted: KubeObject): string[] {
+  const [is, should] = [withoutPlatformParts(live), withoutPlatformParts(wanted)];
+  const keys = [...new Set([...Object.keys(is), ...Object.keys(should)])].sort();
+  const changed = keys.flatMap((key) => differing(is[key], should[key], key));
+  const marks = (['labels', 'annotations'] as const).filter(
+    (mark) => !hasAll(live.metadata[mark], wanted.metadata[mark]),
+  );
+  const all = [...changed, ...marks.map((mark) => `metadata.${mark}`)];
+  return all.slice(0, namesMax).map((field) => field.slice(0, nameCharsMax));
 }

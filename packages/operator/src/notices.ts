@@ -1,7 +1,7 @@
 /** Owns which changes people are told of by Events. Pure. */
 import type { KubeObject, Told } from '@pgtape/kube';
 import type { Condition } from './apiFields.ts';
-import type { Written } from './applyObjects.ts';
+import type { ForeignChange, Written } from './applyObjects.ts';
 import { annotations } from './injectionPlan.ts';
 
 /** Of a rollout: what somebody must act on; its steps have Events of their own. */
@@ -30,6 +30,13 @@ export function conditionNotices(
   });
 }
 
+/** The API server tells what somebody wrote with; which user that was stands in its audit log. */
+function whatHappened({ managers, fields }: ForeignChange): string {
+  const what = fields.length === 0 ? 'deleted' : 'changed';
+  const where = fields.length === 0 ? '' : ` (${fields.join(', ')})`;
+  return `${what} by somebody else${managers.length === 0 ? '' : `, with ${managers.join(', ')}`}${where}`;
+}
+
 /** About the object itself: it may belong to no database, or to all. */
 export function driftNotices(written: readonly Written[]): Told[] {
   return written.flatMap((one): Told[] => {
@@ -37,7 +44,7 @@ export function driftNotices(written: readonly Written[]): Told[] {
     const { object, key } = one;
     const of = object.metadata.annotations?.[annotations.by];
     const says = of === undefined ? 'the RecordedDatabases say' : `RecordedDatabase ${of} says`;
-    const note = `${key} was changed by somebody else and is again what ${says}`;
+    const note = `${key} was ${whatHappened(one.foreign)} and is again what ${says}`;
     return [{ regarding: object, type: 'Warning', reason: 'DriftReverted', action: 'Apply', note }];
   });
 }
