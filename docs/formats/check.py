@@ -37,7 +37,7 @@ SEAL = {
 }
 OF_VAULT = {
     "vault_opened", "access", "hold", "held", "release", "freed", "retention", "probe", "enrolment", "quarantine",
-    "skew", "alert",
+    "skew", "alert", "published", "orphaned",
 }
 OPENS = {"reel_opened", "vault_opened"}
 
@@ -284,7 +284,7 @@ class Reel:
         self.by = None
         self.key = ""  # of segment 1
         self.tail = None  # number and seal digest of the last sound segment
-        self.opened, self.previous, self.enrolments = "", None, []
+        self.opened, self.previous, self.enrolments, self.orphaned = "", None, [], []
         self.recovery_key = None
         self.segments = self.records = 0
 
@@ -372,6 +372,8 @@ class Reel:
             self.opened, self.previous = artefact, record.get("previous")
         if kind == "enrolment":
             self.enrolments.append(record)
+        if kind == "orphaned":
+            self.orphaned.append(record)
         if kind in OPENS and record.get("recorder") != header["recorder"]:
             self.found("forged", artefact, "recorder_mismatch")
         if kind == "reel_closed":
@@ -426,7 +428,7 @@ class Reel:
 
 
 def judge_together(reels):
-    """What the vaults' reels say of others: how the vault before ended, and whose keys were vouched for."""
+    """What the vaults' reels say of others: how the vault before ended, whose keys were vouched for, whose pod is gone."""
     by_id = {reel_id: (recorder, reel) for (recorder, reel_id), reel in reels.items()}
     for (recorder, reel_id), vault in reels.items():
         if vault.by != "vault":
@@ -444,6 +446,44 @@ def judge_together(reels):
             if not same:
                 key = f"reel/{of_recorder}/{record['of_reel']}/00000001.jsonl.zst"
                 reel.found("forged", key, "enrolment_mismatch")
+    judge_orphans(reels)
+
+
+def judge_orphans(reels):
+    """Whose pod is gone: the word of the vault that enrolled the reel by that pod, where the vault's own reels are sound."""
+    sound = [(recorder, reel) for (recorder, _), reel in reels.items() if reel.by == "vault" and reel.verdict() != "forged"]
+    enrolled = {
+        (recorder, record["of_reel"], record["of_recorder"], record["pod_uid"])
+        for recorder, vault in sound for record in vault.enrolments if "pod_uid" in record
+    }
+    words = {}
+    for recorder, vault in sound:
+        for record in vault.orphaned:
+            about = record["of_reel"], record["of_recorder"]
+            if (recorder, *about, record["pod_uid"]) in enrolled:
+                words.setdefault(about, []).append(record)
+    for (recorder, reel_id), reel in reels.items():
+        said = words.get((reel_id, recorder))
+        if said is not None and reel.by != "vault":
+            end_orphan(reel, f"reel/{recorder}/{reel_id}/", said)
+
+
+def end_orphan(reel, prefix, said):
+    """Of several words the one that knew of most segments counts; what came later counts for more than any."""
+    known = max(record["segment"] for record in said)
+    seals = {record["seal"] for record in said if record["segment"] == known}
+    last, seal = reel.tail or (0, "")
+    if last < known:
+        reel.found("forged", f"{prefix}{known:08d}.jsonl.zst", "segment_missing")
+    elif last > known:
+        reel.found("complete", f"{prefix}{known + 1:08d}.jsonl.zst", "came_back")
+    elif seals != {seal}:
+        reel.found("forged", f"{prefix}{known:08d}.jsonl.zst", "seal_mismatch")
+    elif reel.ended:
+        reel.found("complete", f"{prefix}{known:08d}.jsonl.zst", "came_back")
+    else:
+        reel.findings = [f for f in reel.findings if f[2] != "not_closed"]
+        reel.found("crashed", f"{prefix}{known:08d}.jsonl.zst", "pod_gone")
 
 
 def succeed(by_id, recorder, vault, previous):

@@ -33,11 +33,19 @@ const other = archive[3];
 const first = [one, two, three];
 const at = (key, { object }) => ({ key, object });
 const second = (object) => [one, { key: two.key, object }, three];
-const { reelOpened, reelClosed, opened, statement, closed, gap, vaultOpened, alert, enrolment } =
+const { reelOpened, reelClosed, opened, statement, closed, gap, vaultOpened, alert, enrolment, orphaned } =
   exampleRecords;
 const { reel, recorder } = parseSegmentKey(one.key);
 const session = `${reel.slice(0, 16)}-1`;
 const made = (segments, more = {}) => exampleReel({ reel, recorder, segments, ...more });
+
+const everyOther = {
+  at: '1795212000000000000',
+  mono: '1000',
+  kind: 'published',
+  database: 'shop/orders',
+  config: '0'.repeat(64),
+};
 
 function* cases() {
   yield ['as it stands', archive];
@@ -55,7 +63,7 @@ function* cases() {
     "a vault's reel",
     made([
       [vaultOpened(recorder), enrolment(keys)],
-      [alert('worm'), reelClosed(0, 0)],
+      [alert('worm'), everyOther, reelClosed(0, 0)],
     ]),
   ];
   yield ["a vault's line in a recorder's reel", made([[reelOpened(recorder), alert('worm', reel)]])];
@@ -100,6 +108,7 @@ function* cases() {
   yield ['lines after the end', made([[reelOpened(recorder), reelClosed(0, 0), gap('spool_full')]])];
   yield* recoveries();
   yield* reelsAboutOthers();
+  yield* orphans();
   const early = made([start, [gap('recorder_crashed')]], { recoveredFrom: 1 });
   for (const trusted of [recoverySigner(reel).publicKey, exampleSigner('foreign', 1).publicKey]) {
     yield [`recovered from its first segment, ${trusted} trusted`, early, trusted];
@@ -198,6 +207,65 @@ function* reelsAboutOthers() {
     ];
   yield ['vouched for, and its first segment is gone', [two, three, ...vouching(keys)]];
   yield ['vouched for, and it never came', vouching(keys)];
+}
+
+/** The vault says of a reel that its pod is gone: as it is, when it comes back, and what somebody may try. */
+function* orphans() {
+  const [vault, stranger] = ['a'.repeat(16), 'b'.repeat(16)];
+  const keys = {
+    of_reel: reel,
+    of_recorder: recorder,
+    key: exampleSigner('example key', 1).publicKey,
+    recovery_key: recoverySigner(reel).publicKey,
+  };
+  const enrolled = { ...enrolment(keys), method: 'kubernetes', pod_uid: 'u-0' };
+  const word = (segment, { uid = 'u-0', of = segment, by = recorder } = {}) =>
+    orphaned({ of_reel: reel, of_recorder: by, segment, seal: sealDigest(first[of - 1].lines.at(-1)) }, uid);
+  const said = (records, by = vault) =>
+    exampleReel({
+      reel: (by === vault ? '0e' : '0f').repeat(16),
+      recorder: by,
+      segments: [[vaultOpened(by), ...records]],
+    });
+  const open = first.slice(0, 2);
+  const crashed = made([[reelOpened(recorder)], [gap('recorder_crashed')]], { recoveredFrom: 2 });
+  yield ['a pod that is gone', [...open, ...said([enrolled, word(2)])]];
+  yield ['a pod that is gone, said twice', [...open, ...said([enrolled, word(2), word(2)])]];
+  yield ['a pod that is gone, and came back', [...first, ...said([enrolled, word(2)])]];
+  yield ['a pod that is gone, came back and is gone', [...open, ...said([enrolled, word(1), word(2)])]];
+  yield ['a pod that came back and is there', [...open, ...said([enrolled, word(1)])]];
+  yield ['a pod that is gone, though the reel has its end', [...first, ...said([enrolled, word(3)])]];
+  yield ['a pod that is gone, and the end of its reel, too', [one, ...said([enrolled, word(2)])]];
+  yield [
+    'a pod that is gone, and another end of its reel',
+    [...open, ...said([enrolled, word(2, { of: 1 })])],
+  ];
+  yield ['a pod that is gone, two ends', [...open, ...said([enrolled, word(2), word(2, { of: 1 })])]];
+  yield ['another pod that is gone', [...open, ...said([enrolled, word(2, { uid: 'u-1' })])]];
+  yield ['a pod of another recorder', [...open, ...said([enrolled, word(2, { by: stranger })])]];
+  yield ['a pod that nobody knows', [...open, ...said([enrolment(keys), word(2)])]];
+  yield ['a pod that another vault knows', [...open, ...said([enrolled]), ...said([word(2)], stranger)]];
+  yield ['a pod that is gone, and nothing of it came', said([enrolled, word(2)])];
+  yield [
+    'a pod that is gone, by a vault that is forged',
+    [...open, at(said([])[0].key, said([enrolled, word(2)])[0])],
+  ];
+  const [sealed] = said([enrolled, word(2)]);
+  yield [
+    'a pod that is gone, by a forged word',
+    [
+      ...open,
+      at(sealed.key, {
+        object: encodeObject([
+          ...sealed.lines.slice(0, -2),
+          flipped(sealed.lines.at(-2), 200),
+          sealed.lines.at(-1),
+        ]),
+      }),
+    ],
+  ];
+  yield ['a pod that is gone, by the recorder', [...made([[reelOpened(recorder), word(1)]])]];
+  yield ['a recorder that crashed and was recovered', [...crashed, ...said([enrolled, word(1)])]];
 }
 
 function flipped(bytes, i) {

@@ -31,6 +31,15 @@ describe('docs/formats/check.py', () => {
     ]);
   });
 
+  it('judges every archive of its comparison as our own check does', () => {
+    const compare = fileURLToPath(new URL('../../docs/formats/compare.js', import.meta.url));
+    const run = spawnSync(process.execPath, [compare, '/usr/bin/python3'], { encoding: 'utf8' });
+    expect([run.status, run.stdout + run.stderr]).toEqual([
+      0,
+      expect.stringMatching(/^\d+ archives, 0 judged differently\n$/),
+    ]);
+  }, 120_000);
+
   it('accepts a real archive and names the object that was changed', async () => {
     const stack = await startStack();
     try {

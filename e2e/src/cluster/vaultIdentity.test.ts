@@ -3,7 +3,7 @@ import { createPrivateKey, createSign } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { checkSegment, decodeObject, type JudgedReel } from '@pgtape/evidence';
+import { checkSegment, decodeObject, type JudgedReel, type ParsedRecord } from '@pgtape/evidence';
 import {
   configMaps,
   type KubeObject,
@@ -84,9 +84,9 @@ interface Place {
   readonly archive: string;
 }
 
-async function vaultWith(more: object): Promise<Place> {
+async function vaultWith(more: object, former?: Place): Promise<Place> {
   made += 1;
-  const archive = join(dir, `archive-${made}`);
+  const archive = former?.archive ?? join(dir, `archive-${made}`);
   const vault = await startVault(
     VaultConfig.parse({
       otlp: { port: 0 },
@@ -115,6 +115,17 @@ async function send({ vault }: Place, request: Uint8Array, token: string | null)
   });
   await client.close();
   return reply.code === 0 ? 'ok' : `${reply.code} ${reply.message.split(':')[0]}`;
+}
+
+/** All there are in the archive. */
+async function recordsOf({ archive }: Place): Promise<ParsedRecord[]> {
+  const records: ParsedRecord[] = [];
+  const store = fileStore(archive);
+  for await (const { key } of store.list('reel/')) {
+    const segment = checkSegment(decodeObject(await store.get(key)));
+    if (segment.ok) records.push(...segment.records);
+  }
+  return records;
 }
 
 const reelOf = (name = 'shop/orders'): TestReel => new TestReel(undefined, undefined, name);
@@ -264,6 +275,71 @@ describe('a recorder by the token of its pod', () => {
     expect(Number(counted?.[1])).toBeGreaterThanOrEqual(said.get('14 reviews_limited') ?? 0);
   }, 60_000);
 
+  it('is gone with its pod: its reel is crashed by the word of the vault, until more of it comes after all', async () => {
+    const review = byReview(await vaultKubeconfig(plane, plane.server, dir));
+    const first = await vaultWith(review);
+    const pod = await podNamed('orders-20');
+    const reel = reelOf();
+    const heartbeat = {
+      at: '1795000000000000000',
+      mono: '200000000',
+      kind: 'heartbeat' as const,
+      opened: 1,
+      closed: 0,
+      statements: 1,
+      open: [{ session: reel.session, n: 2 }],
+    };
+    const opened = reel.next([...reel.opening(), reel.statement('SELECT 1'), heartbeat]).request;
+    expect(await send(first, opened, await tokenFor({ pod }))).toBe('ok');
+    const crashed = (place: Place) => async (): Promise<boolean> => place.vault.status().reels.crashed === 1;
+    await deletePod('orders-20');
+    await until('the vault sees that the pod is gone', 20_000, crashed(first));
+    await first.vault.close();
+    // The next vault knows, and does not say it again.
+    const second = await vaultWith(review, first);
+    await until('the next vault knows', 20_000, crashed(second));
+    const found = ({ archive }: Place): unknown => {
+      const { code, whole, reels } = verify(archive);
+      const [{ verdict, findings, sessions }] = reels as unknown as [JudgedReel];
+      return {
+        code,
+        whole,
+        verdict,
+        findings: findings.map((finding) => `${finding.verdict} ${finding.reason}`),
+        sessions: sessions.map((session) => session.verdict),
+      };
+    };
+    expect(found(second)).toEqual({
+      code: 1,
+      whole: 'crashed',
+      verdict: 'crashed',
+      findings: ['crashed pod_gone'],
+      sessions: ['crashed'],
+    });
+    const heir = await tokenFor({ pod: await podNamed('orders-21') });
+    const rest = reel.next([reel.statement('SELECT 2'), ...reel.closing()]).request;
+    expect(await send(second, rest, heir)).toBe('ok');
+    await second.vault.close();
+    expect(found(second)).toEqual({
+      code: 0,
+      whole: 'complete',
+      verdict: 'complete',
+      findings: ['complete came_back'],
+      sessions: ['complete'],
+    });
+    const words = (await recordsOf(second)).filter(({ kind }) => kind === 'orphaned');
+    expect(words).toEqual([
+      expect.objectContaining({
+        of_reel: reel.reel,
+        of_recorder: reel.recorder,
+        reason: 'pod_gone',
+        pod: 'shop/orders-20',
+        pod_uid: pod.metadata.uid,
+        segment: 1,
+      }),
+    ]);
+  }, 60_000);
+
   it('is told to come again while the API server is away, and not once it is known', async () => {
     const place = await vaultWith(byReview(await vaultKubeconfig(plane, hop.url, dir)));
     const pod = await podNamed('orders-7');
@@ -325,12 +401,7 @@ describe('the policy in seals', () => {
     expect(await send(place, good.next().request, token)).toBe('ok');
     expect(standing(place)).toEqual([]);
     await place.vault.close();
-    const records: { kind: string; database?: unknown; policy?: unknown; pod_uid?: unknown }[] = [];
-    const store = fileStore(place.archive);
-    for await (const { key } of store.list('reel/')) {
-      const segment = checkSegment(decodeObject(await store.get(key)));
-      if (segment.ok) records.push(...segment.records);
-    }
+    const records = await recordsOf(place);
     const published = records.filter(({ kind }) => kind === 'published');
     expect(published.map(({ database, policy }) => [database, policy])).toEqual([
       ['shop/orders', policyOf('a')],

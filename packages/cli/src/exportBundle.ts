@@ -30,6 +30,7 @@ import { CommandError, exitCode, throwIfStopped } from './exitCode.ts';
 import type { Exported } from './exportSelection.ts';
 import { wallNs } from './format.ts';
 import type { Io } from './io.ts';
+import { judgedReels } from './judgedReels.ts';
 import type { Paint } from './paint.ts';
 import { readReels } from './reelPool.ts';
 import type { Trust } from './verifyTrust.ts';
@@ -64,8 +65,8 @@ export async function exportBundle(
     a.reel < b.reel ? -1 : 1,
   );
   const readings = await readReels(io, archive, wanted, { trustedKeys: trust.trustedKeys }, paint);
-  const sessions = readings
-    .flatMap(({ verdict }) => verdict.sessions)
+  const sessions = (await judgedReels(io, archive, wanted, readings, paint))
+    .flatMap((judged) => judged.sessions)
     .filter(({ session }) => exported.sessions.has(session));
   const forged = sessions.find(({ verdict }) => verdict === 'forged');
   if (forged !== undefined || sessions.length < exported.sessions.size) throw unsound(forged?.session);

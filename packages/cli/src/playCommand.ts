@@ -8,6 +8,7 @@ import { type Archive, objectsAhead, type ReelKeys } from './archive.ts';
 import { asCalled } from './commandExamples.ts';
 import { CommandError, exitCode, throwIfStopped } from './exitCode.ts';
 import { type Io, put } from './io.ts';
+import { judgedReels } from './judgedReels.ts';
 import type { Paint } from './paint.ts';
 import { PlayPace } from './playPace.ts';
 import { type Frame, PlayScript } from './playScript.ts';
@@ -28,7 +29,8 @@ Examples:
   $ pgtape play last -o jsonl                     the exact lines of evidence
 
 It shows what was sent and what came of it; it never executes anything. Its reel is checked first, as by
-'pgtape verify'. Pauses longer than --idle are cut; from a minute on the tape says how long they were.
+'pgtape verify'; what the vault's own reel says of it counts where that can be read, which is not so through
+a vault. Pauses longer than --idle are cut; from a minute on the tape says how long they were.
 `;
 
 interface Flags extends ReadFlags {
@@ -122,6 +124,8 @@ async function run(io: Io, wanted: string, flags: Flags, command: Command): Prom
       },
     );
   }
+  const [judged] = await judgedReels(io, archive, [reel], [reading], errPaint);
+  summary.verdict = judged?.sessions.find((one) => one.session === session)?.verdict ?? summary.verdict;
   if (isBad(summary.verdict)) io.exit(exitCode.found);
   const lines = tape(io, archive, reading.holding, session);
   if (flags.output !== 'table') {
@@ -132,7 +136,8 @@ async function run(io: Io, wanted: string, flags: Flags, command: Command): Prom
   if (flags.step === true && io.err.isTTY) io.err.write(`${errPaint.dim('Enter: next statement, q: end')}\n`);
   const paint = paintOf(io, command);
   const isWhole = await show(io, framesOf(lines, paint), flags);
-  if (isWhole && !summary.closed) io.err.write(`${errPaint.dim('the session is still open here')}\n`);
+  const end = summary.verdict === 'crashed' ? 'its end is not on tape' : 'the session is still open here';
+  if (isWhole && !summary.closed) io.err.write(`${errPaint.dim(end)}\n`);
 }
 
 function speedOf(text: string): number {

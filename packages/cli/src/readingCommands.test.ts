@@ -2,11 +2,19 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { DraftRecord } from '@pgtape/evidence';
+import {
+  type DraftRecord,
+  decodeObject,
+  exampleRecords,
+  filesOf,
+  type SessionVerdict,
+  sealDigest,
+} from '@pgtape/evidence';
 import { drafts, ReelWriter, recorderId } from './archive.testing.ts';
 import { exitCode } from './exitCode.ts';
 import { FakeIo, type FakeIoOptions, runFake } from './fakeIo.testing.ts';
 import { runProgram } from './program.ts';
+import type { VerifyReport } from './verifyArchive.ts';
 
 const older = 'f1'.repeat(16);
 const newer = '0a'.repeat(16);
@@ -382,6 +390,54 @@ where a = 1
       const io = await run(['sessions', '-o', 'json']);
       expect((JSON.parse(io.out.text) as unknown[]).length).toBe(3);
       expect((await run(['play', 'last', '--no-color'])).out.text).toContain('eve');
+    });
+
+    it('a session that was open when its pod went is crashed by the word of the vault, for whoever reads that', async () => {
+      const text = decodeObject(readFileSync(join(archive, keys[2] as string))).toString();
+      const [header = '', ...lines] = text.trimEnd().split('\n');
+      const { key, recovery_key } = JSON.parse(header) as { key: string; recovery_key: string };
+      const about = { of_reel: newer, of_recorder: recorderId };
+      const { enrolment, orphaned } = exampleRecords;
+      new ReelWriter(archive, 'bb'.repeat(16)).seal([
+        drafts.vaultOpened(200_000),
+        { ...enrolment({ ...about, key, recovery_key }), method: 'kubernetes', pod_uid: 'u-0' },
+        orphaned({ ...about, segment: 1, seal: sealDigest(lines.at(-1) as string) }, 'u-0'),
+      ]);
+      const verified = await run(['verify', '--session', ids.eve, '-o', 'json']);
+      const { session, reels } = JSON.parse(verified.out.text) as VerifyReport;
+      expect([verified.code, session?.verdict, reels.map(({ findings }) => findings)]).toEqual([
+        exitCode.found,
+        'crashed',
+        [
+          [
+            {
+              verdict: 'crashed',
+              artefact: keys[2],
+              reason: 'pod_gone',
+              detail: expect.stringContaining("says that pod 'shop/orders-0' is gone"),
+            },
+          ],
+        ],
+      ]);
+      const listed = await run(['sessions', '--user', 'eve', '-o', 'json']);
+      expect(JSON.parse(listed.out.text)).toEqual([
+        expect.objectContaining({ session: ids.eve, verdict: 'crashed', closed: false }),
+      ]);
+      const played = await run(['play', ids.eve, '--no-color']);
+      expect([played.code, played.err.text]).toEqual([
+        exitCode.found,
+        expect.stringMatching(/verdict crashed .*'pgtape verify' says.*\nits end is not on tape\n$/s),
+      ]);
+      const exported = await run(['export', ids.eve, '--to', 'eve.tar']);
+      const files = filesOf(readFileSync(join(cwd, 'eve.tar')));
+      const report = JSON.parse(Buffer.from(files.get('report.json') ?? []).toString());
+      expect([exported.code, report.sessions.map(({ verdict }: SessionVerdict) => verdict)]).toEqual([
+        0,
+        ['crashed'],
+      ]);
+      // The word stays behind.
+      const checked = await run(['verify', '--bundle', 'eve.tar']);
+      expect([checked.code, checked.out.text]).toEqual([0, expect.stringContaining('Verdict: open')]);
     });
 
     it('wraps its sentences to a terminal', async () => {

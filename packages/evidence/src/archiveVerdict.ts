@@ -1,8 +1,9 @@
 /**
  * Judges reels by what other reels of the same archive say about them: a vault's reel that the next one found
- * without an end, and who vouched for a recorder's keys. Looks at verdicts only, never at lines.
+ * without an end, who vouched for a recorder's keys, and whose pod is gone. Looks at verdicts only, never at lines.
  */
 import { firstKeySentence, openEndSentence } from './notProven.ts';
+import { orphanWords, withOrphanFinding } from './orphanVerdict.ts';
 import { segmentKey } from './segmentKey.ts';
 import type { EnrolledReel, PreviousReel, VaultWords } from './vaultLedger.ts';
 import { type Finding, type ReelVerdict, worse } from './verdict.ts';
@@ -24,7 +25,12 @@ export function judgeTogether(reels: readonly ReelVerdict[]): JudgedReel[] {
     if (vault.previous !== null) succeed(judged, { recorder, reel, vault, previous: vault.previous });
     for (const enrolment of vault.enrolments) enrol(judged, enrolment);
   }
-  return reels.map(({ reel }) => judged.get(reel)!);
+  const together = reels.map(({ reel }) => judged.get(reel)!);
+  // Last: what a vault says counts only once its own reels were judged.
+  const words = orphanWords(together);
+  return together.map((reel) =>
+    reel.by === 'vault' ? reel : withOrphanFinding(reel, words.get(reel.reel) ?? []),
+  );
 }
 
 interface Succession {
@@ -97,12 +103,20 @@ function enrol(reels: Map<string, JudgedReel>, enrolment: EnrolledReel): void {
   });
 }
 
+const shownBy: Readonly<Record<EnrolledReel['method'], string>> = {
+  secret: 'an enrolment secret',
+  mtls: 'a client certificate',
+  kubernetes: "a pod's token with the API server",
+  jwks: "the signature of a pod's token",
+  none: 'nothing',
+};
+
 /** Whose the first key is, is then the vault's word. */
 function vouchedFor(sentences: readonly string[], { method, name }: EnrolledReel): string[] {
-  const how = method === 'secret' ? 'an enrolment secret' : 'a client certificate';
+  const said = `That the reel is of '${name}': the vault says so, which checked ${shownBy[method]}`;
   return [
     ...sentences.filter((sentence) => !sentence.startsWith(firstKeySentence)),
-    `That the reel is of '${name}': the vault says so, which checked ${how}; who has that, or the vault, could begin one in its name.`,
+    `${said}; who has that, or the vault, could begin one in its name.`,
   ];
 }
 

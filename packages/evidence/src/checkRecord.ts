@@ -50,6 +50,7 @@ const ofSession: Readonly<Record<Kind, 'always' | 'never' | 'maybe'>> = {
   retention: 'never',
   probe: 'never',
   enrolment: 'never',
+  orphaned: 'never',
   quarantine: 'never',
   skew: 'never',
   published: 'never',

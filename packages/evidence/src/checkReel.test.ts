@@ -46,6 +46,7 @@ describe('checkReel', () => {
       recorder,
       by: 'recorder',
       closed: true,
+      ended: true,
       key: exampleSigner('example key', 1).publicKey,
       recoveryKey: recoverySigner(reel).publicKey,
       tail: { segment: 3, seal: sealDigest(segments[2]!.lines.at(-1)!) },

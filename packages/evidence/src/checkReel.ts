@@ -309,6 +309,7 @@ class ReelCheck {
       recorder: this.#name?.recorder ?? '',
       by: this.#vault.by,
       closed,
+      ended: this.#ended,
       key: this.#firstSigner,
       recoveryKey: this.#recoveryKey,
       tail: this.#tail,

@@ -215,6 +215,20 @@ export const exampleRecords = {
     method: 'secret' as const,
     name: 'shop',
   }),
+  orphaned: (
+    of: Pick<DraftOf<'orphaned'>, 'of_reel' | 'of_recorder' | 'segment' | 'seal'>,
+    podUid: string,
+  ): DraftOf<'orphaned'> => ({
+    ...head,
+    kind: 'orphaned',
+    of_reel: of.of_reel,
+    of_recorder: of.of_recorder,
+    reason: 'pod_gone',
+    pod: 'shop/orders-0',
+    pod_uid: podUid,
+    segment: of.segment,
+    seal: of.seal,
+  }),
   alert: (reason: DraftOf<'alert'>['reason'], ofReel?: string): DraftOf<'alert'> => ({
     ...head,
     kind: 'alert',

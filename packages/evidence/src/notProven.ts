@@ -14,6 +14,20 @@ export const openEndSentence = 'That nothing followed';
 export const firstKeySentence = "That the first key is the recorder's own";
 export const deletedReelSentence = 'That no whole reel was deleted';
 
+/** What stays the vault's word about a reel that it calls orphaned, whatever the log shows. */
+export function orphanSentence({
+  pod,
+  artefact,
+}: {
+  readonly pod: string;
+  readonly artefact: string;
+}): string {
+  return (
+    `That pod '${pod}' is gone and no more comes: ${artefact} says so, the word of the vault, which asked the API server; no line of the ` +
+    'recorder does. What the pod had not sent is lost, and nothing says how much that was.'
+  );
+}
+
 /** Sentences for people, most important first; docs/THREATS.md says the same at length. */
 export function notProven({ end, ended, lastKey, trusted }: Proven): string[] {
   const sentences: string[] = [];

@@ -21,10 +21,26 @@ export interface EnrolledReel {
   readonly recoveryKey: string;
   readonly method: EnrolmentMethod;
   readonly name: string;
+  /** UID of the pod whose token vouched; null: no pod did. */
+  readonly podUid: string | null;
   /** The record's line: `key#line`. */
   readonly artefact: string;
   /** SHA-256 of that line: what the log's `reel_start` names. */
   readonly digest: string;
+}
+
+/** That no end of a reel is to be expected, for its pod is gone. */
+export interface OrphanedReel {
+  readonly reel: string;
+  readonly recorder: string;
+  /** `namespace/name`. */
+  readonly pod: string;
+  readonly podUid: string;
+  /** Its last in the archive by then, and SHA-256 of its seal line. */
+  readonly segment: number;
+  readonly seal: string;
+  /** The record's line: `key#line`. */
+  readonly artefact: string;
 }
 
 /** What a vault's reel says of others. */
@@ -36,6 +52,8 @@ export interface VaultWords {
   readonly name: string;
   readonly previous: PreviousReel | null;
   readonly enrolments: readonly EnrolledReel[];
+  /** In the order they were said; a reel that sent again and fell silent again has several. */
+  readonly orphaned: readonly OrphanedReel[];
 }
 
 /** Whether lines of the kind say who vouches for a reel's keys: the log names them by their digests. */
@@ -49,6 +67,7 @@ const ofBoth: ReadonlySet<string> = new Set(['reel_closed']);
 export class VaultLedger {
   readonly #findings: Findings;
   readonly #enrolments: EnrolledReel[] = [];
+  readonly #orphaned: OrphanedReel[] = [];
   /** null: no line was seen. */
   #by: 'recorder' | 'vault' | null = null;
   #opened = { artefact: '', digest: '', name: '', previous: null as PreviousReel | null };
@@ -75,6 +94,7 @@ export class VaultLedger {
       this.#opened = { artefact, digest, name: String(record.name), previous };
     }
     if (record.kind === 'enrolment') this.#enrolments.push(enrolled(record, artefact, digest));
+    if (record.kind === 'orphaned') this.#orphaned.push(orphaned(record, artefact));
   }
 
   get by(): 'recorder' | 'vault' {
@@ -83,7 +103,9 @@ export class VaultLedger {
 
   /** null for a recorder's reel. */
   words(): VaultWords | null {
-    return this.#by === 'vault' ? { ...this.#opened, enrolments: this.#enrolments } : null;
+    return this.#by === 'vault'
+      ? { ...this.#opened, enrolments: this.#enrolments, orphaned: this.#orphaned }
+      : null;
   }
 }
 
@@ -95,7 +117,20 @@ function enrolled(record: ParsedRecord, artefact: string, digest: string): Enrol
     recoveryKey: String(record.recovery_key),
     method: record.method as EnrolledReel['method'],
     name: String(record.name),
+    podUid: record.pod_uid === undefined ? null : String(record.pod_uid),
     artefact,
     digest,
+  };
+}
+
+function orphaned(record: ParsedRecord, artefact: string): OrphanedReel {
+  return {
+    reel: String(record.of_reel),
+    recorder: String(record.of_recorder),
+    pod: String(record.pod),
+    podUid: String(record.pod_uid),
+    segment: Number(record.segment),
+    seal: String(record.seal),
+    artefact,
   };
 }

@@ -203,6 +203,24 @@ export const Enrolment = z
   })
   .describe('A reel began, and who vouched for its keys.');
 
+export const Orphaned = z
+  .strictObject({
+    ...lineHead,
+    kind: z.literal('orphaned'),
+    ...ofReel,
+    of_recorder: hex(8),
+    reason: z
+      .enum(['pod_gone'])
+      .describe('`pod_gone`: the API server has no pod of this name and UID any more.'),
+    pod: z.string().describe('`namespace/name` of the pod that enrolled the reel.'),
+    pod_uid: z.string(),
+    segment: z.int().positive().describe('Its last segment in the archive by then.'),
+    seal: Digest.describe("SHA-256 of that segment's seal line."),
+  })
+  .describe(
+    "A reel has no end, and none is to be expected. The vault's word, not the recorder's; what comes of the reel later counts for more.",
+  );
+
 export const Quarantine = z
   .strictObject({
     ...lineHead,
@@ -279,6 +297,7 @@ export const vaultRecords = [
   Retention,
   Probe,
   Enrolment,
+  Orphaned,
   Quarantine,
   Skew,
   Published,

@@ -35,6 +35,8 @@ export interface ReelVerdict {
   readonly by: 'recorder' | 'vault';
   /** It has its end, `reel_closed`. */
   readonly closed: boolean;
+  /** Its last line is one that a reel may end with: that, or a gap that says `recorder_crashed`. */
+  readonly ended: boolean;
   /** Public key of segment 1; '' when it could not be read. */
   readonly key: string;
   /** Of the first header that could be read; '' when none could. */

@@ -6,7 +6,7 @@ type Reel = ReturnType<OrphanedReelsSources['reels']>[number];
 const nowMs = 1_000_000;
 const quiet = (reel: string, more: Partial<Reel> = {}): Reel => ({
   reel,
-  state: 'silent',
+  isOrphaned: false,
   segment: 3,
   arrivedMs: nowMs - 31_000,
   heartbeatMs: 30_000,
@@ -27,7 +27,8 @@ function looking(reels: readonly Reel[], enrolments: Readonly<Record<string, Enr
       asked.push(`${namespace}/${name} ${uid}`);
       return uid === 'gone';
     },
-    orphaned: (reel, pod, isOld) => void told.push(`${reel} ${pod} ${isOld ? 'old' : 'new'}`),
+    orphaned: (reel, { namespace, name, uid }, isOld) =>
+      void told.push(`${reel} ${namespace}/${name} ${uid} ${isOld ? 'old' : 'new'}`),
     now: () => nowMs,
     wallMs: () => 25 * 3_600_000,
     ...more,
@@ -41,13 +42,13 @@ describe('OrphanedReels', () => {
       a: byPod('gone'),
     });
     await orphans.look();
-    expect(told).toEqual(['a shop/orders-0 new']);
+    expect(told).toEqual(['a shop/orders-0 gone new']);
   });
 
   it.each<[string, Reel, Enrolment]>([
     ['its pod is there', quiet('a'), byPod('here')],
     ['it sends', quiet('a', { arrivedMs: nowMs - 30_000 }), byPod('gone')],
-    ['it was reported', quiet('a', { state: 'crashed' }), byPod('gone')],
+    ['it was reported', quiet('a', { isOrphaned: true }), byPod('gone')],
     ['nothing of it was ever taken', quiet('a', { segment: 0 }), byPod('gone')],
     ['nobody says which pod it was', quiet('a'), { method: 'kubernetes', name: 'shop/orders-0' }],
     ['no pod vouched for it', quiet('a'), { method: 'mtls', name: 'shop/orders-0', podUid: 'gone' }],
@@ -60,7 +61,7 @@ describe('OrphanedReels', () => {
   it('what an earlier vault saw the last of more than a day ago is old', async () => {
     const { orphans, told } = looking([quiet('a', { seen: false })], { a: byPod('gone') });
     await orphans.look();
-    expect(told).toEqual(['a shop/orders-0 old']);
+    expect(told).toEqual(['a shop/orders-0 gone old']);
   });
 
   it('is not told when something came while the pod was asked for', async () => {

@@ -8,7 +8,7 @@ import type { GonePod } from './tokenJudge.ts';
 
 type QuietReel = Pick<
   WatchedReel,
-  'reel' | 'state' | 'segment' | 'arrivedMs' | 'heartbeatMs' | 'seen' | 'sealedMs'
+  'reel' | 'isOrphaned' | 'segment' | 'arrivedMs' | 'heartbeatMs' | 'seen' | 'sealedMs'
 >;
 
 export interface OrphanedReelsSources {
@@ -18,7 +18,7 @@ export interface OrphanedReelsSources {
   readonly enrolmentOf: (reel: string) => Enrolment;
   /** false where that cannot be known. Never rejects. */
   readonly isGone: (pod: GonePod) => Promise<boolean>;
-  readonly orphaned: (reel: string, pod: string, isOld: boolean) => void;
+  readonly orphaned: (reel: string, pod: Required<GonePod>, isOld: boolean) => void;
   /** Monotonic milliseconds. */
   readonly now: () => number;
   readonly wallMs: () => number;
@@ -56,7 +56,7 @@ export class OrphanedReels {
   #turn(): QuietReel[] {
     const { reels, now } = this.#sources;
     const quiet = reels()
-      .filter(({ state, segment }) => state !== 'crashed' && segment > 0)
+      .filter(({ isOrphaned, segment }) => !isOrphaned && segment > 0)
       .filter(({ arrivedMs, heartbeatMs }) => now() - arrivedMs > heartbeatMs)
       .filter(({ reel }) => this.#podOf(reel) !== null)
       .sort((a, b) => (a.reel < b.reel ? -1 : 1));
@@ -72,7 +72,7 @@ export class OrphanedReels {
     if (pod === null || !(await isGone(pod))) return;
     // Something of it may have come meanwhile.
     if (reels().some((now) => now.reel === reel && now.arrivedMs !== arrivedMs)) return;
-    orphaned(reel, `${pod.namespace}/${pod.name}`, !seen && wallMs() - sealedMs > oldMs);
+    orphaned(reel, pod, !seen && wallMs() - sealedMs > oldMs);
   }
 
   #podOf(reel: string): Required<GonePod> | null {

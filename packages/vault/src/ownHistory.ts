@@ -1,6 +1,6 @@
 /**
- * Owns what earlier vaults of this name wrote into their reels, read once: who vouched for reels, and which
- * alerts stand. It refuses to judge it.
+ * Owns what earlier vaults of this name wrote into their reels, read once: who vouched for reels, whose pods are gone, and
+ * which alerts stand. It refuses to judge it.
  */
 import { AlertReason, type ParsedRecord } from '@pgtape/evidence';
 import type { Archive } from './archive.ts';
@@ -18,6 +18,8 @@ export interface Past {
   readonly enrolments: readonly (Enrolment & { readonly reel: string })[];
   /** Raised and not cleared, in the order they were raised. */
   readonly alerts: readonly PastAlert[];
+  /** Reels whose pod is gone: the last segment of each by then. */
+  readonly orphaned: ReadonlyMap<string, number>;
   /** What was published last, by database. */
   readonly published: ReadonlyMap<string, ToldPolicy>;
 }
@@ -35,6 +37,7 @@ export class OwnHistory {
   async #read(): Promise<Past> {
     const enrolments = new Map<string, Enrolment & { readonly reel: string }>();
     const alerts = new Map<string, PastAlert>();
+    const orphaned = new Map<string, number>();
     const published = new Map<string, ToldPolicy>();
     for await (const record of this.#records()) {
       if (record.kind === 'enrolment') {
@@ -44,6 +47,7 @@ export class OwnHistory {
         const name = String(record.name);
         enrolments.set(reel, { reel, method, name, ...(podUid !== undefined && { podUid }) });
       }
+      if (record.kind === 'orphaned') orphaned.set(String(record.of_reel), Number(record.segment));
       if (record.kind === 'published') {
         const { database, config, policy } = record;
         published.set(String(database), {
@@ -53,7 +57,7 @@ export class OwnHistory {
       }
       if (record.kind === 'alert') follow(alerts, record);
     }
-    return { enrolments: [...enrolments.values()], alerts: [...alerts.values()], published };
+    return { enrolments: [...enrolments.values()], alerts: [...alerts.values()], orphaned, published };
   }
 }
 

@@ -1,19 +1,19 @@
 /**
- * Owns what a vault knows of open reels when it starts: their last segments from the archive, and the alerts
- * that an earlier vault raised about them. It refuses to judge them.
+ * Owns what a vault knows of open reels when it starts: their last segments from the archive, and what an earlier
+ * vault said of them. It refuses to judge them.
  */
 import type { AlertReason, SegmentSuccess } from '@pgtape/evidence';
 import type { Alerts } from './alerts.ts';
 import type { ListedSegment } from './archive.ts';
 import { inOrder } from './inOrder.ts';
-import type { PastAlert } from './ownHistory.ts';
+import type { Past } from './ownHistory.ts';
 import type { KnownBefore } from './reelWatch.ts';
 
 export interface RestoreSources {
   readonly lastNames: () => Promise<readonly ListedSegment[]>;
   /** null where it cannot be read. */
   readonly segment: (name: ListedSegment) => Promise<SegmentSuccess | null>;
-  readonly pastAlerts: () => Promise<readonly PastAlert[]>;
+  readonly past: () => Promise<Pick<Past, 'alerts' | 'orphaned'>>;
   readonly alerts: Alerts;
   readonly watcher: {
     restored(segment: SegmentSuccess, known: KnownBefore): void;
@@ -37,7 +37,8 @@ const readsAtOnce = 8;
 /** Rejects as the archive does. What arrives meanwhile is not disturbed. */
 export async function restoreReels(sources: RestoreSources): Promise<void> {
   const { alerts, watcher, vaultId } = sources;
-  const past = (await sources.pastAlerts()).filter(({ reason }) => resumed.has(reason));
+  const { alerts: told, orphaned } = await sources.past();
+  const past = told.filter(({ reason }) => resumed.has(reason));
   for (const { reason, reel, detail } of past) alerts.resume(reason, detail, reel);
   const names = (await sources.lastNames()).filter(({ recorder }) => recorder !== vaultId);
   const last: SegmentSuccess[] = [];
@@ -53,7 +54,11 @@ export async function restoreReels(sources: RestoreSources): Promise<void> {
     const { header, seal } = segment;
     const about = past.filter(({ reel }) => reel === header.reel).map(({ reason }) => reason);
     const superseded = newest.get(header.recorder) !== padded(seal.at);
-    watcher.restored(segment, { superseded, standing: new Set(about) });
+    watcher.restored(segment, {
+      superseded,
+      standing: new Set(about),
+      orphaned: orphaned.get(header.reel) === seal.segment,
+    });
   }
   for (const { reason, reel } of past) {
     if (reel !== undefined && !watcher.isWatched(reel)) alerts.clear(reason, reel, 'the reel ended');

@@ -18,6 +18,7 @@ function segment(number: number, records: readonly object[] = [], made: Made = {
   return {
     header: { reel, recorder: from, segment: number, name: 'db-0' },
     seal: { segment: number, at: `${at[1]}000000` },
+    sealDigest: `seal ${number}`,
     records: records.map((record) => ({ at: `${at[0]}000000`, ...record }) as unknown as ParsedRecord),
   } as unknown as SegmentSuccess;
 }
@@ -37,6 +38,8 @@ const heartbeat = (
 });
 const said = (changes: readonly WatchChange[]) =>
   changes.map(({ kind, reason, reel }) => `${kind} ${reason} ${reel === a ? 'a' : 'b'}`);
+/** Of an earlier vault, which said nothing. */
+const unsaid = { superseded: false, standing: new Set<never>(), orphaned: false };
 const states = (watch: ReelWatch) =>
   watch.list().map(({ reel, state, segment: last }) => `${reel === a ? 'a' : 'b'} ${state} ${last}`);
 
@@ -116,15 +119,20 @@ describe('ReelWatch: a reel whose pod is gone', () => {
   it('is crashed at once, told for an hour, and open again when something comes', () => {
     const watch = new ReelWatch();
     watch.arrived(segment(1, [opened]), 0);
-    expect(watch.orphaned(a, pod, false)).toEqual([
-      {
-        kind: 'raise',
-        reason: 'reel_silent',
-        reel: a,
-        detail: `its pod ${pod} is gone, and its end did not come`,
-      },
-    ]);
-    expect([said(watch.orphaned(a, pod, false)), states(watch)]).toEqual([[], ['a crashed 1']]);
+    expect(watch.orphaned(a, pod, false)).toEqual({
+      recorder,
+      segment: 1,
+      seal: 'seal 1',
+      changes: [
+        {
+          kind: 'raise',
+          reason: 'reel_silent',
+          reel: a,
+          detail: `its pod ${pod} is gone, and its end did not come`,
+        },
+      ],
+    });
+    expect([watch.orphaned(a, pod, false), states(watch)]).toEqual([null, ['a crashed 1']]);
     expect(said(watch.tick(3_600_000))).toEqual([]);
     expect(watch.tick(3_600_001)).toEqual([
       { kind: 'clear', reason: 'reel_silent', reel: a, detail: 'given up: its pod is gone' },
@@ -137,10 +145,44 @@ describe('ReelWatch: a reel whose pod is gone', () => {
     const watch = new ReelWatch();
     watch.arrived(segment(1, [opened]), 0);
     watch.tick(60_001);
-    expect([said(watch.orphaned(a, pod, false)), states(watch)]).toEqual([[], ['a crashed 1']]);
+    expect([watch.orphaned(a, pod, false), states(watch)]).toEqual([
+      { recorder, segment: 1, seal: 'seal 1', changes: [] },
+      ['a crashed 1'],
+    ]);
     expect(said(watch.arrived(segment(2, [closed]), 61_000))).toEqual(['clear reel_silent a']);
-    watch.restored(segment(3, [], { reel: b }), { superseded: false, standing: new Set() }, 70_000);
-    expect([said(watch.orphaned(b, pod, true)), states(watch)]).toEqual([[], ['b crashed 3']]);
+    watch.restored(segment(3, [], { reel: b }), unsaid, 70_000);
+    expect([watch.orphaned(b, pod, true), states(watch)]).toEqual([
+      { recorder, segment: 3, seal: 'seal 3', changes: [] },
+      ['b crashed 3'],
+    ]);
+  });
+
+  it('is written down again when more came and it fell silent again', () => {
+    const watch = new ReelWatch();
+    watch.arrived(segment(1, [opened]), 0);
+    watch.orphaned(a, pod, false);
+    expect(said(watch.arrived(segment(2), 1000))).toEqual(['clear reel_silent a']);
+    expect(watch.list()[0]).toMatchObject({ state: 'open', isOrphaned: false });
+    expect(watch.orphaned(a, pod, false)).toMatchObject({ segment: 2, seal: 'seal 2' });
+  });
+
+  it('is written down also where its recorder went on in another reel long ago', () => {
+    const watch = new ReelWatch();
+    watch.restored(segment(7), { ...unsaid, superseded: true }, 0);
+    expect(watch.orphaned(a, pod, false)).toEqual({ recorder, segment: 7, seal: 'seal 7', changes: [] });
+  });
+
+  it('is not written down again by the next vault, whose alert of it ends in its time', () => {
+    const watch = new ReelWatch();
+    watch.restored(segment(7), { ...unsaid, orphaned: true, standing: new Set(['reel_silent']) }, 0);
+    expect([watch.orphaned(a, pod, false), states(watch)]).toEqual([null, ['a crashed 7']]);
+    expect(said(watch.tick(3_600_001))).toEqual(['clear reel_silent a']);
+  });
+
+  it('is not known where nothing of it was taken', () => {
+    const watch = new ReelWatch();
+    watch.ahead(segment(3).header, 2, 0);
+    expect([watch.orphaned(a, pod, false), watch.orphaned(b, pod, false)]).toEqual([null, null]);
   });
 });
 
@@ -242,12 +284,10 @@ describe('ReelWatch: what a heartbeat counts', () => {
 });
 
 describe('ReelWatch after a restart of the vault', () => {
-  const known = { superseded: false, standing: new Set<never>() };
-
   it('goes on with the open reels, and learns from the next heartbeat what there was', () => {
     const watch = new ReelWatch();
-    watch.restored(segment(7, [statement(1, 40)]), known, 0);
-    watch.restored(segment(2, [closed], { reel: b }), known, 0);
+    watch.restored(segment(7, [statement(1, 40)]), unsaid, 0);
+    watch.restored(segment(2, [closed], { reel: b }), unsaid, 0);
     expect(states(watch)).toEqual(['a open 7']);
     expect(said(watch.arrived(segment(8, [statement(1, 41), heartbeat(30_000, 500, [[1, 41]])]), 0))).toEqual(
       [],
@@ -259,7 +299,7 @@ describe('ReelWatch after a restart of the vault', () => {
   it('goes on with the alerts that stood', () => {
     const watch = new ReelWatch();
     const standing = new Set(['reel_silent', 'segment_missing', 'lines_missing'] as const);
-    watch.restored(segment(7), { superseded: false, standing }, 0);
+    watch.restored(segment(7), { ...unsaid, standing }, 0);
     expect([said(watch.tick(1e6)), states(watch)]).toEqual([[], ['a silent 7']]);
     expect(said(watch.arrived(segment(8, [closed]), 1e6))).toEqual([
       'clear reel_silent a',
@@ -270,14 +310,14 @@ describe('ReelWatch after a restart of the vault', () => {
 
   it('raises nothing about a reel whose recorder went on in another one', () => {
     const watch = new ReelWatch();
-    watch.restored(segment(7), { ...known, superseded: true }, 0);
+    watch.restored(segment(7), { ...unsaid, superseded: true }, 0);
     expect([said(watch.tick(1e9)), states(watch)]).toEqual([[], ['a crashed 7']]);
   });
 
   it('keeps what came while the archive was read', () => {
     const watch = new ReelWatch();
     watch.arrived(segment(8, [statement(1, 2)]), 0);
-    watch.restored(segment(7), known, 0);
+    watch.restored(segment(7), unsaid, 0);
     expect(states(watch)).toEqual(['a open 8']);
   });
 });

@@ -21,6 +21,8 @@ export interface WatchedReel {
   /** Of the header: what people call the recorder. */
   readonly name: string;
   readonly state: WatchedState;
+  /** Its pod was found to be gone, and nothing came since. */
+  readonly isOrphaned: boolean;
   /** The last segment that came; 0: only later ones did, and were refused. */
   readonly segment: number;
   /** Clock of the caller when it came, or when the reel was found in the archive. */
@@ -39,6 +41,17 @@ export interface KnownBefore {
   readonly superseded: boolean;
   /** Alerts about it that stand. */
   readonly standing: ReadonlySet<AlertReason>;
+  /** An earlier vault wrote down that its pod is gone and that this segment was its last. */
+  readonly orphaned: boolean;
+}
+
+/** What is to be written down of a reel whose pod is gone. */
+export interface OrphanedReel {
+  readonly recorder: string;
+  readonly segment: number;
+  /** SHA-256 of that segment's seal line. */
+  readonly seal: string;
+  readonly changes: readonly WatchChange[];
 }
 
 interface Entry {
@@ -48,7 +61,10 @@ interface Entry {
   state: WatchedState;
   /** `reel_silent` stands of it. */
   isAlerted: boolean;
+  isOrphaned: boolean;
   segment: number;
+  /** SHA-256 of the seal line of `segment`; '' before one came. */
+  seal: string;
   arrivedMs: number;
   seen: boolean;
   sealedMs: number;
@@ -82,7 +98,7 @@ export class ReelWatch {
 
   /** A segment is stored, or was already. */
   arrived(segment: SegmentSuccess, nowMs: number): WatchChange[] {
-    const { header, seal, records } = segment;
+    const { header, seal, sealDigest, records } = segment;
     const entry = this.#entry(header, nowMs);
     if (entry === null) return [];
     if (seal.segment === 1 && entry.segment === 0) {
@@ -93,6 +109,7 @@ export class ReelWatch {
     if (seal.segment <= entry.segment) return changes;
     entry.name = header.name;
     entry.segment = seal.segment;
+    entry.seal = sealDigest;
     entry.seen = true;
     entry.sealedMs = Number(seal.at) / 1e6;
     const sealingMs = (Number(seal.at) - Number(records[0]?.at ?? seal.at)) / 1e6;
@@ -115,15 +132,18 @@ export class ReelWatch {
    * The last segment of a reel that a former vault stored; nothing where it ended. What the reel's lines add
    * up to is learned from its next heartbeat.
    */
-  restored({ header, seal, records }: SegmentSuccess, known: KnownBefore, nowMs: number): void {
+  restored({ header, seal, sealDigest, records }: SegmentSuccess, known: KnownBefore, nowMs: number): void {
     if (isEnd(records.at(-1)) || this.#reels.has(header.reel)) return;
     const entry = this.#entry(header, nowMs);
     if (entry === null) return;
-    const { superseded, standing } = known;
+    const { superseded, standing, orphaned } = known;
     entry.segment = seal.segment;
+    entry.seal = sealDigest;
     entry.sealedMs = Number(seal.at) / 1e6;
     entry.superseded = superseded;
-    entry.state = standing.has('reel_silent') ? 'silent' : superseded ? 'crashed' : 'open';
+    entry.isOrphaned = orphaned;
+    const isSilent = standing.has('reel_silent');
+    entry.state = orphaned ? 'crashed' : isSilent ? 'silent' : superseded ? 'crashed' : 'open';
     entry.isAlerted = standing.has('reel_silent');
     entry.linesMissing = standing.has('lines_missing');
     if (standing.has('segment_missing'))
@@ -138,15 +158,19 @@ export class ReelWatch {
 
   /**
    * The pod of its recorder is gone: no end is expected, though an outbox that outlived the pod may still bring one.
-   * `isOld`: so old that whoever cares was told by an earlier vault.
+   * `isOld`: so old that whoever cares was told by an earlier vault. null: it is not watched, or was found to be so before.
    */
-  orphaned(reel: string, pod: string, isOld: boolean): WatchChange[] {
+  orphaned(reel: string, pod: string, isOld: boolean): OrphanedReel | null {
     const entry = this.#reels.get(reel);
-    if (entry === undefined || entry.state === 'crashed') return [];
+    if (entry === undefined || entry.isOrphaned || entry.segment === 0) return null;
+    const { recorder, segment, seal } = entry;
+    const isTold = entry.isAlerted || entry.state === 'crashed' || isOld;
+    entry.isOrphaned = true;
     entry.state = 'crashed';
-    if (entry.isAlerted || isOld) return [];
+    if (isTold) return { recorder, segment, seal, changes: [] };
     entry.isAlerted = true;
-    return [change('raise', 'reel_silent', entry, `its pod ${pod} is gone, and its end did not come`)];
+    const detail = `its pod ${pod} is gone, and its end did not come`;
+    return { recorder, segment, seal, changes: [change('raise', 'reel_silent', entry, detail)] };
   }
 
   /** By state, those that want attention first, then by name. */
@@ -157,6 +181,7 @@ export class ReelWatch {
       recorder: entry.recorder,
       name: entry.name,
       state: entry.state,
+      isOrphaned: entry.isOrphaned,
       segment: entry.segment,
       arrivedMs: entry.arrivedMs,
       seen: entry.seen,
@@ -216,7 +241,9 @@ export class ReelWatch {
       name,
       state: 'open',
       isAlerted: false,
+      isOrphaned: false,
       segment: 0,
+      seal: '',
       arrivedMs: nowMs,
       seen: false,
       sealedMs: 0,
@@ -265,6 +292,7 @@ function revive(entry: Entry, nowMs: number): WatchChange[] {
   entry.arrivedMs = nowMs;
   entry.state = 'open';
   entry.isAlerted = false;
+  entry.isOrphaned = false;
   return wasAlerted ? [change('clear', 'reel_silent', entry, 'it sends again')] : [];
 }
 

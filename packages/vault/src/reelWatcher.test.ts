@@ -10,6 +10,7 @@ function segment(number: number, kind = 'reel_opened'): SegmentSuccess {
   return {
     header: { reel, recorder, segment: number, name: 'db-0' },
     seal: { segment: number, at: '1000000000' },
+    sealDigest: 'ab'.repeat(32),
     records: [{ kind, at: '1000000000' }],
   } as unknown as SegmentSuccess;
 }
@@ -33,7 +34,13 @@ function watching() {
   const watcher = new ReelWatcher({
     alerts,
     tell: (entry) =>
-      void told.push(entry.kind === 'skew' ? `skew ${entry.skew_ms} ${entry.bound_ms}` : entry.kind),
+      void told.push(
+        entry.kind === 'skew'
+          ? `skew ${entry.skew_ms} ${entry.bound_ms}`
+          : entry.kind === 'orphaned'
+            ? JSON.stringify(entry)
+            : entry.kind,
+      ),
     now: () => nowMs,
     every: (_ms, run) => {
       tick = run;
@@ -63,6 +70,18 @@ describe('ReelWatcher', () => {
     watcher.arrived(segment(2, 'reel_closed'), call(0));
     expect(told()).toEqual(['cleared reel_silent: it sends again', 'cleared segment_missing: it came']);
     expect(watcher.list()).toEqual([]);
+  });
+
+  it('writes down whose pod is gone, where it was silent before, too', () => {
+    const { watcher, told, pass } = watching();
+    watcher.arrived(segment(1), call(0));
+    expect([told(), pass(61_000)]).toEqual([['skew 0 1'], ['raised reel_silent']]);
+    const pod = { namespace: 'shop', name: 'orders-0', uid: 'u-0' };
+    watcher.orphaned(reel, pod, false);
+    watcher.orphaned(reel, pod, false);
+    const word = { kind: 'orphaned', of_reel: reel, of_recorder: recorder, reason: 'pod_gone' };
+    const last = { segment: 1, seal: 'ab'.repeat(32) };
+    expect(told()).toEqual([JSON.stringify({ ...word, pod: 'shop/orders-0', pod_uid: 'u-0', ...last })]);
   });
 
   it('records clocks, alerts about them, and forgets them with the reel', () => {

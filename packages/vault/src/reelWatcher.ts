@@ -13,6 +13,7 @@ import {
   type WatchedReel,
   type WatchedState,
 } from './reelWatch.ts';
+import type { GonePod } from './tokenJudge.ts';
 import type { VaultEntry } from './vaultReel.ts';
 
 /** What of a call the watch looks at. */
@@ -78,9 +79,23 @@ export class ReelWatcher {
     this.#watch.restored(segment, known, this.#sources.now());
   }
 
-  /** As `ReelWatch.orphaned`. */
-  orphaned(reel: string, pod: string, isOld: boolean): void {
-    this.#apply(this.#watch.orphaned(reel, pod, isOld));
+  /** As `ReelWatch.orphaned`. What verification reads of it is written down, whether or not people were told before. */
+  orphaned(reel: string, pod: Required<GonePod>, isOld: boolean): void {
+    const name = `${pod.namespace}/${pod.name}`;
+    const found = this.#watch.orphaned(reel, name, isOld);
+    if (found === null) return;
+    const { recorder, segment, seal, changes } = found;
+    this.#sources.tell({
+      kind: 'orphaned',
+      of_reel: reel,
+      of_recorder: recorder,
+      reason: 'pod_gone',
+      pod: name,
+      pod_uid: pod.uid,
+      segment,
+      seal,
+    });
+    this.#apply(changes);
   }
 
   isWatched(reel: string): boolean {

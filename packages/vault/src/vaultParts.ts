@@ -266,7 +266,7 @@ export function makeParts(
       await restoreReels({
         lastNames: () => archive.lastNames(),
         segment: (name) => archive.segment(name),
-        pastAlerts: async () => (await history.load()).alerts,
+        past: history.load,
         alerts,
         watcher: {
           isWatched: (reel) => watcher.isWatched(reel),
