@@ -10,7 +10,8 @@ const project = (displayName, testMatch, more = {}) => ({
 
 export default {
   reporters: ['default', '<rootDir>/scripts/clusterReporter.js', '<rootDir>/scripts/plainLineReporter.js'],
-  testTimeout: 60_000,
+  // For what never ends; a busy machine is not in a hurry. What is to be quick says so itself.
+  testTimeout: 180_000,
   projects: [
     project('unit', ['<rootDir>/packages/*/dist/**/*.test.js']),
     project('e2e', ['<rootDir>/e2e/dist/*.test.js', '<rootDir>/e2e/dist/!(cluster|kubernetes)/**/*.test.js']),

@@ -76,5 +76,5 @@ describe('docs/formats/check.py', () => {
     } finally {
       await stack.stop();
     }
-  }, 60_000);
+  });
 });

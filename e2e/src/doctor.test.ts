@@ -15,7 +15,7 @@ let server: S3Server;
 beforeAll(async () => {
   server = await startS3Server([writer]);
   actAs(server.root);
-}, 30_000);
+});
 afterAll(() => server.stop());
 
 function doctor(store: string, flags: readonly string[] = [], who = server.root): Promise<Ran> {
@@ -41,13 +41,13 @@ describe('pgtape doctor archive', () => {
       code: 1,
       out: expect.stringContaining('\nAllowed: hold_after_expiry. An archive'),
     });
-    expect(answer.err).toMatch(/✓ waiting until the retention is over 1\d\.\d s/);
+    expect(answer.err).toMatch(/✓ waiting until the retention is over \d+\.\d s/);
     expect(answer.out.match(/refused by the lock/g)?.length).toBe(7);
     const left = [];
     for await (const version of (await openStore(server.address(bucket))).listVersions(''))
       left.push(version);
     expect(left).toEqual([]);
-  }, 60_000);
+  });
 
   it.each([
     {
@@ -80,14 +80,10 @@ describe('pgtape doctor archive', () => {
         hold_after_expiry: 'allowed',
       },
     },
-  ])(
-    'finds what is allowed: $name',
-    async ({ kind, flags, outcomes }) => {
-      const answer = await doctor(server.address(await server.bucket(kind)), flags);
-      expect({ code: answer.code, outcomes: outcomesOf(answer) }).toEqual({ code: 1, outcomes });
-    },
-    60_000,
-  );
+  ])('finds what is allowed: $name', async ({ kind, flags, outcomes }) => {
+    const answer = await doctor(server.address(await server.bucket(kind)), flags);
+    expect({ code: answer.code, outcomes: outcomesOf(answer) }).toEqual({ code: 1, outcomes });
+  });
 
   it('says that a writer’s rights prove nothing about the lock', async () => {
     const bucket = await server.bucket();
@@ -134,7 +130,7 @@ describe('pgtape doctor archive', () => {
         hold_after_expiry: 'refused_by_permission',
       },
     });
-  }, 60_000);
+  });
 
   it('reports to a vault, where it becomes a record of who tried; an answer that is refused is told', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'pgtape-doctor-'));
@@ -174,7 +170,7 @@ describe('pgtape doctor archive', () => {
       await vault.stop(5000);
       rmSync(dir, { recursive: true, force: true });
     }
-  }, 120_000);
+  });
 
   it('tries nothing where an archive lies', async () => {
     const address = server.address(await server.bucket());

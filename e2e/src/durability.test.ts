@@ -99,7 +99,7 @@ describe('killed at random under pgbench', () => {
       stateDir = mkdtempSync(join(tmpdir(), 'pgtape-vault-state-'));
       server = await startS3Server();
       actAs(server.root);
-    }, 30_000);
+    });
     afterAll(async () => {
       await server.stop();
       rmSync(stateDir, { recursive: true, force: true });

@@ -59,7 +59,7 @@ describe('R7: messages of nearly a gibibyte', () => {
   let stack: Stack;
   beforeAll(async () => {
     stack = await startStack();
-  }, 120_000);
+  });
   afterAll(() => stack.stop());
 
   it('a Query, and a DataRow, in bounded memory, on tape with length and hash', async () => {

@@ -28,7 +28,7 @@ beforeAll(async () => {
   server = await startS3Server();
   client = server.client();
   actAs(server.root);
-}, 30_000);
+});
 afterAll(async () => {
   await server.stop();
   rmSync(dir, { recursive: true, force: true });
@@ -93,7 +93,7 @@ async function archived(
   bucket: string,
   isThere: (kept: readonly Kept[]) => boolean,
 ): Promise<Kept[]> {
-  for (let i = 0; i < 200; i += 1) {
+  for (let i = 0; i < 600; i += 1) {
     const kept = await keptIn(store, bucket);
     if (isThere(kept)) return kept;
     await sleep(100);
@@ -139,8 +139,8 @@ describe('retention and legal holds on a real S3 server', () => {
     await direct.connect();
     for (const name of ['shop', 'pay']) await direct.query(`CREATE DATABASE ${name}`);
     await direct.end();
-  }, 90_000);
-  afterAll(() => stack?.stop(), 60_000);
+  });
+  afterAll(() => stack?.stop());
 
   const olga = (...args: string[]): Promise<Ran> =>
     run([...args, '--vault', `http://127.0.0.1:${stack.ports.http}`, '--token-file', 'token']);
@@ -194,7 +194,7 @@ describe('retention and legal holds on a real S3 server', () => {
     // What was frozen as it came is written down a little later, and only then known to a verifier.
     const wanted = held.filter(isOf('pay')).length;
     let told = await verified();
-    for (let i = 0; i < 20 && told.read < wanted; i += 1) {
+    for (let i = 0; i < 100 && told.read < wanted; i += 1) {
       await sleep(500);
       told = await verified();
     }
@@ -230,7 +230,7 @@ describe('retention and legal holds on a real S3 server', () => {
     expect([released.code, JSON.parse(released.out)]).toMatchObject([0, { state: 'released' }]);
     expect((await keptIn(store, bucket)).filter((kept) => kept.hold)).toEqual([]);
     expect(await refusalOf({ bucket, ...target })).toBe('AccessDenied');
-  }, 120_000);
+  });
 
   it('is taken up again by a vault that was killed, and set again where somebody took it away', async () => {
     const create = ['hold', 'create', '--case', 'k', '--reason', 'r', '--database', 'shop', '--no-wait'];
@@ -256,7 +256,7 @@ describe('retention and legal holds on a real S3 server', () => {
     expect((await verified()).missing).toEqual([key]);
     await restarted();
     expect(await verified()).toEqual({ missing: [], read: shops.length });
-  }, 90_000);
+  });
 });
 
 describe('a hold after its retention', () => {

@@ -35,7 +35,7 @@ async function startJaeger(): Promise<{ process: ChildProcess; otlp: number; que
   const { otlp, query } = ports;
   const config = jaegerConfig('127.0.0.1', ports);
   const child = spawn(jaegerBinary, ['--config', `yaml:${JSON.stringify(config)}`], { stdio: 'ignore' });
-  for (let waited = 0; waited < 30_000; waited += 100) {
+  for (let waited = 0; waited < 60_000; waited += 100) {
     const up = await fetch(`http://127.0.0.1:${query}/api/services`).then(
       (response) => response.ok,
       () => false,
@@ -49,7 +49,7 @@ async function startJaeger(): Promise<{ process: ChildProcess; otlp: number; que
 
 async function spansOf(query: number, session: string, atLeast: number): Promise<JaegerSpan[]> {
   const tags = encodeURIComponent(JSON.stringify({ 'session.id': session }));
-  for (let waited = 0; waited < 20_000; waited += 250) {
+  for (let waited = 0; waited < 60_000; waited += 250) {
     const url = `http://127.0.0.1:${query}/api/traces?service=pgtape-recorder&tags=${tags}&limit=100&lookback=1h`;
     const response = await fetch(url);
     const body = (await response.json()) as { data?: { spans: JaegerSpan[] }[] };
@@ -123,5 +123,5 @@ describe('spans in a real Jaeger', () => {
       await stack?.stop();
       jaeger.process.kill('SIGKILL');
     }
-  }, 120_000);
+  });
 });

@@ -23,7 +23,7 @@ async function write(
     paddingBytes === 0 ? '' : ` /* ${randomBytes(paddingBytes).toString('base64')} */`;
   let number = 0;
   while (!seen.isOver) {
-    const client = new pg.Client({ connectionString: stack.url, connectionTimeoutMillis: 2000 });
+    const client = new pg.Client({ connectionString: stack.url, connectionTimeoutMillis: 10_000 });
     client.on('error', () => {});
     try {
       await client.connect();

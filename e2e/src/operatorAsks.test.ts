@@ -8,11 +8,11 @@ let stack: Stack;
 
 beforeAll(async () => {
   stack = await startStack({ recorder: { capture: { mode: 'NamedPort', port: 5432 } } });
-}, 60_000);
+});
 
 afterAll(async () => {
   await stack?.stop();
-}, 30_000);
+});
 
 describe('the operator asks a recorder', () => {
   it('and understands what it says of itself', async () => {
@@ -43,5 +43,5 @@ describe('the operator asks a recorder', () => {
       'opened postgres',
       'closed terminated',
     ]);
-  }, 30_000);
+  });
 });

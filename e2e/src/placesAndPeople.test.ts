@@ -91,7 +91,7 @@ async function upDemoVerify(
     );
     expect(verdict).toBe('complete');
     expect(existsSync(join(home, '.pgtape', 'postgres', 'data', 'PG_VERSION'))).toBe(true);
-  }, 120_000);
+  });
 
   it("works as root from a checkout below root's own 0700 home", async () => {
     const base = mkdtempSync(join(homedir(), 'pgtape-places-'));
@@ -111,7 +111,7 @@ async function upDemoVerify(
     } finally {
       rmSync(base, { recursive: true, force: true });
     }
-  }, 120_000);
+  });
 
   it('says what to do when the file system is read-only', () => {
     const run = spawnSync(

@@ -62,11 +62,11 @@ describe('R2: psql behaves the same through the recorder, byte for byte', () => 
   beforeAll(async () => {
     stack = await startStack();
     dir = mkdtempSync(join(tmpdir(), 'pgtape-psql-'));
-  }, 60_000);
+  });
   afterAll(async () => {
     await stack.stop();
     rmSync(dir, { recursive: true, force: true });
-  }, 60_000);
+  });
 
   it('a script with COPY, \\copy, \\gdesc, cursors, errors, 5 MB literals, unicode', () => {
     const direct = run(stack.postgres.port, ['-a'], psqlScript());
@@ -79,7 +79,7 @@ describe('R2: psql behaves the same through the recorder, byte for byte', () => 
     expect(through.stdout === direct.stdout).toBe(true);
     expect(through.stderr).toBe(direct.stderr);
     expect(through).toEqual(direct);
-  }, 120_000);
+  });
 
   it.each([
     { name: 'sslmode=disable', env: { PGSSLMODE: 'disable' } },
@@ -93,15 +93,11 @@ describe('R2: psql behaves the same through the recorder, byte for byte', () => 
     { name: 'an option the server refuses', env: { PGOPTIONS: '-c work_mem=nonsense' } },
     { name: 'options', env: { PGOPTIONS: '-c work_mem=77MB', PGAPPNAME: 'ümläut' } },
     { name: 'another encoding', env: { PGCLIENTENCODING: 'LATIN1' } },
-  ])(
-    '$name',
-    ({ env }) => {
-      const sql = "SHOW work_mem; SELECT 'é' AS e; SHOW application_name;\n";
-      const direct = run(stack.postgres.port, [], sql, env);
-      expect(run(stack.ports.recorder, [], sql, env)).toEqual(direct);
-    },
-    30_000,
-  );
+  ])('$name', ({ env }) => {
+    const sql = "SHOW work_mem; SELECT 'é' AS e; SHOW application_name;\n";
+    const direct = run(stack.postgres.port, [], sql, env);
+    expect(run(stack.ports.recorder, [], sql, env)).toEqual(direct);
+  });
 
   it('left a complete tape', async () => {
     await stack.settle();
@@ -120,5 +116,5 @@ describe('R2: psql behaves the same through the recorder, byte for byte', () => 
       ['in', 'failed'],
     ]);
     expect(verify(stack.archiveDir).verdict).toBe('complete');
-  }, 30_000);
+  });
 });

@@ -9,7 +9,7 @@ beforeAll(async () => {
   server = await startS3Server();
   hop = await startS3Hop(server.port);
   actAs(server.root);
-}, 30_000);
+});
 afterAll(async () => {
   await hop.stop();
   await server.stop();

@@ -53,7 +53,7 @@ beforeAll(async () => {
     vaultEnv: environmentOf(server.root),
   });
   await session(4);
-}, 120_000);
+});
 afterAll(async () => {
   await stack.stop();
   await hop.stop();
@@ -107,7 +107,7 @@ describe('reading an archive in a bucket', () => {
     );
     expect(looks.filter((key) => !own.has(key))).toEqual([]);
     expect(gets.size).toBeGreaterThan(3);
-  }, 60_000);
+  });
 
   /** Ends recorder and vault, so that the archive is final, and lists it once. */
   async function settled(): Promise<void> {
@@ -127,38 +127,34 @@ describe('reading an archive in a bucket', () => {
     { command: 'sessions', args: ['-o', 'jsonl'], firsts: 1, own: 0 },
     { command: 'search', args: ['needle', '-o', 'jsonl'], firsts: 2, own: 0 },
     { command: 'verify', args: ['-o', 'json', '--strict'], firsts: 2, own: 1 },
-  ])(
-    '$command --archive s3://...: each reading of an object is one request',
-    async (row) => {
-      const { command, args, firsts, own } = row;
-      await settled();
-      hop.arm(() => 'none');
-      const answer = await run(command, ...args, '--archive', address);
-      expect([answer.code, answer.err.includes('[')]).toEqual([0, false]);
-      const { gets, looks } = asked();
-      const expected = keys.map((key): [string, number] => {
-        const once = key.includes('/00000001.') ? firsts : 1;
-        return [key, once + (key.startsWith(ownPrefix) ? own : 0)];
-      });
-      expect(looks).toEqual([]);
-      expect([...gets].sort()).toEqual(expected.sort());
-      if (command === 'search') expect(sqlOf(answer)).toEqual(needles);
-      if (command === 'sessions') expect(rowsOf(answer).length).toBeGreaterThan(0);
-      if (command === 'verify')
-        expect(JSON.parse(answer.out)).toMatchObject({ verdict: 'complete', lock: 'strict' });
-      // Tiles and checkpoints of the log, too, are asked for by their versions.
-      const unversioned = hop.trace.filter(
-        (line) => /\/log\/(tile|checkpoints)\//.test(line) && !line.includes('versionId='),
-      );
-      expect(unversioned).toEqual([]);
-    },
-    60_000,
-  );
+  ])('$command --archive s3://...: each reading of an object is one request', async (row) => {
+    const { command, args, firsts, own } = row;
+    await settled();
+    hop.arm(() => 'none');
+    const answer = await run(command, ...args, '--archive', address);
+    expect([answer.code, answer.err.includes('[')]).toEqual([0, false]);
+    const { gets, looks } = asked();
+    const expected = keys.map((key): [string, number] => {
+      const once = key.includes('/00000001.') ? firsts : 1;
+      return [key, once + (key.startsWith(ownPrefix) ? own : 0)];
+    });
+    expect(looks).toEqual([]);
+    expect([...gets].sort()).toEqual(expected.sort());
+    if (command === 'search') expect(sqlOf(answer)).toEqual(needles);
+    if (command === 'sessions') expect(rowsOf(answer).length).toBeGreaterThan(0);
+    if (command === 'verify')
+      expect(JSON.parse(answer.out)).toMatchObject({ verdict: 'complete', lock: 'strict' });
+    // Tiles and checkpoints of the log, too, are asked for by their versions.
+    const unversioned = hop.trace.filter(
+      (line) => /\/log\/(tile|checkpoints)\//.test(line) && !line.includes('versionId='),
+    );
+    expect(unversioned).toEqual([]);
+  });
 
   it('plays a session: its reel is checked, then read once more', async () => {
     hop.arm(() => 'none');
     const answer = await run('play', 'last', '--speed', 'max', '-o', 'jsonl', '--archive', address);
     expect([answer.code, sqlOf(answer)]).toEqual([0, needles]);
     expect(asked().looks).toEqual([]);
-  }, 60_000);
+  });
 });

@@ -77,7 +77,7 @@ export async function startS3Server(users: readonly S3Credentials[] = []): Promi
       env: { PATH: process.env.PATH ?? '', ROOT_ACCESS_KEY: root.access, ROOT_SECRET_KEY: root.secret },
     });
     for (let waited = 0; !(await accepts(port)); waited += 50) {
-      if (child.exitCode !== null || waited > 10_000) {
+      if (child.exitCode !== null || waited > 60_000) {
         throw new Error(`versitygw did not start: ${readFileSync(join(dir, 'log'), 'utf8').slice(-500)}`);
       }
       await sleep(50);

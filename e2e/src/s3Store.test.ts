@@ -17,7 +17,7 @@ let server: S3Server;
 beforeAll(async () => {
   server = await startS3Server();
   actAs(server.root);
-}, 30_000);
+});
 afterAll(() => server.stop());
 
 const bytes = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text));

@@ -1,9 +1,11 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { zstdDecompressSync } from 'node:zlib';
 import { decodeObject } from '@pgtape/evidence';
 import { encodeExportReply, exportTracePath, GrpcServer } from '@pgtape/otlp';
 import pg from 'pg';
+import { until } from './probes.ts';
 import { startStack } from './stack.ts';
 
 const planted = {
@@ -71,7 +73,10 @@ describe('R11: secrets inside statements reach no disk, log, span or record', ()
       await quiet(`CREATE ROLE planted PASSWORD '${planted.failing}' NONSENSE`);
       await client.query('SELECT 1 AS last');
       await client.end();
-      await new Promise((resolve) => setTimeout(resolve, 1500));
+      const sealed = (): boolean =>
+        filesUnder(join(stack.dir, 'spool')).some((file) => file.endsWith('.zst'));
+      await until('a segment stands in the outbox', 60_000, sealed);
+      await sleep(1000);
       const search = (dirs: readonly string[]): string[] =>
         dirs.flatMap(filesUnder).flatMap((file) => {
           const bytes = contents(file);
@@ -79,12 +84,9 @@ describe('R11: secrets inside statements reach no disk, log, span or record', ()
             .filter(([, secret]) => bytes.includes(secret))
             .map(([name]) => `${name} in ${file.replace(stack.dir, '')}`);
         });
-      expect(filesUnder(join(stack.dir, 'spool')).some((file) => file.endsWith('.zst'))).toBe(true);
       expect(search([stack.dir])).toEqual([]);
       stack.vault = await stack.startVault();
-      for (let waited = 0; views.length === 0 && waited < 15_000; waited += 100) {
-        await new Promise((resolve) => setTimeout(resolve, 100));
-      }
+      await until('a view comes', 60_000, () => views.length > 0);
       await stack.settle();
       expect(views.length).toBeGreaterThan(0);
       const seen = Buffer.concat(views).toString('latin1');
@@ -98,5 +100,5 @@ describe('R11: secrets inside statements reach no disk, log, span or record', ()
       await stack.stop();
       await backend.close();
     }
-  }, 120_000);
+  });
 });

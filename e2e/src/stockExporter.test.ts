@@ -95,13 +95,13 @@ describe('spans of the stock exporter are views, never evidence', () => {
       expect(errors).toEqual([]);
       await until(
         'the backend has them',
-        10_000,
+        60_000,
         () => occurrences(backend.requests, 'stock-span') === spans,
       );
       const metrics = await metricsAt(stack.ports.http);
       expect(metrics.pgtape_vault_view_spans_total).toBe(spans);
       await stack.recorder.stop(20_000);
-      await until('views of the session arrive', 10_000, () =>
+      await until('views of the session arrive', 60_000, () =>
         backend.requests.some((request) => request.includes('SELECT $1::int AS evidence')),
       );
       await stack.settle();
@@ -119,7 +119,7 @@ describe('spans of the stock exporter are views, never evidence', () => {
       await stack.stop();
       await backend.close();
     }
-  }, 60_000);
+  });
 
   it('that pretend to be evidence are refused, counted, neither archived nor forwarded', async () => {
     const backend = await startBackend();
@@ -142,7 +142,7 @@ describe('spans of the stock exporter are views, never evidence', () => {
       await stack.stop();
       await backend.close();
     }
-  }, 60_000);
+  });
 
   it('keep coming while the backend is away: the vault takes them and drops views, not evidence', async () => {
     const backend = await startBackend();
@@ -158,5 +158,5 @@ describe('spans of the stock exporter are views, never evidence', () => {
     } finally {
       await stack.stop();
     }
-  }, 60_000);
+  });
 });

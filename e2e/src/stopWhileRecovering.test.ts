@@ -25,5 +25,5 @@ describe('R1: an orderly stop right after a crash', () => {
     } finally {
       await stack.stop();
     }
-  }, 60_000);
+  });
 });

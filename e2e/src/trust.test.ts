@@ -52,7 +52,7 @@ describe('R6: the recorder does not turn loopback trust into an open door', () =
     } finally {
       await stack.stop();
     }
-  }, 60_000);
+  });
 
   it('lets in where trustUpstream says so, and the tape says that it trusted', async () => {
     const stack = await startStack({ hba: trustLine, trustUpstream: true });
@@ -73,7 +73,7 @@ describe('R6: the recorder does not turn loopback trust into an open door', () =
     } finally {
       await stack.stop();
     }
-  }, 60_000);
+  });
 
   it('from 127.0.0.2 the server asks for the password, whatever it trusts at 127.0.0.1', async () => {
     const settings = { listen_addresses: '127.0.0.1,127.0.0.2' };
@@ -97,15 +97,15 @@ describe('R6: the recorder does not turn loopback trust into an open door', () =
     } finally {
       await stack.stop();
     }
-  }, 60_000);
+  });
 });
 
 describe('what the server refuses, the recorder passes on', () => {
   let stack: Stack;
   beforeAll(async () => {
     stack = await startStack({ hba: ['host all nobody_at_all 127.0.0.1/32 reject'] });
-  }, 60_000);
-  afterAll(() => stack.stop(), 60_000);
+  });
+  afterAll(() => stack.stop());
 
   it.each([
     { name: 'a wrong password', user: 'postgres', password: 'wrong', database: 'postgres' },

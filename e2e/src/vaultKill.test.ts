@@ -1,14 +1,21 @@
 import { randomInt } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { brokenPromises, countMarks, startLoad } from './marks.ts';
-import { drained, verify } from './probes.ts';
+import { drained, until, verify } from './probes.ts';
 import { startStack } from './stack.ts';
 
 const vaultKills = Number(process.env.PGTAPE_VAULT_KILLS ?? 15);
 const bothKills = Number(process.env.PGTAPE_BOTH_KILLS ?? 6);
 const writers = 4;
+
+/** Reels that have a segment in the archive: the recorder's and those of vaults. */
+function reelsIn(archiveDir: string): number {
+  const dir = join(archiveDir, 'reel');
+  const files = existsSync(dir) ? readdirSync(dir, { recursive: true, encoding: 'utf8' }) : [];
+  return new Set(files.filter((file) => file.endsWith('.jsonl.zst')).map(dirname)).size;
+}
 
 describe('R3: the vault acknowledges only what is durable', () => {
   it(
@@ -17,8 +24,13 @@ describe('R3: the vault acknowledges only what is durable', () => {
       const stack = await startStack({ segmentSeconds: 0.2 });
       try {
         const load = await startLoad(stack, writers);
+        // The recorder's own is one.
+        let begun = 1;
         for (let kill = 0; kill < vaultKills; kill += 1) {
           await sleep(randomInt(30, 700));
+          // Every other one lives long enough to begin its reel, however slow the machine.
+          if (kill % 2 === 0) await until('its reel began', 60_000, () => reelsIn(stack.archiveDir) > begun);
+          begun = Math.max(1, reelsIn(stack.archiveDir));
           await stack.vault.stop(0);
           // Long enough down, now and then, for several segments to wait in the outbox.
           await sleep(randomInt(0, 400));

@@ -18,7 +18,7 @@ beforeAll(async () => {
   server = await startS3Server();
   actAs(server.root);
   cwd = mkdtempSync(join(tmpdir(), 'pgtape-verify-s3-'));
-}, 30_000);
+});
 afterAll(async () => {
   await server.stop();
   rmSync(cwd, { recursive: true });
@@ -87,11 +87,11 @@ describe('pgtape verify over S3', () => {
     await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: `evidence/${second}` }));
     const { code, findings } = verify(address);
     expect([code, findings]).toEqual([1, [`${first} version_shadowed`, `${second} delete_marker`]]);
-  }, 60_000);
+  });
 
   it('names objects that are kept for less long than their leaves promise', async () => {
     const { address } = await stored(later(120), later(86_400));
     const { code, findings } = verify(address);
     expect([code, findings]).toEqual([1, archive.map(({ key }) => `${key} retention_short`)]);
-  }, 60_000);
+  });
 });

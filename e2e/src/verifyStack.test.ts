@@ -68,5 +68,5 @@ describe('the archive of a vault at work', () => {
     } finally {
       await stack.stop();
     }
-  }, 90_000);
+  });
 });

@@ -129,7 +129,7 @@ describe('pgtape up', () => {
     await sleep(50);
     expect(await up.stop('SIGTERM')).toBe(0);
     expect(() => processWith(join(dir, '.pgtape', 'postgres'))).toThrow('no process');
-  }, 120_000);
+  });
 
   it('records a demo that sessions, search, play and verify then tell, over two runs', async () => {
     const flags = await flagsFor();
@@ -175,7 +175,7 @@ describe('pgtape up', () => {
     expect((await pgtape(dir, 'demo')).code).toBe(0);
     expect(await again.stop()).toBe(0);
     expect(await sessionCount(dir)).toBe(8);
-  }, 120_000);
+  });
 
   it('goes on after kill -9: the stale lock and the server left behind are dealt with', async () => {
     const flags = await flagsFor();
@@ -196,7 +196,7 @@ describe('pgtape up', () => {
     expect(await sessionCount(dir)).toBe(4);
     const found = await pgtape(dir, 'search', 'select $1::int', ...directly, '-o', 'jsonl');
     expect(found.out.text.trimEnd().split('\n').length).toBe(4);
-  }, 120_000);
+  });
 
   it('ends in order, in a directory named from here, when its terminal is closed', async () => {
     const up = await startUp(dir, [...(await flagsFor()), '--dir', 'sub/try']);
@@ -209,7 +209,7 @@ describe('pgtape up', () => {
     expect(existsSync(lockFile)).toBe(false);
     const verified = await pgtape(dir, 'verify', '--archive', 'sub/try/archive');
     expect([verified.code, verified.out.text]).toEqual([0, expect.stringContaining('Verdict: complete')]);
-  }, 120_000);
+  });
 
   it.each([
     {
@@ -218,20 +218,16 @@ describe('pgtape up', () => {
       says: 'the recorder ended by itself (exit code 137)',
     },
     { name: 'PostgreSQL', find: (of: string) => serverOf(of), says: 'PostgreSQL ended by itself' },
-  ])(
-    'stops the others and says so when $name dies',
-    async ({ find, says }) => {
-      const up = await startUp(dir, await flagsFor());
-      const pids = [childOf(dir, 'vault'), childOf(dir, 'recorder')];
-      process.kill(find(dir), 'SIGKILL');
-      expect(await up.ended).toBe(exitCode.failure);
-      expect(up.text()).toContain(`pgtape: ${says} [CHILD_ENDED]`);
-      expect(up.text().includes('closing the tape')).toBe(says.startsWith('PostgreSQL'));
-      expect(pids.filter(isRunning)).toEqual([]);
-      expect(existsSync(join(dir, '.pgtape', 'up.lock'))).toBe(false);
-    },
-    120_000,
-  );
+  ])('stops the others and says so when $name dies', async ({ find, says }) => {
+    const up = await startUp(dir, await flagsFor());
+    const pids = [childOf(dir, 'vault'), childOf(dir, 'recorder')];
+    process.kill(find(dir), 'SIGKILL');
+    expect(await up.ended).toBe(exitCode.failure);
+    expect(up.text()).toContain(`pgtape: ${says} [CHILD_ENDED]`);
+    expect(up.text().includes('closing the tape')).toBe(says.startsWith('PostgreSQL'));
+    expect(pids.filter(isRunning)).toEqual([]);
+    expect(existsSync(join(dir, '.pgtape', 'up.lock'))).toBe(false);
+  });
 
   it('runs once where it is started twice at the same time', async () => {
     const flags = [await flagsFor(), await flagsFor()];
@@ -242,7 +238,7 @@ describe('pgtape up', () => {
     ]);
     for (const run of runs) if (run.status === 'fulfilled') expect(await run.value.stop()).toBe(0);
     expect(await verdictOf(dir)).toBe('complete');
-  }, 120_000);
+  });
 
   it('says which port is in use and which flag helps', async () => {
     const holder = createServer();
@@ -283,7 +279,7 @@ describe('pgtape up', () => {
     const password = readFileSync(join(dir, '.pgtape', 'postgres.password'), 'utf8').trim();
     expect(readFileSync(join(dir, '.pgtape', 'recorder.log'), 'utf8')).not.toContain(password);
     expect(await up.stop()).toBe(0);
-  }, 120_000);
+  });
 });
 
 describe('the process', () => {

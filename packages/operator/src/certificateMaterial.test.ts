@@ -84,7 +84,7 @@ describe('renewed', () => {
       'day 610: 1 authorities',
       'day 735: 2 authorities',
     ]);
-  }, 60_000);
+  });
 
   it.each<[string, (material: CertificateMaterial) => CertificateMaterial]>([
     ['a serving key of something else', (material) => ({ ...material, key: material.authorityKey })],

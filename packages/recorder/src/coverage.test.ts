@@ -37,7 +37,7 @@ beforeAll(async () => {
   credentials('watcher', password);
   credentials('blind', password);
   credentials('watcher', 'not it', 'wrong');
-}, 60_000);
+});
 afterEach(async () => {
   await beside?.finish();
   beside = null;
@@ -138,7 +138,7 @@ describe('coverage', () => {
       { how: 'activity', application: 'exec psql', address: '', user: 'postgres', database: 'postgres' },
     ]);
     expect(told.every(({ pid, started }) => pid > 0 && started.length > 15)).toBe(true);
-  }, 60_000);
+  });
 
   if (testPostgresMajor >= 14) {
     it('counts sessions shorter than a poll, and not those of the recorder, nor wrong passwords, nor walsenders', async () => {
@@ -167,7 +167,7 @@ describe('coverage', () => {
         pid: 0,
         started: '0',
       });
-    }, 60_000);
+    });
   }
 
   it('churn: hundreds of short sessions through the recorder, and none of them is taken for a bypass', async () => {
@@ -185,7 +185,7 @@ describe('coverage', () => {
     await Promise.all([worker(), worker(), worker(), worker()]);
     await polls(recorder, 3);
     expect(coverageOf(recorder)).toMatchObject({ recorded: sessions, bypasses: 0, recent: [] });
-  }, 60_000);
+  });
 
   it('recorder_stopped: what it left open is not told by the next one', async () => {
     const first = await measured();
@@ -202,7 +202,7 @@ describe('coverage', () => {
     expect(coverageOf(second)).toMatchObject({ bypasses: 0 });
     await past("select pg_terminate_backend(pid) from pg_stat_activity where query like 'select count%'");
     await busy;
-  }, 60_000);
+  });
 
   it('server_restart: fails while it is away, then goes on, and nothing recorded is told', async () => {
     const recorder = await measured();
@@ -218,7 +218,7 @@ describe('coverage', () => {
     await until(() => coverageOf(recorder).bypasses === 1, 'told');
     await ours.end();
     await direct.end();
-  }, 60_000);
+  });
 
   it.each([
     { name: 'wrong password', dir: 'wrong', state: 'failed', reason: 'login_refused' },

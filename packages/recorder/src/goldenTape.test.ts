@@ -96,5 +96,5 @@ describeOn18('a scripted session of every kind', () => {
       rmSync(dir, { recursive: true, force: true });
       rmSync(join(postgres.dataDir, '..'), { recursive: true, force: true });
     }
-  }, 120_000);
+  });
 });

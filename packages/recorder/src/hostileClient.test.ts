@@ -10,7 +10,7 @@ import { cancelRequest, connectTo, frame, gssRequest, sslRequest, untyped } from
 let bench: RelayBench;
 beforeAll(async () => {
   bench = await RelayBench.start();
-}, 120_000);
+});
 afterAll(() => bench.stop());
 
 const ways = ['direct', 'recorded'] as const;
@@ -172,7 +172,7 @@ describe('typed frames', () => {
       for (const way of ways) heard[way] = await ending(way, typed(type, 4));
       expect({ type, heard: heard.recorded }).toEqual({ type, heard: heard.direct });
     }
-  }, 60_000);
+  });
 
   it.each([0, 3, -1, 0x7f_ff_ff_ff, -0x80_00_00_00])('8.2 length %d for every message', async (length) => {
     for (const type of letters) {

@@ -34,7 +34,7 @@ let bench: RelayBench;
 beforeAll(async () => {
   bench = await RelayBench.start();
   for (const sql of schema) await bench.ask(sql);
-}, 120_000);
+});
 afterAll(() => bench.stop());
 
 const wait = (pause: Move['pause'], client: Exchange): Promise<void> => {
@@ -176,7 +176,7 @@ describe('model', () => {
     if (wanted > 200) return;
     const records = bench.records();
     for (const everyTurns of [1, 7]) expect(bench.recordsRestarted(everyTurns)).toEqual(records);
-  }, 120_000);
+  });
 
   it('most of it can be held against the server', () => {
     if (path !== undefined) return;

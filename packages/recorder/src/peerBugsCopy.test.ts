@@ -11,7 +11,7 @@ import { frame } from './relayFixture.testing.ts';
 let bench: RelayBench;
 beforeAll(async () => {
   bench = await RelayBench.start();
-}, 120_000);
+});
 afterAll(() => bench.stop());
 
 const table = `

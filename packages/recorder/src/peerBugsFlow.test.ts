@@ -11,7 +11,7 @@ import { until } from './relayFixture.testing.ts';
 let bench: RelayBench;
 beforeAll(async () => {
   bench = await RelayBench.start();
-}, 120_000);
+});
 afterAll(() => bench.stop());
 
 const mebibyte = 1024 * 1024;

@@ -7,7 +7,7 @@ import { type PeerBug, RelayBench } from './relayBench.testing.ts';
 let bench: RelayBench;
 beforeAll(async () => {
   bench = await RelayBench.start();
-}, 120_000);
+});
 afterAll(() => bench.stop());
 
 const pipelines: readonly PeerBug[] = [

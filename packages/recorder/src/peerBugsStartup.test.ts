@@ -19,7 +19,7 @@ import {
 let bench: RelayBench;
 beforeAll(async () => {
   bench = await RelayBench.start();
-}, 120_000);
+});
 afterAll(() => bench.stop());
 
 const ways = ['direct', 'recorded'] as const;

@@ -77,7 +77,7 @@ it('pipeline_of_200k_binds: all taped, nothing lost', async () => {
     await postgres.stop();
     rmSync(root, { recursive: true, force: true });
   }
-}, 120_000);
+});
 
 /** A pipeline deeper than the machine holds, answered in pieces; an error in its midst when asked for. */
 function deepTape(fails: boolean): JournalBuilder {

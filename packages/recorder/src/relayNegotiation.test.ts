@@ -49,7 +49,7 @@ describe('in front of PostgreSQL', () => {
       settings: { fsync: 'off' },
       hba: ['host template1 postgres 127.0.0.1/32 password'],
     });
-  }, 120_000);
+  });
   afterAll(async () => {
     await postgres.stop();
     rmSync(root, { recursive: true, force: true });

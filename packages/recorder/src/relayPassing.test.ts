@@ -336,5 +336,5 @@ describe('pass: the journal cannot be written', () => {
     }
     const { completed, lost, passed } = accounted(full.stop());
     expect({ seed, sum: completed + lost + passed }).toEqual({ seed, sum: answered });
-  }, 60_000);
+  });
 });

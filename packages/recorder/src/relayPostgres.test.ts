@@ -24,7 +24,7 @@ beforeAll(async () => {
   await using(async (client) => {
     await client.query('create database trusted');
   });
-}, 120_000);
+});
 afterAll(async () => {
   relay.close();
   await postgres.stop();

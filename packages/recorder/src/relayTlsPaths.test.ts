@@ -119,7 +119,7 @@ describe('a server behind a unix socket', () => {
       settings: { fsync: 'off', unix_socket_directories: sockets },
       hba: ['local all all scram-sha-256'],
     });
-  }, 120_000);
+  });
   afterAll(async () => {
     await local.stop();
     rmSync(sockets, { recursive: true, force: true });

@@ -202,7 +202,6 @@ mounted('small_volume_deadlock', () => {
       await Promise.all(many(second.port, 3));
       expect(second.errors()).not.toContain('worker_died');
     },
-    120_000,
   );
 });
 
@@ -230,5 +229,5 @@ mounted('a tmpfs that somebody else fills', () => {
     await until(() => told() === 101, 'all of it is sealed');
     const { completed, passed } = accounted(sealedRecords());
     expect({ recorded: completed >= 41, passed: passed > 30 }).toEqual({ recorded: true, passed: true });
-  }, 120_000);
+  });
 });

@@ -53,7 +53,7 @@ describe('a snapshot', () => {
     writeSnapshot(quickDisk, dir, head(7), padding(520, 'x'.repeat(1024 * 1024)));
     expect(readSnapshot(quickDisk, dir)).toEqual({ ...head(7), decoder: null });
     expect(statSync(newest).size).toBeLessThan(8 * 1024 * 1024);
-  }, 60_000);
+  });
 
   it.each([
     { name: 'characters of every width across blocks', text: 'aé€😀"\\\n'.repeat(150_000) },

@@ -50,7 +50,7 @@ beforeAll(async () => {
   const passwordFile = join(root, 'password');
   writeFileSync(passwordFile, 'types-password\n', { mode: 0o600 });
   plan = { host: '127.0.0.1', port: postgres.port, user: 'types_reader', passwordFile, timeoutMs: 5000 };
-}, 60_000);
+});
 
 afterAll(async () => {
   await admin?.end();

@@ -38,7 +38,7 @@ beforeAll(async () => {
   admin = new pg.Client({ host: '127.0.0.1', port: postgres.port, user: 'postgres', password: 'values' });
   await admin.connect();
   await admin.query("create role raw login password 'raw'");
-}, 60_000);
+});
 
 afterAll(async () => {
   await admin?.end();

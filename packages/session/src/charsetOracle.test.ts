@@ -39,7 +39,7 @@ beforeAll(async () => {
   client = await RawClient.connect({ port: server.port, user: 'postgres', database: 'postgres', password });
   client.send(message.query(asked));
   await client.until('Z');
-}, 60_000);
+});
 
 afterAll(async () => {
   await client?.end();
@@ -102,18 +102,14 @@ describe('client encodings as the server reads them', () => {
     expect(different(name, codes)).toEqual([]);
   });
 
-  it.each(multiple)(
-    '$name',
-    async ({ name, codesMin }) => {
-      const codes = [
-        ...(await told(name, '', 0x01, 0xff, 0, 0)),
-        ...(await told(name, '', 0x80, 0xff, 1, 0xff)),
-      ];
-      expect(codes.length).toBeGreaterThan(codesMin);
-      expect(different(name, codes)).toEqual([]);
-    },
-    30_000,
-  );
+  it.each(multiple)('$name', async ({ name, codesMin }) => {
+    const codes = [
+      ...(await told(name, '', 0x01, 0xff, 0, 0)),
+      ...(await told(name, '', 0x80, 0xff, 1, 0xff)),
+    ];
+    expect(codes.length).toBeGreaterThan(codesMin);
+    expect(different(name, codes)).toEqual([]);
+  });
 
   it('EUC_JP, in three bytes', async () => {
     const codes = await told('EUC_JP', '8f', 0xa1, 0xfe, 0xa1, 0xfe);

@@ -9,7 +9,7 @@ let client: RawClient;
 
 beforeAll(async () => {
   postgres = await TappedPostgres.start();
-}, 120_000);
+});
 afterAll(() => postgres.stop());
 beforeEach(async () => {
   session = await postgres.tap();

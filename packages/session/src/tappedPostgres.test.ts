@@ -20,7 +20,7 @@ beforeAll(async () => {
     expect(await run(admin, m.query(sql))).toBe('CZ');
   }
   await admin.end();
-}, 120_000);
+});
 afterAll(() => postgres.stop());
 beforeEach(async () => {
   session = await postgres.tap();

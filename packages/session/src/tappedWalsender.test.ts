@@ -14,7 +14,7 @@ beforeAll(async () => {
   admin = await postgres.client({ port: postgres.server.port });
   await run(admin, m.query('CREATE TABLE t (a int)'));
   await run(admin, m.query('CREATE PUBLICATION p FOR TABLE t'));
-}, 120_000);
+});
 afterAll(async () => {
   await admin.end();
   await postgres.stop();

@@ -72,7 +72,7 @@ describe('where PostgreSQL lives', () => {
       rmSync(dir, { recursive: true, force: true });
       if (existsSync(dataDir)) rmSync(join(dataDir, '..'), { recursive: true, force: true });
     }
-  }, 60_000);
+  });
 
   it('gives who is superuser in the database no file that we write', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'pgtape-home-'));
@@ -101,7 +101,7 @@ describe('where PostgreSQL lives', () => {
       await server.stop();
       rmSync(dir, { recursive: true, force: true });
     }
-  }, 60_000);
+  });
 
   it('refuses a wrong password: nothing is trusted', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'pgtape-home-'));
@@ -119,5 +119,5 @@ describe('where PostgreSQL lives', () => {
       await server.stop();
       rmSync(dir, { recursive: true, force: true });
     }
-  }, 60_000);
+  });
 });

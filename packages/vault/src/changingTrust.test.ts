@@ -137,47 +137,43 @@ describe('a tail', () => {
     { name: 'its token is taken back', hashes: `${hashOf('another')}\n`, ended: 'unauthenticated' },
     { name: 'the file is no longer sound', hashes: 'not a hash\n', ended: 'unauthenticated' },
     { name: 'another is added beside it', hashes: `${hashOf(token)}\n${hashOf('another')}\n`, ended: null },
-  ])(
-    '$name',
-    async ({ hashes, ended }) => {
-      const dir = mkdtempSync(join(scratch, 'tail-'));
-      const { vault } = await started({ http: { port: 0, ...callerConfig(dir) } });
-      const grant = await granted(vault.http.port, { action: 'tail' });
-      const response = await new Promise<IncomingMessage>((resolve, reject) => {
-        const headers = { authorization: `Bearer ${token}`, 'pgtape-grant': grant };
-        const options = { host: '127.0.0.1', port: vault.http.port, path: '/v1/tail', headers, agent: false };
-        plainRequest(options, resolve).on('error', reject).end();
+  ])('$name', async ({ hashes, ended }) => {
+    const dir = mkdtempSync(join(scratch, 'tail-'));
+    const { vault } = await started({ http: { port: 0, ...callerConfig(dir) } });
+    const grant = await granted(vault.http.port, { action: 'tail' });
+    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+      const headers = { authorization: `Bearer ${token}`, 'pgtape-grant': grant };
+      const options = { host: '127.0.0.1', port: vault.http.port, path: '/v1/tail', headers, agent: false };
+      plainRequest(options, resolve).on('error', reject).end();
+    });
+    endings.push(() => response.destroy());
+    let text = '';
+    let isOver = false;
+    response.on('data', (chunk: Buffer) => {
+      text += chunk.toString();
+    });
+    response.on('error', () => undefined);
+    response.on('close', () => {
+      isOver = true;
+    });
+    writeFileSync(join(dir, 'tester.sha256'), hashes);
+    if (ended === null) {
+      // Whoever was given the new one is let in; so the change counts, and the tail saw it.
+      await until('it counts', async () => {
+        const headers = { authorization: 'Bearer another' };
+        return (await fetch(`http://127.0.0.1:${vault.http.port}/v1/status`, { headers })).status === 200;
       });
-      endings.push(() => response.destroy());
-      let text = '';
-      let isOver = false;
-      response.on('data', (chunk: Buffer) => {
-        text += chunk.toString();
-      });
-      response.on('error', () => undefined);
-      response.on('close', () => {
-        isOver = true;
-      });
-      writeFileSync(join(dir, 'tester.sha256'), hashes);
-      if (ended === null) {
-        // Whoever was given the new one is let in; so the change counts, and the tail saw it.
-        await until('it counts', async () => {
-          const headers = { authorization: 'Bearer another' };
-          return (await fetch(`http://127.0.0.1:${vault.http.port}/v1/status`, { headers })).status === 200;
-        });
-        const later = Date.now() + 1500;
-        await until('another look', () => Date.now() > later);
-        expect([isOver, text]).toEqual([false, '']);
-        return;
-      }
-      await until('it ends', () => isOver);
-      expect(text).toBe(`{"ended":"${ended}"}\n`);
-      await until('it is not counted', async () =>
-        (await (await fetch(`http://127.0.0.1:${vault.http.port}/metrics`)).text()).includes(
-          'pgtape_vault_tail_clients 0\n',
-        ),
-      );
-    },
-    30_000,
-  );
+      const later = Date.now() + 1500;
+      await until('another look', () => Date.now() > later);
+      expect([isOver, text]).toEqual([false, '']);
+      return;
+    }
+    await until('it ends', () => isOver);
+    expect(text).toBe(`{"ended":"${ended}"}\n`);
+    await until('it is not counted', async () =>
+      (await (await fetch(`http://127.0.0.1:${vault.http.port}/metrics`)).text()).includes(
+        'pgtape_vault_tail_clients 0\n',
+      ),
+    );
+  });
 });

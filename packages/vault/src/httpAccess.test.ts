@@ -486,5 +486,5 @@ describe('/v1/tail', () => {
     const count = (status: number): number => statuses.filter((one) => one === status).length;
     expect([count(200), count(503)]).toEqual([64, 936]);
     expect(await metric('pgtape_vault_tail_clients')).toBe(64);
-  }, 60_000);
+  });
 });
