@@ -170,14 +170,20 @@ const Coverage = z
             .max(63)
             .optional()
             .describe('Its `application_name`, which is the word of whoever connects; absent, any.'),
+          database: z
+            .string()
+            .min(1)
+            .max(63)
+            .optional()
+            .describe('The database that it connects to; absent, any.'),
         }),
       )
       .max(64)
       .meta(atomicList)
       .optional()
       .describe(
-        'Sessions that are meant to come past the recorder: of exporters, backups. With any of them sessions shorter than ' +
-          '`periodSeconds` are not counted.',
+        'Sessions that are meant to come past the recorder: of exporters, backups. Where each names a `database`, sessions shorter ' +
+          'than `periodSeconds` are still counted in all others; with one that names none they are not counted at all.',
       ),
   })
   .prefault({})

@@ -35,7 +35,9 @@ export const RecordedDatabaseStatus = z
       .string()
       .max(16)
       .optional()
-      .describe('Sessions on tape per sessions the server saw, as `99.8%`; `Unknown` without credentials.'),
+      .describe(
+        'Sessions on tape per sessions the server saw, as `99.8%`; `Unknown` without credentials, `NoSessions` where there was none yet.',
+      ),
     sessionsRecorded: z.int().min(0).optional().describe('Sessions on tape, of all pods.'),
     sessionsSeen: z.int().min(0).optional().describe('Sessions that the servers saw.'),
     bypasses: z.int().min(0).optional().describe('Sessions that went past the recorders.'),

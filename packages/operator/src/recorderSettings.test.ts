@@ -43,7 +43,7 @@ describe('recorderSettings', () => {
       capture: { port: 5433, rawPeers: ['10.0.0.0/8'] },
       upstream: { tlsMode: 'VerifyFull', caRef: { name: 'ca' }, trust: true },
       tlsSecretName: 'server',
-      coverage: { credentialsRef: 'watcher', allow: [{ user: 'exporter' }] },
+      coverage: { credentialsRef: 'watcher', allow: [{ user: 'exporter', database: 'postgres' }] },
       spool: { journalSize: '100Mi', outboxSize: '1G', onFull: 'Refuse' },
     });
     const config = loaded(
@@ -71,7 +71,10 @@ describe('recorderSettings', () => {
       journal: { dir: '/var/lib/pgtape/journal', maxBytes: 83_886_080 },
       failure: { onSpoolFull: 'refuse' },
       stopGraceSeconds: 25,
-      coverage: { credentialsDir: '/etc/pgtape/coverage', allow: [{ user: 'exporter' }] },
+      coverage: {
+        credentialsDir: '/etc/pgtape/coverage',
+        allow: [{ user: 'exporter', database: 'postgres' }],
+      },
       vault: {
         url: 'https://vault:4317',
         caFile: '/var/run/pgtape/vault/ca.crt',

@@ -36,9 +36,9 @@ describe('recordingFold', () => {
       wanted: { state: 'measured', text: '50.0%', seen: 10, bypasses: 10 },
     },
     {
-      name: 'knows nothing where no session was seen',
+      name: 'claims nothing where no session was seen',
       pods: [pod('a', { seen: 0, recorded: 0 })],
-      wanted: { state: 'measured', text: 'Unknown', seen: 0, bypasses: 0 },
+      wanted: { state: 'measured', text: 'NoSessions', seen: 0, bypasses: 0 },
     },
     {
       name: 'knows nothing without credentials',

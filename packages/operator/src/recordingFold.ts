@@ -129,8 +129,8 @@ function newBypasses(pod: ObservedPod, { bypasses }: RecordingBefore): NewBypass
   return count > 0 ? [{ pod, count, recent: coverage.recent }] : [];
 }
 
-/** `99.8%`: rounded down, so that only what is whole is `100%`. */
-export function coverageText({ ratio }: Pick<Recording, 'ratio'>): string {
-  if (ratio === null) return 'Unknown';
+/** `99.8%`: rounded down, so that only what is whole is `100%`; `NoSessions`: measured, and there was none yet to be covered. */
+export function coverageText({ state, ratio }: Pick<Recording, 'state' | 'ratio'>): string {
+  if (ratio === null) return state === 'measured' ? 'NoSessions' : 'Unknown';
   return ratio === 1 ? '100%' : `${(Math.floor(ratio * 1000) / 10).toFixed(1)}%`;
 }

@@ -92,6 +92,20 @@ describe('sessions that pg_stat_activity shows', () => {
       bypasses: 0,
     },
     {
+      name: 'allowed, in that database',
+      known: [],
+      active: [backend({})],
+      allow: [{ user: 'ann', database: 'shop' }],
+      bypasses: 0,
+    },
+    {
+      name: 'the same user in another database',
+      known: [],
+      active: [backend({})],
+      allow: [{ user: 'ann', database: 'postgres' }],
+      bypasses: 1,
+    },
+    {
       name: 'another application of that user',
       known: [],
       active: [backend({})],
@@ -209,5 +223,69 @@ describe('sessions that only pg_stat_database has counted', () => {
     const allowing = { ...since, allow: [{ user: 'exporter' }] };
     judge.judge(sight([], shop(1)), book([]), {}, nobody, allowing);
     expect(judge.judge(sight([], shop(9)), book([]), {}, nobody, allowing)).toEqual([]);
+  });
+
+  describe('where somebody is allowed past in one database', () => {
+    const exporter = { user: 'exporter', database: 'postgres' };
+    const allowing = { ...since, allow: [exporter] };
+    const both = (shopped: number, exported: number): DatabaseSessions[] => [
+      ...shop(shopped),
+      { database: 'postgres', sessions: exported, resetAt: '' },
+    ];
+    const at = (
+      judge: CoverageJudge,
+      sessions: readonly DatabaseSessions[],
+      loggedIn: Readonly<Record<string, number>>,
+      { active = [], own = {}, allow = allowing, atMs = settled }: Partial<At> = {},
+    ) => judge.judge(sight(active, sessions, atMs), book([], { loggedIn }), own, nobody, allow);
+    interface At {
+      readonly active: readonly ActiveBackend[];
+      readonly own: Readonly<Record<string, number>>;
+      readonly allow: typeof allowing;
+      readonly atMs: number;
+    }
+    function started(): CoverageJudge {
+      const judge = new CoverageJudge();
+      at(judge, both(100, 1000), { shop: 5, postgres: 7 }, { atMs: startMs });
+      return judge;
+    }
+
+    it('his short sessions are nobody past the recorder, those in other databases are', () => {
+      const judge = started();
+      expect(at(judge, both(100, 1240), { shop: 5, postgres: 7 })).toEqual([]);
+      expect(at(judge, both(103, 1480), { shop: 6, postgres: 7 })).toEqual([
+        { how: 'counted', sessions: 2, backend: null, database: 'shop' },
+      ]);
+      expect(at(judge, both(103, 1720), { shop: 6, postgres: 7 })).toEqual([]);
+    });
+
+    it('what is on tape, or of the recorder itself, in his database makes up for nobody in another', () => {
+      const judge = started();
+      const found = at(judge, both(102, 1010), { shop: 5, postgres: 17 }, { own: { postgres: 9 } });
+      expect(found).toEqual([{ how: 'counted', sessions: 2, backend: null, database: 'shop' }]);
+    });
+
+    it('one of his database that is told is not one of another that is counted', () => {
+      const judge = started();
+      const stranger = backend({ user: 'eve', database: 'postgres', startedMs: settled - 1000 });
+      const found = at(judge, both(101, 1001), { shop: 5, postgres: 7 }, { active: [stranger] });
+      expect(found).toEqual([
+        { how: 'activity', sessions: 1, backend: stranger, database: 'postgres' },
+        { how: 'counted', sessions: 1, backend: null, database: 'shop' },
+      ]);
+    });
+
+    it('counts that begin anew in his database are no new base for the others', () => {
+      const judge = started();
+      const reset = [...shop(102), { database: 'postgres', sessions: 1, resetAt: 'today' }];
+      expect(at(judge, reset, { shop: 5, postgres: 7 })).toMatchObject([{ sessions: 2, database: 'shop' }]);
+    });
+
+    it('nothing is counted where another is allowed anywhere', () => {
+      const judge = new CoverageJudge();
+      const allow = { ...since, allow: [exporter, { user: 'backup' }] } as unknown as typeof allowing;
+      at(judge, both(100, 1000), {}, { allow, atMs: startMs });
+      expect(at(judge, both(500, 2000), {}, { allow })).toEqual([]);
+    });
   });
 });

@@ -38,6 +38,8 @@ export interface Allowed {
   readonly user: string;
   /** Absent, whatever it calls itself. */
   readonly application?: string | undefined;
+  /** Absent, in any. */
+  readonly database?: string | undefined;
 }
 
 export interface Bypassed {
@@ -45,6 +47,14 @@ export interface Bypassed {
   readonly sessions: number;
   readonly backend: ActiveBackend | null;
   readonly database: string;
+}
+
+/** Of databases in which short sessions can be told from those that are allowed. */
+interface Compared {
+  readonly sessions: readonly DatabaseSessions[];
+  readonly seen: BackendsSeen;
+  readonly own: Readonly<Record<string, number>>;
+  readonly active: readonly Bypassed[];
 }
 
 /** The two clocks, and a pid that the server gives out anew within this time is not looked for. */
@@ -98,11 +108,15 @@ export class CoverageJudge {
       found.push({ how: 'activity', sessions: 1, backend, database: backend.database });
     }
     this.#told = told;
-    // Whoever is allowed comes and goes as he likes, and is counted like everybody.
-    if (sight.sessions !== null && since.allow.length === 0) {
-      found.push(...this.#count(sight, sight.sessions, seen, own, found, young));
-    }
-    return found;
+    const isCompared = comparedBy(since.allow);
+    if (sight.sessions === null || isCompared === null) return found;
+    const compared = {
+      sessions: sight.sessions.filter(({ database }) => isCompared(database)),
+      seen: { ...seen, loggedIn: onlyOf(seen.loggedIn, isCompared) },
+      own: onlyOf(own, isCompared),
+      active: found.filter(({ database }) => isCompared(database)),
+    };
+    return [...found, ...this.#count(sight, compared, young)];
   }
 
   /** The clocks' difference is measured anew with each poll: a start is the same within the slack. */
@@ -114,14 +128,7 @@ export class CoverageJudge {
     return false;
   }
 
-  #count(
-    sight: ServerSight,
-    sessions: readonly DatabaseSessions[],
-    seen: BackendsSeen,
-    own: Readonly<Record<string, number>>,
-    active: readonly Bypassed[],
-    young: number,
-  ): Bypassed[] {
+  #count(sight: ServerSight, { sessions, seen, own, active }: Compared, young: number): Bypassed[] {
     const ours = sum(Object.values(seen.loggedIn)) + sum(Object.values(own));
     const before = this.#base;
     const now = new Map(sessions.map((one) => [one.database, one]));
@@ -246,8 +253,28 @@ class KnownBackends {
   }
 }
 
-function isAllowed({ user, application }: Allowed, backend: ActiveBackend): boolean {
-  return backend.user === user && (application === undefined || backend.application === application);
+function isAllowed({ user, application, database }: Allowed, backend: ActiveBackend): boolean {
+  return (
+    backend.user === user &&
+    (application === undefined || backend.application === application) &&
+    (database === undefined || backend.database === database)
+  );
+}
+
+/**
+ * Whoever is allowed comes and goes between two polls as he likes, and the server counts him like everybody, by database alone: what
+ * is counted where he may be is no sign of anything. null: he may be anywhere.
+ */
+function comparedBy(allow: readonly Allowed[]): ((database: string) => boolean) | null {
+  const open = new Set(allow.map(({ database }) => database));
+  return open.has(undefined) ? null : (database) => !open.has(database);
+}
+
+function onlyOf(
+  counts: Readonly<Record<string, number>>,
+  isCompared: (database: string) => boolean,
+): Readonly<Record<string, number>> {
+  return Object.fromEntries(Object.entries(counts).filter(([database]) => isCompared(database)));
 }
 
 function isBegunAnew(was: DatabaseSessions, now: DatabaseSessions | undefined): boolean {

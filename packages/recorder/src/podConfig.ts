@@ -29,12 +29,15 @@ export const Coverage = z
             .string()
             .optional()
             .describe('Its `application_name`; absent, any. It is the word of whoever connects.'),
+          database: z.string().min(1).optional().describe('Database that it connects to; absent, any.'),
         }),
       )
       .max(64)
       .default([])
       .describe(
-        'Sessions that are meant to come past the recorder. With any of them sessions shorter than `periodSeconds` are not counted.',
+        'Sessions that are meant to come past the recorder. Where each names a `database`, sessions shorter than ' +
+          '`periodSeconds` are still counted in all others; with one that names none they are not counted at all, for nobody ' +
+          'could tell them from his.',
       ),
   })
   .refine(

@@ -36,15 +36,16 @@ export interface CoverageLine {
   readonly sessions: number | null;
   readonly seen: number | null;
   readonly bypasses: number | null;
-  /** `99.8%`, or `Unknown`. */
+  /** `99.8%`, `NoSessions` before the first one, or `Unknown`. */
   readonly coverage: string;
   readonly lag_seconds: number | null;
   /** Why something is not known or not well; '' where all is. */
   readonly note: string;
 }
 
-/** Never rounded up to 100%. */
+/** Never rounded up to 100%, which nothing is, either. */
 export function coverageText(recorded: number, seen: number): string {
+  if (seen === 0) return 'NoSessions';
   if (recorded >= seen) return '100%';
   const tenths = Math.min(999, Math.floor((recorded / seen) * 1000));
   return `${tenths / 10}%`;

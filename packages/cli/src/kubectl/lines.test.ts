@@ -83,7 +83,7 @@ describe('databaseLine', () => {
 
 describe('coverageText', () => {
   it.each([
-    [0, 0, '100%'],
+    [0, 0, 'NoSessions'],
     [10, 10, '100%'],
     [999_999, 1_000_000, '99.9%'],
     [1, 3, '33.3%'],
