@@ -6,6 +6,6 @@ const cluster = sharedCluster();
 
 beforeAll(async () => {
   await installPgtape(cluster);
-}, 200_000);
+}, 600_000);
 
 describe('AddressSwap', () => wholeCapture(cluster, 'swap', 'AddressSwap'));

@@ -57,7 +57,7 @@ async function startObjectStore(cluster: TestCluster): Promise<void> {
     ROOT_SECRET_KEY: credentials.secretAccessKey,
   });
   const url = `http://${place.addresses.uplinkThere}:${objectStorePort}/`;
-  await cluster.eventually('the object store answers', 20_000, async () => (await fetch(url)).status > 0);
+  await cluster.eventually('the object store answers', 60_000, async () => (await fetch(url)).status > 0);
 }
 
 async function startJaeger(cluster: TestCluster): Promise<void> {
@@ -70,7 +70,7 @@ async function startJaeger(cluster: TestCluster): Promise<void> {
     `yaml:${JSON.stringify(config)}`,
   ]);
   const url = `http://${place.addresses.uplinkThere}:${jaegerPorts.query}/api/services`;
-  await cluster.eventually('Jaeger answers', 30_000, async () => (await fetch(url)).ok);
+  await cluster.eventually('Jaeger answers', 60_000, async () => (await fetch(url)).ok);
 }
 
 function binary(variable: string): string {

@@ -100,7 +100,7 @@ export class RecordedDatabase {
   }
 
   /** Waits until a statement that holds `text` stands on tape. */
-  async taped(text: string, ms = 30_000): Promise<ArchivedRecord> {
+  async taped(text: string, ms = 90_000): Promise<ArchivedRecord> {
     const isIt = (record: ArchivedRecord): boolean =>
       record.kind === 'statement' && String(record.sql).includes(text);
     return await this.record(`a statement with ${text}`, ms, isIt);
@@ -114,7 +114,7 @@ export class RecordedDatabase {
     }
   }
 
-  async conditionIs(type: string, status: string, ms = 60_000): Promise<void> {
+  async conditionIs(type: string, status: string, ms = 120_000): Promise<void> {
     await this.cluster.eventually(`${this.name}: ${type}=${status}`, ms, async () => {
       const condition = await this.condition(type);
       if (condition?.status === status) return true;
@@ -163,10 +163,10 @@ export async function recordDatabase(
     },
   });
   const recdb = `recordeddatabase/${name}`;
-  await cluster.done(['-n', namespace, 'wait', recdb, '--for=condition=InjectorAvailable', '--timeout=60s']);
+  await cluster.done(['-n', namespace, 'wait', recdb, '--for=condition=InjectorAvailable', '--timeout=180s']);
   const image = testImages().postgres.name;
   await cluster.apply(...postgresObjects({ ...shape, image, sql: `${coverageRole}${sql}` }));
-  await cluster.done(['-n', namespace, 'rollout', 'status', `statefulset/${name}`, '--timeout=90s']);
+  await cluster.done(['-n', namespace, 'rollout', 'status', `statefulset/${name}`, '--timeout=180s']);
   return new RecordedDatabase(cluster, shape);
 }
 

@@ -42,8 +42,8 @@ export async function installPgtape(cluster: TestCluster): Promise<void> {
     'deployment/pgtape-webhook',
     'statefulset/pgtape-vault',
   ])
-    await cluster.done(['-n', systemNamespace, 'rollout', 'status', name, '--timeout=90s']);
-  await cluster.done(['wait', `recordingarchive/${archive.name}`, '--for=condition=Ready', '--timeout=60s']);
+    await cluster.done(['-n', systemNamespace, 'rollout', 'status', name, '--timeout=180s']);
+  await cluster.done(['wait', `recordingarchive/${archive.name}`, '--for=condition=Ready', '--timeout=180s']);
 }
 
 async function bucketThere(cluster: TestCluster): Promise<void> {

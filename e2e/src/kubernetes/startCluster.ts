@@ -21,7 +21,7 @@ import { NodeProcesses } from './nodeProcesses.ts';
 import { TestCluster } from './testCluster.ts';
 
 /** What an image's import may take, and the node's becoming ready, in ms. */
-const patience = 60_000;
+const patience = 180_000;
 
 export async function startCluster(): Promise<TestCluster> {
   needTools();

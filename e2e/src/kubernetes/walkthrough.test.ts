@@ -29,7 +29,7 @@ beforeAll(async () => {
       PASSWORD: 'a-right-password',
     }),
   });
-}, 60_000);
+});
 
 afterAll(async () => {
   await shell?.end();
@@ -38,7 +38,7 @@ afterAll(async () => {
 /** All blocks below a heading; the page's own waits are longer than what they wait for takes. */
 async function follow(heading: string): Promise<string> {
   let said = '';
-  for (const block of blocks) if (block.heading === heading) said += await shell.run(block, 180_000);
+  for (const block of blocks) if (block.heading === heading) said += await shell.run(block, 400_000);
   return said;
 }
 
@@ -56,28 +56,28 @@ it('the page has the steps that are tested here', () => {
 
 it('pgtape installs', async () => {
   await follow('Install');
-}, 200_000);
+}, 420_000);
 
 it('the archive is ready', async () => {
   await follow('Say where evidence goes');
-}, 200_000);
+}, 420_000);
 
 it('the injector is available for the database', async () => {
   await follow('Say what is recorded');
-}, 200_000);
+}, 420_000);
 
 it('the database comes up with its recorder', async () => {
   await follow('Start the database');
-}, 200_000);
+}, 420_000);
 
 it('psql works through port-forward, and a wrong password does not', async () => {
   await follow('Use it');
-}, 200_000);
+}, 420_000);
 
 it('the session is on tape, in Jaeger and in the bucket, and the database is ready', async () => {
   const said = await follow('See it');
   expect(said).toMatch(/^orders +True +100% +0 +\d+ +AddressSwap/m);
-}, 200_000);
+}, 420_000);
 
 it('every object of a recorder is under COMPLIANCE until tomorrow', async () => {
   const client = objectStoreClient(cluster);
@@ -109,4 +109,4 @@ it('after the uninstall the database runs, and nothing stands in the way of pods
   ]);
   expect(left).toBe('');
   expect(await cluster.done(['-n', 'pgtape-system', 'get', 'pods', '-o', 'name'])).toBe('');
-}, 200_000);
+}, 420_000);
