@@ -36,7 +36,7 @@ majors: build ## nightly: what the unit tests ask of PostgreSQL, of 14 to 18 (AR
 e2e: build ## what needs Debian packages or Go-built servers: psql, pgbench, pgbouncer, Jaeger (cached outside the checkout)
 	@scripts/e2e
 
-e2e-cluster: build ## what needs Kubernetes, an API server or a whole node: built from Go modules into a cache outside the checkout (about ten minutes, once)
+e2e-cluster: build ## what needs Kubernetes, an API server or a whole node: built from Go modules into a cache outside the checkout (about a quarter of an hour, once)
 	@scripts/e2e-cluster
 
 e2e-cluster-smoke: build ## the quickstart, AddressSwap and the uninstall on a whole Kubernetes node; about three minutes once its binaries are built

@@ -10,7 +10,7 @@ coredns_version=v1.15.0
 actionlint_version=v1.7.12
 promtool_version=v0.316.0
 prometheus_operator_version=v0.85.0
-cert_manager_version=v1.21.2
+cert_manager_version=$(sed -n 's/^require .*cert-manager \(v.*\)/\1/p' "$root/e2e/certManager/go.mod")
 mkdir -p "$cache/bin"
 
 say() { printf '%s\n' "$(basename "$0"): $*" >&2; }
@@ -71,6 +71,16 @@ build_promtool() {
     export GOFLAGS=-tags=remove_all_sd
     go_install promtool "$promtool_version" github.com/prometheus/prometheus/cmd/promtool
   )
+}
+# cert-manager's controllers by a command of ours: the module of its own is published nowhere.
+build_cert_manager() {
+  certificate_manager=$cache/bin/cert-manager-$cert_manager_version-$(cat "$root"/e2e/certManager/* | sha256sum | cut -c1-8)
+  [ -x "$certificate_manager" ] && return 0
+  need_go cert-manager
+  say "building cert-manager $cert_manager_version (about two minutes, once) ..."
+  (cd "$root/e2e/certManager" && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$certificate_manager.$$" .) ||
+    { say "cert-manager did not build"; exit 1; }
+  mv "$certificate_manager.$$" "$certificate_manager"
 }
 build_versitygw() { go_install versitygw "$versitygw_version" github.com/versity/versitygw/cmd/versitygw; }
 build_helm() { go_install helm "$helm_version" helm.sh/helm/v3/cmd/helm; }
