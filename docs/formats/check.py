@@ -429,23 +429,24 @@ class Reel:
 
 def judge_together(reels):
     """What the vaults' reels say of others: how the vault before ended, whose keys were vouched for, whose pod is gone."""
-    by_id = {reel_id: (recorder, reel) for (recorder, reel_id), reel in reels.items()}
+    by_id = {}
+    for (recorder, reel_id), reel in reels.items():
+        by_id.setdefault(reel_id, []).append((recorder, reel))
     for (recorder, reel_id), vault in reels.items():
         if vault.by != "vault":
             continue
         if vault.previous is not None:
-            succeed(by_id, recorder, vault, vault.previous)
+            succeed(reels, recorder, vault, vault.previous)
         for record in vault.enrolments:
-            known = by_id.get(record["of_reel"])
-            if known is None or known[1].by == "vault":
-                continue
-            of_recorder, reel = known
-            same = of_recorder == record["of_recorder"]
-            same = same and reel.key in ("", record["key"])
-            same = same and (reel.recovery_key or record["recovery_key"]) == record["recovery_key"]
-            if not same:
-                key = f"reel/{of_recorder}/{record['of_reel']}/00000001.jsonl.zst"
-                reel.found("forged", key, "enrolment_mismatch")
+            for of_recorder, reel in by_id.get(record["of_reel"], []):
+                if reel.by == "vault":
+                    continue
+                same = of_recorder == record["of_recorder"]
+                same = same and reel.key in ("", record["key"])
+                same = same and (reel.recovery_key or record["recovery_key"]) == record["recovery_key"]
+                if not same:
+                    key = f"reel/{of_recorder}/{record['of_reel']}/00000001.jsonl.zst"
+                    reel.found("forged", key, "enrolment_mismatch")
     judge_orphans(reels)
 
 
@@ -486,12 +487,12 @@ def end_orphan(reel, prefix, said):
         reel.found("crashed", f"{prefix}{known:08d}.jsonl.zst", "pod_gone")
 
 
-def succeed(by_id, recorder, vault, previous):
+def succeed(reels, recorder, vault, previous):
     before_id, last = previous["reel"], previous["segment"]
-    of_recorder, before = by_id.get(before_id, (recorder, None))
+    before = reels.get((recorder, before_id))
 
     def key(segment):
-        return f"reel/{of_recorder}/{before_id}/{segment:08d}.jsonl.zst"
+        return f"reel/{recorder}/{before_id}/{segment:08d}.jsonl.zst"
 
     if before is None:
         vault.found("forged", key(1), "reel_missing")

@@ -207,6 +207,17 @@ function* reelsAboutOthers() {
     ];
   yield ['vouched for, and its first segment is gone', [two, three, ...vouching(keys)]];
   yield ['vouched for, and it never came', vouching(keys)];
+  for (const by of ['0'.repeat(16), 'f'.repeat(16)]) {
+    const taken = exampleReel({ reel, recorder: by, segments: [[reelOpened(by), reelClosed(0, 0)]] });
+    yield [`a damaged reel, and one of its id by ${by}`, [one, three, ...taken]];
+    yield [`vouched for, and another of its id by ${by}`, [...first, ...taken, ...vouching(keys)]];
+    const mine = exampleReel({ reel: earlier, recorder: by, segments: [[reelOpened(by), reelClosed(0, 0)]] });
+    yield [
+      `a vault that crashed, and another of its id by ${by}`,
+      [...before, ...mine, ...after(3, seal(before, 3))],
+    ];
+    yield [`a vault that is gone, and another of its id by ${by}`, [...mine, ...after(3, seal(before, 3))]];
+  }
 }
 
 /** The vault says of a reel that its pod is gone: as it is, when it comes back, and what somebody may try. */

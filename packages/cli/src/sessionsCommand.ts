@@ -20,8 +20,8 @@ Examples:
   $ pgtape sessions -o jsonl | jq 'select(.failed > 0)'
 
 Verdicts: complete (opened, closed, every line there), open (still going on or its reel is), crashed (the
-recorder died; proven up to its last seal), gap (something was not recorded, and the tape says what),
-forged (the evidence was changed: see pgtape verify).
+recorder died, or the vault says that its pod is gone; proven up to its last seal), gap (something was not
+recorded, and the tape says what), forged (the evidence was changed: see pgtape verify).
 `;
 
 interface Flags extends ReadFlags {
@@ -96,12 +96,11 @@ async function run(io: Io, flags: Flags, command: Command): Promise<void> {
   const readings = await readReels(io, archive, archive.reels, {}, paint);
   // What the vault's reels say of a reel is part of the verdict on its sessions.
   const judged = judgeTogether(readings.map(({ verdict }) => verdict));
-  const verdicts = new Map(
-    judged.flatMap(({ sessions }) => sessions).map(({ session, verdict }) => [session, verdict]),
-  );
   const rows = readings
-    .flatMap(({ sessions }) => sessions)
-    .map((row) => ({ ...row, verdict: verdicts.get(row.session) ?? row.verdict }))
+    .flatMap(({ sessions }, at) => {
+      const verdicts = new Map(judged[at]?.sessions.map(({ session, verdict }) => [session, verdict]));
+      return sessions.map((row) => ({ ...row, verdict: verdicts.get(row.session) ?? row.verdict }));
+    })
     .filter(isWanted)
     .sort(byStart);
   if (flags.output === 'json') await put(io.out, `${JSON.stringify(rows, null, 2)}\n`);

@@ -145,6 +145,32 @@ describe('judgeTogether', () => {
     expect(judgeTogether(verdicts)[0]?.sessions.map(({ verdict }) => verdict)).toEqual(['forged']);
   });
 
+  it('a sound reel under an id that is taken does not hide what is wrong with the one that has it', async () => {
+    const damaged = tape.map(({ key, object, lines }) => ({
+      key,
+      object: object.with(60, object[60]! ^ 1),
+      lines,
+    }));
+    const copy = made(recorded, vault, [reelOpened(vault), reelClosed(0, 0)]);
+    expect((await judged(damaged, copy)).map(({ verdict }) => verdict)).toEqual(['forged', 'complete']);
+    expect((await judged(copy, damaged)).map(({ verdict }) => verdict)).toEqual(['complete', 'forged']);
+    // Whoever was vouched for is one of them.
+    const [one, other] = await judged(tape, copy, vouching(keys));
+    expect([one?.verdict, other?.findings]).toEqual([
+      'complete',
+      [`forged ${keyOf(recorded, 1)} enrolment_mismatch`],
+    ]);
+  });
+
+  it('a vault finds its own reel before, and no other of that id', async () => {
+    const other = made(earlier, recorder, [reelOpened(recorder), reelClosed(0, 0)]);
+    expect((await judged(before, other, after(3, sealOf(before, 3)))).map(({ verdict }) => verdict)).toEqual([
+      'crashed',
+      'complete',
+      'complete',
+    ]);
+  });
+
   it('says nothing of a reel that was vouched for and never came', async () => {
     expect(await judged(vouching(keys))).toEqual([ended]);
   });

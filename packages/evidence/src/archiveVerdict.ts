@@ -13,19 +13,28 @@ export interface JudgedReel extends ReelVerdict {
   readonly enrolled: Pick<EnrolledReel, 'method' | 'name' | 'artefact'> | null;
 }
 
+/** Anybody can put a reel under an id that is taken; under one recorder's it is the same reel. */
+function placeOf({ recorder, reel }: Pick<ReelVerdict, 'recorder' | 'reel'>): string {
+  return `${recorder}/${reel}`;
+}
+
 /**
  * The same reels in the same order. Give all reels of the archive: one whose vault's reel is left out counts
  * as not enrolled, one whose successor is left out as open.
  */
 export function judgeTogether(reels: readonly ReelVerdict[]): JudgedReel[] {
   const judged = new Map<string, JudgedReel>();
-  for (const reel of reels) judged.set(reel.reel, { ...reel, enrolled: null });
+  for (const reel of reels) judged.set(placeOf(reel), { ...reel, enrolled: null });
+  const places = Map.groupBy(judged.keys(), (place) => judged.get(place)!.reel);
   for (const { recorder, reel, vault } of reels) {
     if (vault === null) continue;
     if (vault.previous !== null) succeed(judged, { recorder, reel, vault, previous: vault.previous });
-    for (const enrolment of vault.enrolments) enrol(judged, enrolment);
+    for (const enrolment of vault.enrolments) {
+      // The first segment may never have come: enrolment is recorded before it is stored.
+      for (const place of places.get(enrolment.reel) ?? []) enrol(judged, place, enrolment);
+    }
   }
-  const together = reels.map(({ reel }) => judged.get(reel)!);
+  const together = reels.map((reel) => judged.get(placeOf(reel))!);
   // Last: what a vault says counts only once its own reels were judged.
   const words = orphanWords(together);
   return together.map((reel) =>
@@ -42,21 +51,27 @@ interface Succession {
 
 /** The later reel swears how far the earlier one reached: what is missing of it, or more, is forged. */
 function succeed(reels: Map<string, JudgedReel>, { recorder, reel, vault, previous }: Succession): void {
-  const before = reels.get(previous.reel);
-  const keyOf = (segment: number) => segmentKey(before?.recorder ?? recorder, previous.reel, segment);
+  const place = placeOf({ recorder, reel: previous.reel });
+  const before = reels.get(place);
+  const keyOf = (segment: number) => segmentKey(recorder, previous.reel, segment);
   const forged = (about: string, artefact: string, reason: string, detail: string) =>
     add(reels, about, { verdict: 'forged', artefact, reason, detail });
   const said = `${vault.artefact} says that it ended with segment ${previous.segment}`;
   if (before === undefined) {
-    forged(reel, keyOf(1), 'reel_missing', `the vault's reel before this one is not here; ${said}`);
+    forged(
+      placeOf({ recorder, reel }),
+      keyOf(1),
+      'reel_missing',
+      `the vault's reel before this one is not here; ${said}`,
+    );
   } else if (before.closed) {
-    forged(previous.reel, keyOf(previous.segment), 'closed_afterwards', `the reel has an end; ${said}`);
+    forged(place, keyOf(previous.segment), 'closed_afterwards', `the reel has an end; ${said}`);
   } else if (before.tail === null || before.tail.segment < previous.segment) {
-    forged(previous.reel, keyOf(previous.segment), 'segment_missing', said);
+    forged(place, keyOf(previous.segment), 'segment_missing', said);
   } else if (before.tail.segment > previous.segment) {
-    forged(previous.reel, keyOf(previous.segment + 1), 'continued_afterwards', said);
+    forged(place, keyOf(previous.segment + 1), 'continued_afterwards', said);
   } else if (before.tail.seal !== previous.seal) {
-    forged(previous.reel, keyOf(previous.segment), 'seal_mismatch', `another seal than the next reel names`);
+    forged(place, keyOf(previous.segment), 'seal_mismatch', `another seal than the next reel names`);
   } else {
     crashed(reels, before, keyOf(previous.segment), vault);
   }
@@ -65,7 +80,7 @@ function succeed(reels: Map<string, JudgedReel>, { recorder, reel, vault, previo
 /** Nothing of it is lost: a vault's records are stored before what they tell of is done. */
 function crashed(reels: Map<string, JudgedReel>, before: JudgedReel, key: string, vault: VaultWords): void {
   const detail = `the vault did not end in order; ${vault.artefact} names this as its last segment`;
-  reels.set(before.reel, {
+  reels.set(placeOf(before), {
     ...before,
     verdict: worse(before.verdict, 'crashed'),
     findings: [
@@ -76,12 +91,11 @@ function crashed(reels: Map<string, JudgedReel>, before: JudgedReel, key: string
   });
 }
 
-function enrol(reels: Map<string, JudgedReel>, enrolment: EnrolledReel): void {
-  const reel = reels.get(enrolment.reel);
-  // The first segment may never have come: enrolment is recorded before it is stored.
-  if (reel === undefined || reel.by === 'vault') return;
+function enrol(reels: Map<string, JudgedReel>, place: string, enrolment: EnrolledReel): void {
+  const reel = reels.get(place)!;
+  if (reel.by === 'vault') return;
   const { method, name, artefact } = enrolment;
-  reels.set(reel.reel, {
+  reels.set(place, {
     ...reel,
     enrolled: { method, name, artefact },
     notProven: method === 'none' ? reel.notProven : vouchedFor(reel.notProven, enrolment),
@@ -94,8 +108,8 @@ function enrol(reels: Map<string, JudgedReel>, enrolment: EnrolledReel): void {
   const detail = `${artefact} vouches for other keys than the reel begins with`;
   // It is another reel than the one that was vouched for: so is everything in it.
   const sessions = reel.sessions.map((session) => ({ ...session, verdict: 'forged' as const }));
-  reels.set(reel.reel, { ...reels.get(reel.reel)!, sessions });
-  add(reels, reel.reel, {
+  reels.set(place, { ...reels.get(place)!, sessions });
+  add(reels, place, {
     verdict: 'forged',
     artefact: segmentKey(reel.recorder, reel.reel, 1),
     reason: 'enrolment_mismatch',
