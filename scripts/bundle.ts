@@ -1,7 +1,7 @@
 /**
  * Bundles the compiled packages, one folder per role, so that a process loads what its role needs and nothing else:
  * `node scripts/bundle.ts [FOLDER]` writes FOLDER (dist/bundle) with recorder/ vault/ operator/ redirect/ cli/, and
- * modules.json, which says for each role what its files were made of.
+ * modules.json, which says for each role, and for each of its threads, what its files were made of.
  */
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
@@ -127,17 +127,20 @@ async function bundleThread(folderName: string, entries: Entries): Promise<Conte
 
 const merged = (lists: readonly (readonly string[])[]): string[] => [...new Set(lists.flat())].sort();
 
-async function bundle({ name, threads }: Role): Promise<Contents> {
+/** By name: the role, and each of its threads by its first file. */
+async function bundle({ name, threads }: Role): Promise<Record<string, Contents>> {
   const all = await Promise.all(threads.map((entries) => bundleThread(name, entries)));
   const atStart = merged(all.map((each) => each.atStart));
   const whenAsked = merged(all.map((each) => each.whenAsked)).filter((input) => !atStart.includes(input));
-  return { atStart, whenAsked, outside: merged(all.map((each) => each.outside)) };
+  const role = { atStart, whenAsked, outside: merged(all.map((each) => each.outside)) };
+  const named = threads.map((entries, at) => [`${name}/${Object.keys(entries)[0]}`, all[at]] as const);
+  return { [name]: role, ...Object.fromEntries(named) };
 }
 
 rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder, { recursive: true });
 const contents: Record<string, Contents> = {};
-for (const role of roles) contents[role.name] = await bundle(role);
+for (const role of roles) Object.assign(contents, await bundle(role));
 const { version } = JSON.parse(readFileSync(join(root, 'packages/cli/package.json'), 'utf8')) as {
   version: string;
 };

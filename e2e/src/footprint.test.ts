@@ -3,7 +3,7 @@ import { footprint } from './footprint.ts';
 import { imageRoot } from './imageRoot.ts';
 import { nodeStartMs } from './outageBound.ts';
 
-const mebibyte = 1024 * 1024;
+const megabyte = 1_000_000;
 
 describe('a recorder as it runs in its container', () => {
   it('starts within 300 ms and keeps little memory when idle, its supervisor included', async () => {
@@ -14,7 +14,7 @@ describe('a recorder as it runs in its container', () => {
     for (let start = 0; start < startMs.length; start += 1) nodeMs.push(await nodeStartMs());
     expect(startMs[0]).toBeLessThan(Math.max(isBusy ? 900 : 300, 7 * Math.min(...nodeMs)));
     // What Kubernetes calls a container's RSS is the part that is not of files; the other half is Node's program, shared by all.
-    expect(recorder.anonymous + supervisor.anonymous).toBeLessThan(48 * mebibyte);
-    expect(recorder.all + supervisor.all).toBeLessThan(93 * mebibyte);
+    expect(recorder.anonymous + supervisor.anonymous).toBeLessThan(40 * megabyte);
+    expect(recorder.all + supervisor.all).toBeLessThan(90 * megabyte);
   });
 });

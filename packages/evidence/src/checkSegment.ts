@@ -5,7 +5,7 @@
 import { isUtf8 } from 'node:buffer';
 import { MerkleTree } from '@pgtape/tlog';
 import { checkRecord, fieldsOf, type ParsedRecord } from './checkRecord.ts';
-import { LINE_BYTES_MAX } from './fields.ts';
+import { LINE_BYTES_MAX } from './formatNumbers.ts';
 import { sealContext, sealDigest, sealSignatureField } from './seal.ts';
 import { HeaderLine, SealLine } from './segmentLines.ts';
 import { keyId, verifySignature } from './signer.ts';

@@ -1,10 +1,6 @@
-/** Fields that lines of every kind are made of, and the two numbers of the format. */
+/** Fields that lines of every kind are made of. */
 import { z } from 'zod';
-
-/** Longest line, in bytes without its newline; longer text is cut and carries its length and SHA-256. */
-export const LINE_BYTES_MAX = 1_048_576;
-/** Version of the line format, field `v`. */
-export const FORMAT_VERSION = 1;
+import { FORMAT_VERSION } from './formatNumbers.ts';
 
 export const hex = (bytes: number) => z.string().regex(new RegExp(`^[0-9a-f]{${bytes * 2}}$`));
 export const nanoseconds = z.string().regex(/^\d{1,20}$/);

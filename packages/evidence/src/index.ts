@@ -60,7 +60,14 @@ export {
   exampleReel,
   exampleSigner,
 } from './exampleReel.ts';
-export { Digest, FORMAT_VERSION, hex, LINE_BYTES_MAX, nanoseconds, ReelId, SessionId } from './fields.ts';
+export { Digest, hex, nanoseconds, ReelId, SessionId } from './fields.ts';
+export {
+  FORMAT_VERSION,
+  HELD_SESSIONS_MAX,
+  LINE_BYTES_MAX,
+  RECENT_BYPASSES_MAX,
+} from './formatNumbers.ts';
+export { type GapReason, isGapReason } from './gapReasons.ts';
 export { HoldBook, type HoldEntry, type HoldRelease, holdKinds, type ReleaseCheck } from './holdBook.ts';
 export { elapsedNs, type Instant, monoText, wallText } from './instant.ts';
 export {
@@ -89,6 +96,7 @@ export {
 export type { LogVerdict } from './log/logVerdict.ts';
 export { logExample } from './logExample.ts';
 export { ObjectSet, type ObjectVersion } from './objectSet.ts';
+export { headerKeys, type SealHead, sealHead } from './ownLines.ts';
 export { Bypass, Configured } from './placeRecord.ts';
 export { policyDefaults, policyDigest, type RecordingPolicy } from './policyDigest.ts';
 export {
@@ -103,7 +111,6 @@ export {
   type DraftOf,
   type DraftRecord,
   Gap,
-  GapReason,
   Heartbeat,
   type Kind,
   Notices,
@@ -123,7 +130,6 @@ export {
   type VaultKind,
 } from './record.ts';
 export {
-  RECENT_BYPASSES_MAX,
   RecorderConnection,
   RecorderStatus,
   SeenBypass,
@@ -167,7 +173,6 @@ export {
   AlertReason,
   CallerMethod,
   EnrolmentMethod,
-  HELD_SESSIONS_MAX,
   HoldScope,
   Lock,
   type VaultRecord,

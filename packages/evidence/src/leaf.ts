@@ -5,7 +5,8 @@
 import { hash } from 'node:crypto';
 import { z } from 'zod';
 import type { SegmentSuccess } from './checkSegment.ts';
-import { Digest, FORMAT_VERSION, hex, nanoseconds, ReelId } from './fields.ts';
+import { Digest, hex, nanoseconds, ReelId } from './fields.ts';
+import { FORMAT_VERSION } from './formatNumbers.ts';
 import { parseSegmentKey, segmentKey } from './segmentKey.ts';
 
 /** Longest leaf, in bytes. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { anyDraft, anyText, kinds } from './arbitraries.testing.ts';
-import { LINE_BYTES_MAX } from './fields.ts';
+import { LINE_BYTES_MAX } from './formatNumbers.ts';
 import { lineBytesBound, writeLine } from './line.ts';
 import { type DraftOf, type DraftRecord, RecordLine, type RecordOf } from './record.ts';
 

@@ -4,7 +4,7 @@
  */
 
 import { putAscii, putBlock, putCount } from './asciiBytes.ts';
-import { FORMAT_VERSION, LINE_BYTES_MAX } from './fields.ts';
+import { FORMAT_VERSION, LINE_BYTES_MAX } from './formatNumbers.ts';
 import { errorJson, optionalText, textJson } from './jsonText.ts';
 import { fitDraft } from './lineLimit.ts';
 import type { DraftOf, DraftRecord, VaultDraft } from './record.ts';

@@ -3,9 +3,9 @@
  * is written.
  */
 import { hash } from 'node:crypto';
+import { HELD_SESSIONS_MAX } from './formatNumbers.ts';
 import type { DraftOf, DraftRecord } from './record.ts';
 import type { Parameter, Runs, ServerError, TlsFacts } from './recordParts.ts';
-import { HELD_SESSIONS_MAX } from './vaultRecord.ts';
 
 /** Bytes left of each text, tried in this order: first of `sql` alone, then of every text. */
 const levels = [65_536, 4_096, 256] as const;

@@ -11,6 +11,7 @@
  */
 import { z } from 'zod';
 import { count, Digest, hex, lineHead, nanoseconds, SessionId } from './fields.ts';
+import { gapReasons } from './gapReasons.ts';
 import { placeRecords } from './placeRecord.ts';
 import {
   Cut,
@@ -34,17 +35,8 @@ export const TxStatus = z
   .enum(['I', 'T', 'E'])
   .describe("ReadyForQuery's status byte: idle, in a transaction, in a failed transaction.");
 
-export const GapReason = z
-  .enum([
-    'decode_lost',
-    'bad_framing',
-    'tls_no_certificate',
-    'raw_lane',
-    'journal_full',
-    'spool_full',
-    'recorder_crashed',
-    'journal_damaged',
-  ])
+const gapReason = z
+  .enum(gapReasons)
   .describe('Every way of not recording: the same word in record, metric, status and docs.');
 
 export const ReelOpened = z
@@ -336,7 +328,7 @@ export const Gap = z
     kind: z.literal('gap'),
     session: SessionId.optional(),
     n: z.int().positive().optional(),
-    reason: GapReason,
+    reason: gapReason,
     detail: z.string().describe("What was seen, for people; never a statement's text."),
     bytes: count
       .optional()
@@ -369,7 +361,6 @@ export const RecordLine = z.discriminatedUnion('kind', [
 
 export type RecordLine = z.infer<typeof RecordLine>;
 export type TxStatus = z.infer<typeof TxStatus>;
-export type GapReason = z.infer<typeof GapReason>;
 export type Kind = RecordLine['kind'];
 export type RecordOf<K extends Kind> = Extract<RecordLine, { kind: K }>;
 

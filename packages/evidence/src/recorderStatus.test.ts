@@ -1,4 +1,5 @@
-import { RECENT_BYPASSES_MAX, RecorderStatus } from './recorderStatus.ts';
+import { RECENT_BYPASSES_MAX } from './formatNumbers.ts';
+import { RecorderStatus } from './recorderStatus.ts';
 
 const at = '2026-11-27T04:00:00.000Z';
 const bypass = { pid: 7, user: 'root', database: 'orders', address: '', application: 'psql', at };

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { count } from './fields.ts';
+import { RECENT_BYPASSES_MAX } from './formatNumbers.ts';
 
 /** snake_case, stable. */
 const reason = z
@@ -16,8 +17,6 @@ const time = z.iso.datetime();
 const address = z.string().min(1).max(64);
 const name = z.string().max(256);
 
-/** Bypasses that `recent` names at most, newest first. */
-export const RECENT_BYPASSES_MAX = 32;
 const addressesMax = 32;
 
 /** A server session that no recorder opened, as pg_stat_activity showed it. */

@@ -3,7 +3,7 @@
  * are kept.
  */
 import { hash } from 'node:crypto';
-import { FORMAT_VERSION } from './fields.ts';
+import { FORMAT_VERSION } from './formatNumbers.ts';
 import type { HeaderLine, SealLine } from './segmentLines.ts';
 import { keyId, type Signer } from './signer.ts';
 

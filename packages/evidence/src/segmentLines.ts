@@ -1,6 +1,7 @@
 /** Schemas of the two lines of a segment that are not records. */
 import { z } from 'zod';
-import { count, Digest, FORMAT_VERSION, hex, nanoseconds, ReelId } from './fields.ts';
+import { count, Digest, hex, nanoseconds, ReelId } from './fields.ts';
+import { FORMAT_VERSION } from './formatNumbers.ts';
 
 export const HeaderLine = z
   .strictObject({

@@ -4,7 +4,7 @@
  */
 import type { ParsedRecord } from './checkRecord.ts';
 import type { Findings } from './findings.ts';
-import type { GapReason } from './record.ts';
+import type { GapReason } from './gapReasons.ts';
 import { type SessionVerdict, type Verdict, worse } from './verdict.ts';
 
 interface Entry {

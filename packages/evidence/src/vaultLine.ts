@@ -3,7 +3,6 @@
  * beside statements: JSON.stringify writes them. Knows neither line heads nor limits.
  */
 import type { DraftOf, VaultDraft, VaultKind } from './record.ts';
-import { vaultKinds } from './vaultRecord.ts';
 
 type Writers = { readonly [K in VaultKind]: (d: DraftOf<K>) => object };
 
@@ -75,7 +74,7 @@ const writers: Writers = {
 
 /** Whether a record is one of a vault's own reel. */
 export function isVaultDraft(draft: { readonly kind: string }): draft is VaultDraft {
-  return vaultKinds.has(draft.kind);
+  return Object.hasOwn(writers, draft.kind);
 }
 
 /** From the kind's name to the end of the line. */

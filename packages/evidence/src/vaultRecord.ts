@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { count, Digest, hex, lineHead, nanoseconds, ReelId, SessionId } from './fields.ts';
+import { HELD_SESSIONS_MAX } from './formatNumbers.ts';
 
 export const Lock = z
   .enum(['strict', 'bypassable', 'none'])
@@ -56,9 +57,6 @@ export const Access = z
     grant: z.string().describe('Id of the grant it opened.'),
   })
   .describe('Somebody read evidence. The record is stored before the first byte is given.');
-
-/** Sessions that one hold can name one by one. */
-export const HELD_SESSIONS_MAX = 1000;
 
 export const HoldScope = z
   .strictObject({

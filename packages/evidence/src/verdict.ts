@@ -1,5 +1,5 @@
 /** What verification says: the words and shapes of verdicts. Decides nothing. */
-import type { GapReason } from './record.ts';
+import type { GapReason } from './gapReasons.ts';
 import type { VaultWords } from './vaultLedger.ts';
 
 /** Worst first: a reel or session has the worst verdict any finding about it has. */

@@ -5,9 +5,9 @@
 import {
   type DraftOf,
   type DraftRecord,
-  GapReason,
-  type GapReason as GapReasonType,
+  type GapReason,
   type Instant,
+  isGapReason,
   monoText,
   wallText,
 } from '@pgtape/evidence';
@@ -355,9 +355,9 @@ export class ReelDecoder implements SessionSurroundings {
   }
 
   #gapEntry(number: number, entry: GapEntry): void {
-    const known = GapReason.safeParse(entry.reason);
-    const reason = known.success ? known.data : 'decode_lost';
-    const detail = known.success ? entry.detail : `${entry.reason}: ${entry.detail}`;
+    const isKnown = isGapReason(entry.reason);
+    const reason = isKnown ? entry.reason : 'decode_lost';
+    const detail = isKnown ? entry.detail : `${entry.reason}: ${entry.detail}`;
     const { bytes, statements, sessions } = entry;
     const passed = { ...(bytes !== undefined && { bytes }), ...(statements !== undefined && { statements }) };
     const session = this.#sessions.get(number);
@@ -372,7 +372,7 @@ export class ReelDecoder implements SessionSurroundings {
   }
 
   #gap(
-    reason: GapReasonType,
+    reason: GapReason,
     detail: string,
     passed: Pick<DraftOf<'gap'>, 'bytes' | 'statements' | 'sessions'> = {},
   ): void {

@@ -3,7 +3,13 @@
  * that it can be replaced while the recorder runs. Knows no network.
  */
 import { zstdDecompressSync } from 'node:zlib';
-import { ENROLMENT_SECRET_BYTES_MIN, enrolmentMetadata, enrolmentProof, HeaderLine } from '@pgtape/evidence';
+import {
+  ENROLMENT_SECRET_BYTES_MIN,
+  type EnrolledKeys,
+  enrolmentMetadata,
+  enrolmentProof,
+  headerKeys,
+} from '@pgtape/evidence';
 import { readSegmentRequest } from '@pgtape/otlp';
 import type { WorkerPlan } from './workerPlan.ts';
 
@@ -23,7 +29,7 @@ export function enroller(
   return (segment, bytes) => {
     if (segment !== 1) return {};
     const secret = secretOf(secretFile, read);
-    return { [enrolmentMetadata]: enrolmentProof({ name, secret }, headerOf(bytes)) };
+    return { [enrolmentMetadata]: enrolmentProof({ name, secret }, keysOf(bytes)) };
   };
 }
 
@@ -43,9 +49,10 @@ function secretOf(path: string, read: (path: string) => string): string {
   throw new Error(`enrolment_unreadable: ${path} holds fewer than ${ENROLMENT_SECRET_BYTES_MIN} bytes`);
 }
 
-/** Header of a segment as it lies in the outbox. @throws Error where it does not read back */
-function headerOf(bytes: Buffer): HeaderLine {
+/** Of the header of a segment as it lies in the outbox. @throws Error where it does not read back */
+function keysOf(bytes: Buffer): EnrolledKeys {
   const reading = readSegmentRequest(zstdDecompressSync(bytes, { maxOutputLength: requestBytesMax }));
-  if (reading.kind !== 'segment') throw new Error('the segment in the outbox is none');
-  return HeaderLine.parse(JSON.parse(Buffer.from(reading.lines[0]!).toString()));
+  const keys = reading.kind === 'segment' ? headerKeys(reading.lines[0]!) : null;
+  if (keys === null) throw new Error('the segment in the outbox is none');
+  return keys;
 }

@@ -5,7 +5,7 @@
  */
 import { join } from 'node:path';
 import { zstdDecompressSync } from 'node:zlib';
-import { SealLine, sealDigest } from '@pgtape/evidence';
+import { sealDigest, sealHead } from '@pgtape/evidence';
 import { readSegmentRequest } from '@pgtape/otlp';
 import { type ChainHead, emptyChain, type SealedSegment } from './sealer.ts';
 import {
@@ -201,8 +201,8 @@ function chainHeadOf(bytes: Buffer | null): ChainHead | null {
     const reading = readSegmentRequest(zstdDecompressSync(bytes, { maxOutputLength: requestBytesMax }));
     if (reading.kind !== 'segment') return null;
     const line = reading.lines.at(-1)!;
-    const seal = SealLine.parse(JSON.parse(Buffer.from(line).toString()));
-    return { segment: seal.segment, lastSeq: seal.last_seq, digest: sealDigest(line) };
+    const head = sealHead(line);
+    return head === null ? null : { ...head, digest: sealDigest(line) };
   } catch {
     return null;
   }

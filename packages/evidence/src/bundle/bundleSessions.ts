@@ -1,5 +1,5 @@
 /** Judges the sessions of a bundle by the lines that were proven or attested. Knows no files but their names. */
-import type { GapReason } from '../record.ts';
+import type { GapReason } from '../gapReasons.ts';
 import type { BundleFindings } from './bundleFindings.ts';
 import { type BundleSessionVerdict, type BundleVerdictWord, worseOf } from './bundleVerdict.ts';
 import type { Manifest } from './manifest.ts';

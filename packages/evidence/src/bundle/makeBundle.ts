@@ -6,7 +6,7 @@ import { formatTlogProof } from '@pgtape/tlog';
 import type { ParsedRecord } from '../checkRecord.ts';
 import { checkSegment, type SegmentSuccess } from '../checkSegment.ts';
 import { EvidenceError } from '../evidenceError.ts';
-import { FORMAT_VERSION } from '../fields.ts';
+import { FORMAT_VERSION } from '../formatNumbers.ts';
 import type { Signer } from '../signer.ts';
 import { SegmentTree } from './lineProofs.ts';
 import {

@@ -4,7 +4,8 @@
  */
 import { hash } from 'node:crypto';
 import { z } from 'zod';
-import { Digest, FORMAT_VERSION, hex, nanoseconds, ReelId, SessionId } from '../fields.ts';
+import { Digest, hex, nanoseconds, ReelId, SessionId } from '../fields.ts';
+import { FORMAT_VERSION } from '../formatNumbers.ts';
 
 export const BUNDLE_FORMAT = 'pgtape-bundle-v1';
 /** What an exporter signs starts with these, so that a signature is one over nothing else. */
