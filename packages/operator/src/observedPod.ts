@@ -1,7 +1,8 @@
 /** Owns what one pod is known to be, its recorder's own words included, and what it lacks. Pure. */
 import type { RecorderStatus } from '@pgtape/evidence';
 import type { PodCoverage } from './podCoverage.ts';
-import { leavesPortAlone, type SeenRecorder } from './recorderWatch.ts';
+import { leavesPortAlone } from './podPlaces.ts';
+import type { SeenRecorder } from './recorderWatch.ts';
 
 /** What a pod gets only when it is made anew, or, of an `Upgrade`, when its recorder's image is changed in place. */
 export type PodNeed = 'Injection' | 'Configuration' | 'Upgrade';

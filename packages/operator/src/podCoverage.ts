@@ -3,10 +3,11 @@ import type { KubeObject } from '@pgtape/kube';
 import { z } from 'zod';
 import { annotations, RECORDER_CONTAINER } from './injectionPlan.ts';
 import { PodFacts, platformFor } from './podFacts.ts';
+import { leavesPortAlone } from './podPlaces.ts';
 import { type PodRole, podRole } from './podRole.ts';
 import { CaptureMode, type RecordedDatabaseSpec } from './recordedDatabase.ts';
 import { shellWord } from './shellWord.ts';
-import { socketProbes } from './socketProbes.ts';
+import { portProbes, socketProbes } from './socketProbes.ts';
 
 export interface PodCoverage {
   readonly name: string;
@@ -28,8 +29,8 @@ export interface PodCoverage {
   /** RFC 3339, as the API server wrote it. */
   readonly createdAt: string;
   readonly recorder: RecorderContainer;
-  /** Containers whose probes are sessions past the recorder. */
-  readonly socketProbes: readonly string[];
+  /** Containers whose probes are sessions past the recorder, where PostgreSQL trusts them. */
+  readonly probesPast: readonly string[];
   /** What its owner does to have the pod made anew; for a shell. */
   readonly restart: string;
 }
@@ -86,7 +87,7 @@ export function podCoverage(
     plannedMode: injected ? mode : '',
     configHash: injected ? (given[annotations.configHash] ?? '').slice(0, hashCharsMax) : '',
     recorderImage: injected ? (recorder.image ?? '') : '',
-    socketProbes: socketProbes(pod),
+    probesPast: injected && leavesPortAlone(mode) ? portProbes(pod) : socketProbes(pod),
     restart: restartCommand(pod, object.metadata.namespace ?? '', spec),
   };
 }

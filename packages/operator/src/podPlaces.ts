@@ -4,6 +4,7 @@
 export const RECORDER_UID = 65_532;
 /** Where the recorder listens in modes that leave PostgreSQL's port alone. */
 export const RECORDER_PORT = 6432;
+export const leavesPortAlone = (mode: string): boolean => mode === 'NamedPort' || mode === 'Service';
 export const HEALTH_PORT = 7418;
 
 export const paths = {

@@ -43,7 +43,7 @@ export function coverageOf(given: Partial<PodCoverage> = {}): PodCoverage {
     isReady: true,
     createdAt: '2026-11-01T00:00:00Z',
     recorder: { id: 'containerd://1', isReady: true },
-    socketProbes: [],
+    probesPast: [],
     restart: 'kubectl rollout restart -n shop statefulset/orders',
     ...given,
   };

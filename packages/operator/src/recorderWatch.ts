@@ -7,7 +7,7 @@ import type { RecorderStatus } from '@pgtape/evidence';
 import { AskingLanes } from './askingLanes.ts';
 import { type Answering, whoAnswers } from './captureProbe.ts';
 import type { PodCoverage } from './podCoverage.ts';
-import { HEALTH_PORT, RECORDER_PORT } from './podPlaces.ts';
+import { HEALTH_PORT, leavesPortAlone, RECORDER_PORT } from './podPlaces.ts';
 import { type RecorderPlace, type RecorderProblem, recorderStatus } from './recorderAnswers.ts';
 
 /** Who takes a client that comes from outside, of all addresses of the pod the least well answered one. */
@@ -64,8 +64,6 @@ const nothing: Known = {
   statusAtMs: Number.NEGATIVE_INFINITY,
   probedAtMs: Number.NEGATIVE_INFINITY,
 };
-
-export const leavesPortAlone = (mode: string): boolean => mode === 'NamedPort' || mode === 'Service';
 
 export class RecorderWatch {
   readonly #options: RecorderWatchOptions;

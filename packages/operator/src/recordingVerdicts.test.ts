@@ -210,10 +210,19 @@ describe('bypassFree', () => {
 });
 
 it('names the probe that goes by the unix socket, where sessions went past', () => {
-  const pods = [observedOf({ name: 'orders-0', socketProbes: ['postgres'] })];
+  const pods = [observedOf({ name: 'orders-0', probesPast: ['postgres'] })];
   const recording = recordingFold(pods, { bypasses: new Map(), lastBypassMs: 1000 }, 2000);
   expect(bypassFree(pods, { ...recording, bypasses: 7 }, 2000).message).toBe(
     'sessions went past the recorder, last seen 1970-01-01T00:00:01.000Z; 7 in all; each probe of orders-0 (postgres) is one, ' +
       'by the unix socket: give its command -h 127.0.0.1',
+  );
+});
+
+it('names the probe that goes by the port which the mode leaves to PostgreSQL: another address is no advice there', () => {
+  const pods = [observedOf({ name: 'orders-0', plannedMode: 'NamedPort', probesPast: ['postgres'] })];
+  const recording = recordingFold(pods, { bypasses: new Map(), lastBypassMs: 1000 }, 2000);
+  expect(bypassFree(pods, { ...recording, bypasses: 7 }, 2000).message).toBe(
+    'sessions went past the recorder, last seen 1970-01-01T00:00:01.000Z; 7 in all; each probe of orders-0 (postgres) is one, ' +
+      'past the port of the recorder, where PostgreSQL trusts it: give its command -h 127.0.0.1 -p 6432',
   );
 });

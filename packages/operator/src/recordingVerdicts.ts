@@ -1,5 +1,6 @@
 /** Owns the conditions that say what recorders do: who is led through them, what went past, and where evidence is. Pure. */
 import { achievedMode, type ObservedPod, type PodCapture, podCapture, statusOf } from './observedPod.ts';
+import { leavesPortAlone, RECORDER_PORT } from './podPlaces.ts';
 import type { CoverageState, Recording } from './recordingFold.ts';
 import { type Verdict, verdict } from './statusConditions.ts';
 
@@ -83,10 +84,26 @@ const unmeasured: Readonly<Record<Exclude<CoverageState, 'measured' | 'unreachab
 
 /** The usual probe of the stock image goes by the unix socket. */
 function probeAdvice(pods: readonly ObservedPod[]): string {
-  const probed = pods.filter(({ socketProbes }) => socketProbes.length > 0);
-  if (probed.length === 0) return '';
-  const containers = [...new Set(probed.flatMap(({ socketProbes }) => socketProbes))].join(', ');
-  return `; each probe of ${podNames(probed)} (${containers}) is one, by the unix socket: give its command -h 127.0.0.1`;
+  const isOpen = ({ plannedMode }: ObservedPod): boolean => leavesPortAlone(plannedMode);
+  const probed = pods.filter(({ probesPast }) => probesPast.length > 0);
+  return [
+    advice(
+      probed.filter((pod) => !isOpen(pod)),
+      'by the unix socket',
+      '-h 127.0.0.1',
+    ),
+    advice(
+      probed.filter(isOpen),
+      'past the port of the recorder, where PostgreSQL trusts it',
+      `-h 127.0.0.1 -p ${RECORDER_PORT}`,
+    ),
+  ].join('');
+}
+
+function advice(pods: readonly ObservedPod[], how: string, options: string): string {
+  if (pods.length === 0) return '';
+  const containers = [...new Set(pods.flatMap(({ probesPast }) => probesPast))].join(', ');
+  return `; each probe of ${podNames(pods)} (${containers}) is one, ${how}: give its command ${options}`;
 }
 
 /** @param nowMs wall clock, milliseconds since 1970 */

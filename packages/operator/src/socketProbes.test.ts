@@ -1,5 +1,5 @@
 import { PodFacts } from './podFacts.ts';
-import { socketProbes } from './socketProbes.ts';
+import { portProbes, socketProbes } from './socketProbes.ts';
 
 const pod = (command: readonly string[] | undefined, more: object = {}, probe = 'readinessProbe'): PodFacts =>
   PodFacts.parse({
@@ -38,5 +38,39 @@ describe('socketProbes', () => {
     ['a file', pod(['test', '-f', '/tmp/pg_isready.txt'])],
   ])('%s: nothing', (_, of) => {
     expect(socketProbes(of)).toEqual([]);
+  });
+});
+
+/** Where the recorder leaves PostgreSQL its port, an address alone leads past it. */
+describe('portProbes', () => {
+  it.each<[string, PodFacts]>([
+    ['by the socket', pod(['pg_isready'])],
+    ['by the socket with the recorder’s number', pod(['pg_isready', '-p', '6432'])],
+    ['by loopback', pod(['pg_isready', '-U', 'postgres', '-h', '127.0.0.1'])],
+    ['by PostgreSQL’s port', pod(['/bin/sh', '-c', 'exec pg_isready -h 127.0.0.1 -p 5432'])],
+    ['a longer number', pod(['pg_isready', '-h', '127.0.0.1', '-p', '64321'])],
+    ['by variable', pod(['pg_isready'], { env: [{ name: 'PGHOST', value: '127.0.0.1' }] })],
+  ])('%s: a session past the recorder', (_, of) => {
+    expect(portProbes(of)).toEqual(['postgres']);
+  });
+
+  it.each<[string, PodFacts]>([
+    ['none', pod(undefined)],
+    ['by the recorder’s port', pod(['pg_isready', '-h', '127.0.0.1', '-p', '6432'])],
+    ['right behind', pod(['pg_isready', '-h127.0.0.1', '-p6432'])],
+    ['the long name', pod(['pg_isready', '--host=127.0.0.1', '--port=6432'])],
+    ['a connection string', pod(['psql', '-d', 'host=127.0.0.1 port=6432 user=postgres'])],
+    ['a URI', pod(['psql', 'postgresql://postgres@127.0.0.1:6432/postgres', '-c', 'select 1'])],
+    [
+      'by variables',
+      pod(['pg_isready'], {
+        env: [
+          { name: 'PGHOST', value: '127.0.0.1' },
+          { name: 'PGPORT', value: '6432' },
+        ],
+      }),
+    ],
+  ])('%s: nothing', (_, of) => {
+    expect(portProbes(of)).toEqual([]);
   });
 });
