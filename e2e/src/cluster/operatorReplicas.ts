@@ -12,6 +12,8 @@ export interface OperatorReplica {
   readonly healthUrl: string;
   readonly isRunning: boolean;
   log(): string;
+  /** One that it goes on after. */
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void;
   /** Resolves with the exit code, or the signal's name. */
   end(signal: NodeJS.Signals): Promise<number | string>;
 }
@@ -87,6 +89,7 @@ export async function startReplica({
       return child.exitCode === null && child.signalCode === null;
     },
     log: text,
+    signal: (signal) => void child.kill(signal),
     async end(signal) {
       child.kill(signal);
       return await ended;
