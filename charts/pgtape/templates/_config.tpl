@@ -56,6 +56,9 @@
 }}
 {{- if .Values.operator.enabled }}
 {{- $_ := set $config "published" (dict "namespace" .Release.Namespace "name" (printf "%s-published" $name)) }}
+{{- else if .Values.vault.published }}
+{{- $place := splitList "/" .Values.vault.published }}
+{{- $_ := set $config "published" (dict "namespace" (first $place) "name" (last $place)) }}
 {{- end }}
 {{- with .Values.vault.tracing }}
 {{- if .url }}

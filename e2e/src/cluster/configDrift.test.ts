@@ -10,12 +10,12 @@ import { checkSegment, decodeObject } from '@pgtape/evidence';
 import { KubeObjects } from '@pgtape/kube';
 import { fileStore } from '@pgtape/store';
 import { startVault, type Vault, VaultConfig } from '@pgtape/vault';
-import { parseAllDocuments } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
 import { makeNamespace } from './clusterKinds.ts';
 import { type ControlPlane, startControlPlane } from './controlPlane.ts';
 import { asKubernetes } from './drifts.ts';
 import { seenEventually } from './eventually.ts';
-import { rendered } from './helm.ts';
+import { chartDir, helm, rendered } from './helm.ts';
 import { kubectlAt, kubectlDone, patch, type Ran } from './kubectl.ts';
 import { type OperatorReplica, replicaLogs, startReplica } from './operatorReplicas.ts';
 import { type ServiceAddress, startServiceAddress } from './serviceAddress.ts';
@@ -104,10 +104,10 @@ async function changed(args: readonly string[], wanted: string): Promise<number>
   return performance.now() - from;
 }
 
-/** Configurations that the vault has on record as published, in their order. */
-async function recorded(): Promise<unknown[]> {
+/** Configurations that a vault has on record as published, in their order. */
+async function recorded(dir = archive): Promise<unknown[]> {
   const found: unknown[] = [];
-  const store = fileStore(archive);
+  const store = fileStore(dir);
   for await (const { key } of store.list('reel/')) {
     const segment = checkSegment(decodeObject(await store.get(key)));
     if (!segment.ok) throw new Error(`${key}: ${segment.detail}`);
@@ -161,7 +161,7 @@ describe('the configuration of recorders', () => {
   it('is on record with its hash once it is published', async () => {
     hashes.push(hash());
     expect(hashes[0]).toMatch(/^[0-9a-f]{16}$/);
-    await eventually('on record', recorded, hashes);
+    await eventually('on record', () => recorded(), hashes);
   }, 60_000);
 
   it('changed by an administrator: denied, and nothing is told', async () => {
@@ -237,9 +237,75 @@ describe('the configuration of recorders', () => {
       changeDatabase(onFull);
       await eventually('another', () => hash() !== before, true);
       hashes.push(hash());
-      await eventually('on record', recorded, hashes);
+      await eventually('on record', () => recorded(), hashes);
     }
     await sleep(2000);
     expect([new Set(hashes).size, await recorded()]).toEqual([3, hashes]);
   }, 90_000);
+});
+
+describe('a vault of another release', () => {
+  const elsewhere = { namespace: 'audit-system', account: 'audit-pgtape-vault' };
+  const otherArchive = join(dir, 'other-archive');
+  interface Rendered {
+    readonly kind: string;
+    readonly metadata: { readonly name: string; readonly namespace?: string };
+    readonly data?: Readonly<Record<string, string>>;
+  }
+  const renderedAs = (args: readonly string[]): Rendered[] => {
+    const ran = helm(['template', ...args, '--kube-version', '1.33.0']);
+    if (ran.status !== 0) throw new Error(ran.err);
+    return parseAllDocuments(ran.out)
+      .map((document) => document.toJSON() as Rendered | null)
+      .filter((object) => object !== null);
+  };
+  const may = (verb: string, what: string): string =>
+    kubectl([
+      ...['-n', own, 'auth', 'can-i', verb, what],
+      `--as=system:serviceaccount:${elsewhere.namespace}:${elsewhere.account}`,
+    ]).out.trim();
+  let other: Vault | null = null;
+
+  afterAll(async () => {
+    await other?.close().catch(() => undefined);
+  });
+
+  it('reads what was published once the release that publishes lets it, and nothing else there', async () => {
+    const set = 'operator.enabled=false,vault.archive=audit,vault.published=pgtape-system/pgtape-published';
+    const objects = renderedAs(['audit', chartDir, '-n', elsewhere.namespace, '--set', set]);
+    await makeNamespace(new KubeObjects(plane.connection), elsewhere.namespace);
+    const needed = objects.filter(({ kind }) => /^(ServiceAccount|(Cluster)?Role(Binding)?)$/.test(kind));
+    done(['apply', '-f', '-'], { apiVersion: 'v1', kind: 'List', items: needed });
+    expect(may('get', 'configmaps/pgtape-published')).toBe('no');
+    const config = objects.find(
+      ({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === elsewhere.account,
+    );
+    const [text = ''] = Object.values(config?.data ?? {});
+    const { published } = parse(text) as { published: object };
+    other = await startVault(
+      VaultConfig.parse({
+        name: 'audit',
+        otlp: { port: 0 },
+        http: { port: 0 },
+        archive: { store: otherArchive },
+        log: { level: 'silent' },
+        kubernetes: { kubeconfig: await vaultKubeconfig(plane, plane.server, dir, elsewhere) },
+        published: { ...published, settleSeconds: 1 },
+      }),
+    );
+    await sleep(2000);
+    expect(await recorded(otherArchive)).toEqual([]);
+    const to = `operator.publishedTo={${elsewhere.namespace}:${elsewhere.account}}`;
+    const roles = ['pgtape', chartDir, '-n', own, '--set', to, '--show-only', 'templates/roles.yaml'];
+    const granted = renderedAs(roles).filter(({ metadata }) => metadata.name === 'pgtape-published');
+    done(['apply', '-f', '-'], { apiVersion: 'v1', kind: 'List', items: granted });
+    await eventually('on record', () => recorded(otherArchive), hashes.slice(-1), 60_000);
+    const asked = {
+      read: may('get', 'configmaps/pgtape-published'),
+      write: may('update', 'configmaps/pgtape-published'),
+      another: may('get', 'configmaps/pgtape-vault-ca'),
+      secrets: may('get', 'secrets/pgtape-vault-log'),
+    };
+    expect(asked).toEqual({ read: 'yes', write: 'no', another: 'no', secrets: 'no' });
+  }, 120_000);
 });

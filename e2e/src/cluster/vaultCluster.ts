@@ -64,15 +64,20 @@ export async function makeVaultAccount(objects: KubeObjects): Promise<void> {
   });
 }
 
-/** A kubeconfig of that account, in `dir`. */
-export async function vaultKubeconfig(plane: ControlPlane, server: URL, dir: string): Promise<string> {
+/** A kubeconfig of that account, or another, in `dir`. */
+export async function vaultKubeconfig(
+  plane: ControlPlane,
+  server: URL,
+  dir: string,
+  { namespace, account } = { namespace: 'pgtape-system', account: 'pgtape-vault' },
+): Promise<string> {
   const token = await requestToken(plane, {
     audiences: ['https://kubernetes.default.svc'],
-    namespace: 'pgtape-system',
-    account: 'pgtape-vault',
+    namespace,
+    account,
   });
   const ca = Buffer.from(plane.ca).toString('base64');
-  const path = join(dir, `kubeconfig-${server.port}`);
+  const path = join(dir, `kubeconfig-${account}-${server.port}`);
   const config = {
     apiVersion: 'v1',
     kind: 'Config',
