@@ -16,6 +16,11 @@ export interface VerifiedReel {
     readonly reason: string;
     readonly detail: string;
   }[];
+  readonly sessions: readonly {
+    readonly session: string;
+    readonly verdict: string;
+    readonly closed: boolean;
+  }[];
   readonly enrolled: { readonly method: string; readonly name: string } | null;
 }
 
@@ -39,6 +44,24 @@ export async function verifiedReels(cluster: TestCluster, pod: string): Promise<
   if (!out.startsWith('{')) throw new Error(`kubectl pgtape verify: ${err}${out}`);
   const { reels } = JSON.parse(out) as { reels: VerifiedReel[] };
   return reels.filter(({ enrolled }) => enrolled?.name === pod);
+}
+
+/** Waits until `verify` calls a reel of the pod `crashed`, and says why and what becomes of the sessions that were open. */
+export async function crashedReel(
+  cluster: TestCluster,
+  pod: string,
+  reel: string,
+): Promise<{ readonly reasons: string[]; readonly open: string[] }> {
+  let found: VerifiedReel | undefined;
+  await cluster.eventually(`verify calls the reel of ${pod} crashed`, 30_000, async () => {
+    found = (await verifiedReels(cluster, pod)).find((one) => one.reel === reel);
+    if (found?.verdict === 'crashed') return true;
+    throw new Error(JSON.stringify(found ?? 'it is not there'));
+  });
+  return {
+    reasons: (found?.findings ?? []).map(({ reason }) => reason),
+    open: (found?.sessions ?? []).filter(({ closed }) => !closed).map(({ verdict }) => verdict),
+  };
 }
 
 /** `/v1/status` of the vault, as the reader account. @throws Error where it does not answer so */
