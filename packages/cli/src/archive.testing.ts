@@ -30,6 +30,7 @@ export const recorderId = '00112233445566aa';
 /** Seals the records of one reel and writes its objects below `root`. */
 export class ReelWriter {
   readonly reel: string;
+  readonly #recorder: string;
   readonly #root: string;
   readonly #recoveryKey = newSigner().publicKey;
   #signer: Signer = newSigner();
@@ -37,8 +38,9 @@ export class ReelWriter {
   #seq = 1;
   #prev: string = ZERO_DIGEST;
 
-  constructor(root: string, reel: string) {
+  constructor(root: string, reel: string, recorder: string = recorderId) {
     this.#root = root;
+    this.#recorder = recorder;
     this.reel = reel;
   }
 
@@ -50,7 +52,7 @@ export class ReelWriter {
       v: 1,
       kind: 'header',
       reel,
-      recorder: recorderId,
+      recorder: this.#recorder,
       segment: this.#segment,
       salt: headerSaltOf(reel, this.#segment),
       key: this.#signer.publicKey,
@@ -91,7 +93,7 @@ export class ReelWriter {
     this.#prev = sealDigest(seal);
     this.#seq += drafts.length;
     this.#signer = next;
-    const key = segmentKey(recorderId, reel, this.#segment);
+    const key = segmentKey(this.#recorder, reel, this.#segment);
     const path = join(this.#root, key);
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, encodeObject([...lines, Buffer.from(seal)]));

@@ -230,6 +230,22 @@ ${ids.eve}  open      2026-11-20 10:01:41Z    open  eve    shop      10.0.0.7   
       );
     });
 
+    it('a session keeps its verdict beside one of the same id in a reel of another recorder', async () => {
+      const recorder = 'f'.repeat(16);
+      new ReelWriter(archive, newer, recorder).seal([
+        { ...drafts.reelOpened(100_000), recorder },
+        drafts.opened(ids.eve, 101_500, { user: 'mallory' }),
+        drafts.closed(ids.eve, 2, 102_000, 0),
+        drafts.reelClosed(1, 0, 103_000),
+      ]);
+      const io = await run(['sessions', '-o', 'json']);
+      const rows = JSON.parse(io.out.text) as { user: string; verdict: string }[];
+      expect(rows.slice(2).map(({ user, verdict }) => `${user} ${verdict}`)).toEqual([
+        'eve open',
+        'mallory complete',
+      ]);
+    });
+
     it('leaves out columns a terminal has no room for, and says which', async () => {
       const io = await run(['sessions', '--no-color'], { columns: 90 });
       expect(io.out.text.split('\n')[0]).toBe(
