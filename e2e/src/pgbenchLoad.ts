@@ -117,8 +117,10 @@ export function benchMark(record: ArchivedRecord): string | null {
 }
 
 /** How often each stands among records, read one after the other. */
-export function countBench(records: Iterable<ArchivedRecord>): Map<string, number> {
-  const counts = new Map<string, number>();
+export function countBench(
+  records: Iterable<ArchivedRecord>,
+  counts: Map<string, number> = new Map(),
+): Map<string, number> {
   for (const record of records) {
     const id = benchMark(record);
     if (id !== null) counts.set(id, (counts.get(id) ?? 0) + 1);

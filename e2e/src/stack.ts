@@ -68,22 +68,39 @@ export interface Stack {
 
 const password = 'e2e-password';
 
-/** Every record line under `root` of recorders, or of vaults, in the order of object keys, one object at a time. */
-export function* readArchive(root: string, by: 'recorder' | 'vault' = 'recorder'): Generator<ArchivedRecord> {
-  const reelRoot = join(root, 'reel');
-  const files = readdirSync(reelRoot, { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.jsonl.zst'))
-    .sort();
-  const vaults = new Set<string>();
-  for (const file of files) {
-    const text = Buffer.from(decodeObject(readFileSync(join(reelRoot, file)))).toString('utf8');
-    for (const line of text.trimEnd().split('\n').slice(1, -1)) {
-      const record = JSON.parse(line) as ArchivedRecord;
-      // The first record of a reel.
-      if (record.kind === 'vault_opened') vaults.add(record.reel);
-      if (vaults.has(record.reel) === (by === 'vault')) yield record;
+/** Records of an archive that grows, of recorders or of vaults: each is read once. */
+export class ArchiveReader {
+  readonly #reelRoot: string;
+  readonly #by: 'recorder' | 'vault';
+  readonly #read = new Set<string>();
+  readonly #vaults = new Set<string>();
+
+  constructor(root: string, by: 'recorder' | 'vault' = 'recorder') {
+    this.#reelRoot = join(root, 'reel');
+    this.#by = by;
+  }
+
+  /** Record lines of the objects that came since it was asked last, in the order of their keys, one object at a time. */
+  *fresh(): Generator<ArchivedRecord> {
+    const files = readdirSync(this.#reelRoot, { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.jsonl.zst') && !this.#read.has(file))
+      .sort();
+    for (const file of files) {
+      const text = Buffer.from(decodeObject(readFileSync(join(this.#reelRoot, file)))).toString('utf8');
+      this.#read.add(file);
+      for (const line of text.trimEnd().split('\n').slice(1, -1)) {
+        const record = JSON.parse(line) as ArchivedRecord;
+        // The first record of a reel.
+        if (record.kind === 'vault_opened') this.#vaults.add(record.reel);
+        if (this.#vaults.has(record.reel) === (this.#by === 'vault')) yield record;
+      }
     }
   }
+}
+
+/** Every record line under `root` of recorders, or of vaults, in the order of object keys, one object at a time. */
+export function* readArchive(root: string, by: 'recorder' | 'vault' = 'recorder'): Generator<ArchivedRecord> {
+  yield* new ArchiveReader(root, by).fresh();
 }
 
 /** All of them at once. */

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { brokenPromises, type Load } from '../marks.ts';
 import { countBench, startPgbench } from '../pgbenchLoad.ts';
-import { type ArchivedRecord, readArchive } from '../stack.ts';
+import { type ArchivedRecord, ArchiveReader } from '../stack.ts';
 import { password } from './postgresObjects.ts';
 import type { RecordedDatabase } from './recordedDatabase.ts';
 import { bucketDir } from './release.ts';
@@ -26,9 +26,10 @@ export async function startBench(cluster: TestCluster, database: RecordedDatabas
   const url = `postgres://postgres:${password}@${host}:5432/postgres`;
   const load = await startPgbench({ dir, host, port: 5432, password }, url);
   // Every pgbench counts its runs from one: those of an earlier test lie in the same archive.
+  const archive = new ArchiveReader(bucketDir(cluster));
+  const counts = new Map<string, number>();
   function* records(): Generator<ArchivedRecord> {
-    for (const record of readArchive(bucketDir(cluster)))
-      if (BigInt(String(record.at)) >= began) yield record;
+    for (const record of archive.fresh()) if (BigInt(String(record.at)) >= began) yield record;
   }
   return {
     answered: load.answered,
@@ -39,7 +40,7 @@ export async function startBench(cluster: TestCluster, database: RecordedDatabas
     async taped(ms) {
       let twice: string[] = [];
       await cluster.eventually('all that was answered is in the archive', ms, async () => {
-        const broken = brokenPromises(load.answered, countBench(records()));
+        const broken = brokenPromises(load.answered, countBench(records(), counts));
         twice = broken.twice;
         if (broken.missing.length === 0) return true;
         const some = broken.missing.slice(0, 5).join(', ');

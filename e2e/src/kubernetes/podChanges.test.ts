@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { startBench } from './benchTape.ts';
 import { password } from './postgresObjects.ts';
-import { type PodObject, type RecordedDatabase, recordDatabase } from './recordedDatabase.ts';
+import { type RecordedDatabase, recordDatabase, restartsOf } from './recordedDatabase.ts';
 import { installPgtape } from './release.ts';
 import { sharedCluster } from './sharedCluster.ts';
 import { sessionsOf } from './tapes.ts';
@@ -14,11 +14,6 @@ let database: RecordedDatabase;
 
 function tell(text: string): void {
   process.stderr.write(`${text}\n`);
-}
-
-function restarts(pod: PodObject): Record<string, number> {
-  const all = [...(pod.status.initContainerStatuses ?? []), ...(pod.status.containerStatuses ?? [])];
-  return Object.fromEntries(all.map(({ name, restartCount }) => [name, restartCount]));
 }
 
 beforeAll(async () => {
@@ -36,7 +31,7 @@ it('replaced by another image in the running pod', async () => {
   const patch = JSON.stringify([{ op: 'replace', path, value: now === byTag ? byDigest : byTag }]);
   await cluster.done(['-n', namespace, 'patch', 'pod', database.pod, '--type=json', '-p', patch]);
   await cluster.eventually('the recorder was started anew', 60_000, async () => {
-    return (restarts(await database.podObject())['pgtape-recorder'] ?? 0) > 0;
+    return (restartsOf(await database.podObject())['pgtape-recorder'] ?? 0) > 0;
   });
   await cluster.done([
     '-n',
@@ -48,7 +43,7 @@ it('replaced by another image in the running pod', async () => {
   ]);
   await sleep(3000);
   await bench.stop();
-  expect(restarts(await database.podObject())).toEqual({ 'pgtape-recorder': 1, postgres: 0 });
+  expect(restartsOf(await database.podObject())).toEqual({ 'pgtape-recorder': 1, postgres: 0 });
   expect(await bench.taped(90_000)).toEqual([]);
   expect(bench.answered.size).toBeGreaterThan(100);
 }, 200_000);

@@ -19,7 +19,12 @@ export interface PostgresShape {
 
 export const password = 'a-right-password';
 
-export function postgresObjects(shape: PostgresShape): object[] {
+interface ClusterObject {
+  readonly kind: string;
+  readonly [field: string]: unknown;
+}
+
+export function postgresObjects(shape: PostgresShape): ClusterObject[] {
   const {
     namespace,
     name,
@@ -90,7 +95,7 @@ export function postgresObjects(shape: PostgresShape): object[] {
   ];
 }
 
-function configMapOf(namespace: string, name: string, sql: string): object {
+function configMapOf(namespace: string, name: string, sql: string): ClusterObject {
   return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace }, data: { 'start.sql': sql } };
 }
 

@@ -1,7 +1,7 @@
 /** A PostgreSQL of the tests that is recorded, and what the tests ask of it, its recorder and its status. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { type ArchivedRecord, archivedRecords } from '../stack.ts';
+import { type ArchivedRecord, ArchiveReader } from '../stack.ts';
 import { testImages } from './images.ts';
 import { namespaceObject, type PostgresShape, password, postgresObjects } from './postgresObjects.ts';
 import { bucketDir } from './release.ts';
@@ -21,6 +21,12 @@ export interface DatabaseObject {
     readonly bypasses?: number;
     readonly lagSeconds?: number;
     readonly conditions?: readonly Condition[];
+    readonly pods?: readonly {
+      readonly name: string;
+      readonly injected: boolean;
+      readonly need?: string;
+      readonly bypasses?: number;
+    }[];
   };
 }
 
@@ -44,6 +50,12 @@ interface ContainerStatus {
   readonly ready: boolean;
   readonly state: Readonly<Record<string, unknown>>;
   readonly lastState: { readonly terminated?: { readonly reason: string; readonly exitCode: number } };
+}
+
+/** How often each container was started anew, by its name. */
+export function restartsOf({ status }: PodObject): Record<string, number> {
+  const all = [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])];
+  return Object.fromEntries(all.map(({ name, restartCount }) => [name, restartCount]));
 }
 
 export interface RecordedShape extends Omit<PostgresShape, 'image'> {
@@ -78,9 +90,10 @@ export class RecordedDatabase {
     return (await this.object()).status?.conditions?.find((one) => one.type === type);
   }
 
-  async podObject(): Promise<PodObject> {
-    const pod = await this.cluster.get<PodObject>('pod', this.pod, this.namespace);
-    if (pod === null) throw new Error(`there is no pod ${this.pod}`);
+  /** @param name of another replica than the first */
+  async podObject(name = this.pod): Promise<PodObject> {
+    const pod = await this.cluster.get<PodObject>('pod', name, this.namespace);
+    if (pod === null) throw new Error(`there is no pod ${name}`);
     return pod;
   }
 
@@ -95,8 +108,12 @@ export class RecordedDatabase {
   }
 
   /** The first value of the answer, or the error's SQLSTATE or code. */
-  async ask(host: string, sql: string, { port = 5432, given = password } = {}): Promise<string> {
-    return await askAt(host, port, given, sql);
+  async ask(
+    host: string,
+    sql: string,
+    { port = 5432, given = password, application = '' } = {},
+  ): Promise<string> {
+    return await askAt(host, port, given, sql, application);
   }
 
   /** Waits until a statement that holds `text` stands on tape. */
@@ -107,9 +124,9 @@ export class RecordedDatabase {
   }
 
   async record(what: string, ms: number, isIt: (record: ArchivedRecord) => boolean): Promise<ArchivedRecord> {
+    const archive = new ArchiveReader(bucketDir(this.cluster));
     for (const end = performance.now() + ms; ; await sleep(500)) {
-      const found = archivedRecords(bucketDir(this.cluster)).find(isIt);
-      if (found !== undefined) return found;
+      for (const record of archive.fresh()) if (isIt(record)) return record;
       if (performance.now() > end) throw new Error(`${what} is not on tape after ${ms} ms`);
     }
   }
@@ -123,8 +140,15 @@ export class RecordedDatabase {
   }
 }
 
-export async function askAt(host: string, port: number, given: string, sql: string): Promise<string> {
+export async function askAt(
+  host: string,
+  port: number,
+  given: string,
+  sql: string,
+  application = '',
+): Promise<string> {
   const client = new pg.Client({
+    application_name: application,
     host,
     port,
     user: 'postgres',
@@ -162,10 +186,13 @@ export async function recordDatabase(
       ...spec,
     },
   });
+  const image = testImages().postgres.name;
+  const objects = postgresObjects({ ...shape, image, sql: `${coverageRole}${sql}` });
+  // The injector reads the Service: it is there before the pod.
+  await cluster.apply(...objects.filter(({ kind }) => kind !== 'StatefulSet'));
   const recdb = `recordeddatabase/${name}`;
   await cluster.done(['-n', namespace, 'wait', recdb, '--for=condition=InjectorAvailable', '--timeout=180s']);
-  const image = testImages().postgres.name;
-  await cluster.apply(...postgresObjects({ ...shape, image, sql: `${coverageRole}${sql}` }));
+  await cluster.apply(...objects);
   await cluster.done(['-n', namespace, 'rollout', 'status', `statefulset/${name}`, '--timeout=180s']);
   return new RecordedDatabase(cluster, shape);
 }

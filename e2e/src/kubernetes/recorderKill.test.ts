@@ -5,7 +5,13 @@ import { eatersScript, eaterWord, oomCountOf } from './containerMemory.ts';
 import { outageAfter } from './outage.ts';
 import { password } from './postgresObjects.ts';
 
-import { askAt, type PodObject, type RecordedDatabase, recordDatabase } from './recordedDatabase.ts';
+import {
+  askAt,
+  type PodObject,
+  type RecordedDatabase,
+  recordDatabase,
+  restartsOf,
+} from './recordedDatabase.ts';
 import { podProcesses, recorderPid } from './recorderProcess.ts';
 import { installPgtape } from './release.ts';
 import { sharedCluster } from './sharedCluster.ts';
@@ -31,11 +37,6 @@ async function nextRecorder(former: number | null): Promise<number> {
 }
 
 const isAnswered = async (): Promise<boolean> => (await askAt(host, 5432, password, 'SELECT 1')) === '1';
-
-function restarts({ status }: PodObject): Record<string, number> {
-  const all = [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])];
-  return Object.fromEntries(all.map((one) => [one.name, one.restartCount]));
-}
 
 beforeAll(async () => {
   await installPgtape(cluster);
@@ -74,7 +75,7 @@ it(`${kills} kills in a row: clients are back within a second each time`, async 
 it('the pod and its containers go on as if nothing was', async () => {
   const now = await database.podObject();
   expect(now.metadata.uid).toBe(before.metadata.uid);
-  expect(restarts(now)).toEqual({ 'pgtape-recorder': 0, postgres: 0 });
+  expect(restartsOf(now)).toEqual({ 'pgtape-recorder': 0, postgres: 0 });
 });
 
 /** Uses up the memory of the recorder's container until the kernel has killed the recorder. */
@@ -96,7 +97,7 @@ it('out of memory: killed by the kernel at the limit of its container, and back'
   expect(await nextRecorder(pid)).not.toBe(pid);
   // One of the eaters may have been chosen, too.
   expect(oom.kills()).toBeGreaterThan(0);
-  expect(restarts(await database.podObject())).toEqual({ 'pgtape-recorder': 0, postgres: 0 });
+  expect(restartsOf(await database.podObject())).toEqual({ 'pgtape-recorder': 0, postgres: 0 });
 }, 60_000);
 
 it('every transaction that was answered is on tape, once', async () => {
