@@ -1,66 +1,39 @@
 import { X509Certificate } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connect } from 'node:tls';
 import { type CertificateMaterial, renewed } from '@pgtape/operator';
+import { CertificateSecret, decoded, isSignedByNewest, servedAt } from './certificateSecret.ts';
 import { testImages } from './images.ts';
-import { namespaceObject } from './postgresObjects.ts';
-import type { PodObject } from './recordedDatabase.ts';
+import { type PodObject, type RecordedDatabase, recordDatabase } from './recordedDatabase.ts';
 import { installPgtape, systemNamespace } from './release.ts';
 import { sharedCluster } from './sharedCluster.ts';
+import { rotatedVault } from './vaultRotation.ts';
 
-/** What may change about the operator while pods are made: each of them comes out with a recorder. */
+/**
+ * What may change about the operator while pods are made: each of them comes out with a recorder. And its certificates, while a recorder
+ * sends: it goes on.
+ */
 const cluster = sharedCluster();
 const namespace = 'rotation';
-const secretName = 'pgtape-webhook';
+const secret = new CertificateSecret(cluster, 'pgtape-webhook');
 const dayMs = 24 * 3_600_000;
 const port = 9443;
-
-interface SecretObject {
-  readonly data: Readonly<Record<string, string>>;
-}
-
-function decoded(base64: string | undefined): string {
-  return Buffer.from(base64 ?? '', 'base64').toString('utf8');
-}
-
-async function secret(): Promise<SecretObject> {
-  return (await cluster.get<SecretObject>('secret', secretName, systemNamespace)) as SecretObject;
-}
+let connected: RecordedDatabase;
+/** Beside what is asked of the webhook: it takes as long. */
+let rotation: Promise<void>;
 
 /** Another authority and certificate of it, both good and both past two thirds of their time: made 250 and 21 days ago. */
 async function dueMaterial(): Promise<CertificateMaterial> {
-  const now = new X509Certificate(decoded((await secret()).data['tls.crt']));
-  const names = (now.subjectAltName ?? '').split(', ').map((name) => name.replace(/^(DNS|IP Address):/, ''));
-  const plan = { authority: 'pgtape-webhook', names, isBundlePublished: true };
+  const plan = await secret.planOf('pgtape-webhook');
   const old = await renewed(null, { ...plan, nowMs: Date.now() - 250 * dayMs });
   return await renewed(old, { ...plan, nowMs: Date.now() - 21 * dayMs });
-}
-
-async function write({ authorities, authorityKey, cert, key }: CertificateMaterial): Promise<void> {
-  const text = { 'ca.crt': authorities.join(''), 'ca.key': authorityKey, 'tls.crt': cert, 'tls.key': key };
-  const data = Object.fromEntries(
-    Object.entries(text).map(([name, value]) => [name, Buffer.from(value).toString('base64')]),
-  );
-  const patch = JSON.stringify({ data });
-  await cluster.done(['-n', systemNamespace, 'patch', 'secret', secretName, '--type=merge', '-p', patch]);
-}
-
-/** Of the certificate that stands there now. */
-async function served(host: string): Promise<string> {
-  return await new Promise((resolve, reject) => {
-    const socket = connect({ host, port, rejectUnauthorized: false }, () => {
-      resolve(socket.getPeerX509Certificate()?.fingerprint256 ?? '');
-      socket.destroy();
-    });
-    socket.once('error', reject);
-    socket.setTimeout(5000, () => socket.destroy(new Error('it does not answer')));
-  });
 }
 
 async function servedByAll(): Promise<string[]> {
   const labels = 'app.kubernetes.io/component=webhook';
   const pods = await cluster.list<PodObject>('pods', systemNamespace, '-l', labels);
-  return await Promise.all(pods.map(async ({ status }) => await served(status.podIP)));
+  return await Promise.all(
+    pods.map(async ({ status }) => (await servedAt(status.podIP, port)).fingerprint256),
+  );
 }
 
 async function knownToApiServer(): Promise<string> {
@@ -111,7 +84,7 @@ async function leader(): Promise<string> {
 
 beforeAll(async () => {
   await installPgtape(cluster);
-  await cluster.apply(namespaceObject(namespace));
+  connected = await recordDatabase(cluster, { namespace, name: 'connected' });
   await cluster.apply({
     apiVersion: 'pgtape.dev/v1alpha1',
     kind: 'RecordedDatabase',
@@ -120,16 +93,19 @@ beforeAll(async () => {
   });
   const recdb = 'recordeddatabase/orders';
   await cluster.done(['-n', namespace, 'wait', recdb, '--for=condition=InjectorAvailable', '--timeout=60s']);
+  rotation = rotatedVault(connected);
+  rotation.catch(() => undefined);
 }, 200_000);
 
 afterAll(async () => {
+  await rotation.catch(() => undefined);
   await cluster.kubectl(['delete', 'namespace', namespace, '--wait=false']);
-});
+}, 300_000);
 
 it('while the authority and then the certificate are replaced, no pod comes out without a recorder', async () => {
   const due = await dueMaterial();
   const dueServed = new X509Certificate(due.cert).fingerprint256;
-  await write(due);
+  await secret.write(due);
   await cluster.eventually('what is due is served, and known', 30_000, async () => {
     const isServed = (await servedByAll()).every((one) => one === dueServed);
     return isServed && (await knownToApiServer()).includes(due.authorities[0] as string);
@@ -144,12 +120,14 @@ it('while the authority and then the certificate are replaced, no pod comes out 
   const seconds = Math.round((performance.now() - began) / 1000);
   process.stderr.write(`certificates renewed after ${seconds} s, ${made} pods were made meanwhile\n`);
   expect(bare).toEqual([]);
-  const { data } = await secret();
-  const [newest] = decoded(data['ca.crt']).split(/(?<=-----END CERTIFICATE-----\n)/);
-  const serving = new X509Certificate(decoded(data['tls.crt']));
-  expect(serving.verify(new X509Certificate(newest as string).publicKey)).toBe(true);
-  expect(newest).not.toBe(due.authorities[0]);
+  const now = await secret.material();
+  expect(isSignedByNewest(new X509Certificate(now.cert), now)).toBe(true);
+  expect(now.authorities[0]).not.toBe(due.authorities[0]);
 }, 240_000);
+
+it("the vault's authority is replaced under load: the recorder goes on, in the same reel, without a gap", async () => {
+  await rotation;
+}, 300_000);
 
 it('while the leader is killed and another one leads, no pod comes out without a recorder', async () => {
   const former = await leader();

@@ -3,7 +3,7 @@ export { canaryPod } from './canary.ts';
 export { canaryRun } from './canaryRun.ts';
 export type { PodSecurity, Refused, WhyNot } from './capturePlan.ts';
 export { type Answering, whoAnswers } from './captureProbe.ts';
-export { type CertificateMaterial, renewed } from './certificateMaterial.ts';
+export { type CertificateMaterial, type RotationPlan, renewed } from './certificateMaterial.ts';
 export { OperatorError } from './clusterAccess.ts';
 export { namedPortOf, podSecurityOf } from './clusterFacts.ts';
 export { configMapName, type ProtectedDatabase } from './clusterNames.ts';
