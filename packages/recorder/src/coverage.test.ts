@@ -1,5 +1,5 @@
 /** Coverage against a real server: each way past the recorder is told, and nothing that came through it is. */
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RecordOf } from '@pgtape/evidence';
@@ -219,6 +219,22 @@ describe('coverage', () => {
     await ours.end();
     await direct.end();
   });
+
+  it('smart_shutdown: is not what the server waits for', async () => {
+    const recorder = await measured();
+    await polls(recorder, 2);
+    const ended = (): boolean => !existsSync(join(postgres.dataDir, 'postmaster.pid'));
+    expect(ended()).toBe(false);
+    process.kill(postgres.pid, 'SIGTERM');
+    await until(ended, 'the server has ended', 10_000);
+    await until(() => coverageOf(recorder).state === 'failed', 'failed', 10_000);
+    expect(coverageOf(recorder)).toMatchObject({ reason: 'unreachable', bypasses: 0 });
+    // Whoever only knocks leaves nothing in the server's log.
+    expect(readFileSync(postgres.logFile, 'utf8')).not.toMatch(/SASL|message type|could not receive/);
+    await postgres.stop();
+    postgres = await startServer();
+    await until(() => coverageOf(recorder).state === 'measured', 'measured again', 15_000);
+  }, 60_000);
 
   it.each([
     { name: 'wrong password', dir: 'wrong', state: 'failed', reason: 'login_refused' },

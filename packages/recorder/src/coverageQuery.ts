@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import pg from 'pg';
 import type { ServerSight } from './coverageJudge.ts';
+import { isShuttingDown } from './coverageKnock.ts';
 import { CoverageError, type CoverageServer, type Credentials } from './coveragePoller.ts';
 import { type OnLogin, pidOf, typeFailureOf } from './typeCatalog.ts';
 import type { CoveragePlan } from './workerPlan.ts';
@@ -85,7 +86,7 @@ function clientConfig(
   plan: CoveragePlan,
   { user, password }: Credentials,
   isSecond: boolean,
-): pg.ClientConfig {
+): pg.ClientConfig & { database: string } {
   const { host, port, localAddress, timeoutMs, database } = plan;
   return {
     ...{ host, port, user, password, database },
@@ -107,6 +108,8 @@ export class CoverageConnection implements CoverageServer {
   readonly #credentials: () => Credentials;
   readonly #onLogin: OnLogin;
   #client: pg.Client | null = null;
+  /** Of the client: as whom, and whether it took TLS. */
+  #login: { readonly credentials: Credentials; readonly isSecond: boolean } | null = null;
   #version = 0;
 
   constructor(plan: CoveragePlan, credentials: () => Credentials, onLogin: OnLogin) {
@@ -117,6 +120,7 @@ export class CoverageConnection implements CoverageServer {
 
   async ask(): Promise<ServerSight> {
     try {
+      await this.#leaveIfShuttingDown();
       const client = this.#client ?? (await this.#connect());
       return await this.#read(client);
     } catch (error) {
@@ -131,21 +135,28 @@ export class CoverageConnection implements CoverageServer {
     this.#client = null;
   }
 
+  async #leaveIfShuttingDown(): Promise<void> {
+    if (this.#client === null || this.#login === null) return;
+    const { credentials, isSecond } = this.#login;
+    if (!(await isShuttingDown(clientConfig(this.#plan, credentials, isSecond), this.#onLogin))) return;
+    throw new CoverageError('unreachable', 'the server shuts down, and lets nobody in');
+  }
+
   async #connect(): Promise<pg.Client> {
     const credentials = this.#credentials();
     try {
-      return await this.#login(credentials, false);
+      return await this.#loggedIn(credentials, false);
     } catch (error) {
       // A server that lets nobody in without TLS says so when the login is over.
       if (this.#plan.tls.mode !== 'mirror' || (error as { code?: string }).code !== '28000') throw error;
-      const second = await this.#login(credentials, true).catch((later: unknown) => later);
+      const second = await this.#loggedIn(credentials, true).catch((later: unknown) => later);
       // Without TLS of its own it has said all there is to say the first time.
       if (second instanceof pg.Client) return second;
       throw typeFailureOf(second) === 'tls_failed' ? error : second;
     }
   }
 
-  async #login(credentials: Credentials, isSecond: boolean): Promise<pg.Client> {
+  async #loggedIn(credentials: Credentials, isSecond: boolean): Promise<pg.Client> {
     const client = new pg.Client(clientConfig(this.#plan, credentials, isSecond));
     client.on('error', () => {
       if (this.#client === client) this.#client = null;
@@ -164,6 +175,7 @@ export class CoverageConnection implements CoverageServer {
       throw error;
     }
     this.#client = client;
+    this.#login = { credentials, isSecond };
     return client;
   }
 
