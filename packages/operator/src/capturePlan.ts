@@ -3,7 +3,7 @@
  * without saying so. Pure.
  */
 
-import { isOperatorOwned, type Platform, type PodFacts } from './podFacts.ts';
+import { hasCertificateReplicas, isOperatorOwned, type Platform, type PodFacts } from './podFacts.ts';
 import type { CaptureMode } from './recordedDatabase.ts';
 
 /** Pod Security Standards: what the namespace enforces. */
@@ -28,7 +28,8 @@ export interface CaptureFacts {
  * - `custom_command`: the container runs something of its own, whose arguments are not PostgreSQL's;
  * - `pod_security`: the namespace does not allow NET_ADMIN;
  * - `no_named_port`: the Services name no port, or the container has none of that name;
- * - `old_cluster`: the cluster is older than 1.32.
+ * - `old_cluster`: the cluster is older than 1.32;
+ * - `certificate_replicas`: the platform's replicas log in with certificates, which only raw peers may (of `Auto`; asked for, it is had).
  */
 export type WhyNot =
   | 'host_network'
@@ -37,7 +38,8 @@ export type WhyNot =
   | 'custom_command'
   | 'pod_security'
   | 'no_named_port'
-  | 'old_cluster';
+  | 'old_cluster'
+  | 'certificate_replicas';
 
 export type CapturePlan =
   | {
@@ -53,16 +55,20 @@ export interface Refused {
 
 const strongestFirst: readonly AchievableMode[] = ['AddressSwap', 'Redirect', 'NamedPort', 'Service'];
 
+export interface AskedCapture {
+  readonly mode: CaptureMode;
+  readonly container: string;
+  readonly rawPeers?: readonly string[] | undefined;
+}
+
 /** `asked` other than Auto is had or nothing is. */
-export function capturePlan(
-  pod: PodFacts,
-  asked: { readonly mode: CaptureMode; readonly container: string },
-  facts: CaptureFacts,
-): CapturePlan {
+export function capturePlan(pod: PodFacts, asked: AskedCapture, facts: CaptureFacts): CapturePlan {
+  const isAuto = asked.mode === 'Auto';
   const candidates = asked.mode === 'Auto' ? strongestFirst : [asked.mode];
   const instead: Refused[] = [];
   for (const mode of candidates) {
-    const why = whyNot(pod, asked.container, mode, facts);
+    const why =
+      whyNot(pod, asked.container, mode, facts) ?? (isAuto ? whyNotChosen(mode, asked, facts) : null);
     if (why === null) return { mode, instead };
     instead.push({ mode, why });
   }
@@ -92,4 +98,14 @@ function whyNot(pod: PodFacts, name: string, mode: AchievableMode, facts: Captur
     case 'Service':
       return null;
   }
+}
+
+/** What is possible, and would break the database where nobody has said who its replicas are. */
+function whyNotChosen(
+  mode: AchievableMode,
+  { rawPeers }: AskedCapture,
+  { platform }: CaptureFacts,
+): WhyNot | null {
+  if (mode !== 'Redirect' || rawPeers !== undefined) return null;
+  return hasCertificateReplicas(platform) ? 'certificate_replicas' : null;
 }

@@ -205,7 +205,16 @@ describe('capturePlan', () => {
     ],
     ['bitnami', 'Auto', 'baseline', 'AddressSwap'],
     ['bitnami', 'NamedPort', 'baseline', 'NamedPort'],
-    ['cloudnative-pg', 'Auto', 'privileged', 'Redirect: AddressSwap operator_owned'],
+    // Measured: its replicas get "connection requires a valid client certificate", and never come up.
+    [
+      'cloudnative-pg',
+      'Auto',
+      'privileged',
+      'Service: AddressSwap operator_owned, Redirect certificate_replicas, NamedPort operator_owned',
+    ],
+    ['cloudnative-pg', 'Redirect', 'privileged', 'Redirect'],
+    ['crunchy', 'Auto', 'privileged', 'NamedPort: AddressSwap operator_owned, Redirect certificate_replicas'],
+    ['zalando', 'Auto', 'privileged', 'Redirect: AddressSwap operator_owned'],
     [
       'cloudnative-pg',
       'Auto',
@@ -229,6 +238,15 @@ describe('capturePlan', () => {
     );
     const instead = plan.instead.map(({ mode: other, why }) => `${other} ${why}`).join(', ');
     expect(`${plan.mode ?? 'none'}${instead && `: ${instead}`}`).toBe(result);
+  });
+
+  it('chooses Redirect where the replicas that log in with certificates are named', () => {
+    const plan = planFor('cloudnative-pg', { podSecurity: 'privileged' });
+    const asked = { mode: 'Auto', container: 'postgres', rawPeers: ['10.1.0.0/24'] } as const;
+    expect(capturePlan(factsOf('cloudnative-pg'), asked, plan)).toEqual({
+      mode: 'Redirect',
+      instead: [{ mode: 'AddressSwap', why: 'operator_owned' }],
+    });
   });
 
   it('needs a cluster that leads named ports to sidecars', () => {

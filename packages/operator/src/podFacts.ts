@@ -77,6 +77,11 @@ export function isOperatorOwned(platform: Platform): boolean {
   return platform === 'CloudNativePG' || platform === 'Zalando' || platform === 'Crunchy';
 }
 
+/** Whose replicas log in with certificates, as nobody can who comes through a recorder. */
+export function hasCertificateReplicas(platform: Platform): boolean {
+  return platform === 'CloudNativePG' || platform === 'Crunchy';
+}
+
 export type QosClass = 'Guaranteed' | 'Burstable' | 'BestEffort';
 
 /** As the kubelet computes it (pod QoS classes); init containers count. */

@@ -31,7 +31,8 @@ const Capture = z
       'How clients are led through the recorder. `AddressSwap`: PostgreSQL moves to 127.0.0.2, the recorder takes the ' +
         "pod's addresses on the same port. `Redirect`: an init container redirects the port (needs NET_ADMIN). `NamedPort`: " +
         "the recorder takes the name of the Service's target port. `Service`: clients are moved to a Service of their own. " +
-        '`Auto`: the strongest that the pod allows. Status says which was achieved.',
+        '`Auto`: the strongest that the pod allows; not `Redirect` where replicas log in with certificates (CloudNativePG, Crunchy) and ' +
+        '`rawPeers` names none. Status says which was achieved.',
     ),
     container: z
       .string()

@@ -72,10 +72,18 @@ describe('podFindings', () => {
     [
       'another operator, redirected',
       'cloudnative-pg',
-      {},
+      { capture: { mode: 'Redirect' } },
       {},
       'port_owner',
       /^ok: CloudNativePG owns.*Redirect/,
+    ],
+    [
+      'another operator, whose replicas log in with certificates',
+      'cloudnative-pg',
+      {},
+      {},
+      'capture_mode',
+      /^warn: Service, the weakest that there is.*Redirect is not chosen: its replicas.*spec\.capture\.rawPeers/,
     ],
     ['a mesh', 'mesh', {}, {}, 'mesh', /^ok: (Istio|Linkerd)/],
     [

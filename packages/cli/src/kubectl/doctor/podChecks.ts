@@ -35,6 +35,8 @@ const whyNotText: Readonly<Record<WhyNot, string>> = {
   pod_security: 'Pod Security of the namespace forbids NET_ADMIN',
   no_named_port: 'no Service finds the port by a name that the container has',
   old_cluster: 'the cluster is older than 1.32',
+  certificate_replicas:
+    'its replicas log in with certificates, which are not relayed: name them in spec.capture.rawPeers, or ask for it in spec.capture.mode',
 };
 
 const skippedText: Readonly<Record<string, string>> = {
@@ -43,7 +45,12 @@ const skippedText: Readonly<Record<string, string>> = {
 };
 
 function refusedText({ refused }: InjectionOutlook): string {
-  return refused.map(({ mode, why }) => `${mode} is not possible: ${whyNotText[why]}`).join('; ');
+  return refused
+    .map(({ mode, why }) => {
+      const what = why === 'certificate_replicas' ? 'is not chosen' : 'is not possible';
+      return `${mode} ${what}: ${whyNotText[why]}`;
+    })
+    .join('; ');
 }
 
 function injectedFinding({ about, outlook, restart }: PodView): Finding {
