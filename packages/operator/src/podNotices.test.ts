@@ -60,6 +60,15 @@ describe('bypassNotices', () => {
     ]);
   });
 
+  it('of a session that was only counted nothing is claimed: neither a backend nor a unix socket', () => {
+    const counted = { pid: 0, user: '', database: 'orders', address: '', application: '' };
+    const recent = [{ ...counted, at: '2026-11-27T05:00:00Z' }];
+    const [told] = bypassNotices(databaseObject(), 'shop', [{ pod: observedOf(), count: 1, recent }]);
+    expect(told?.note).toBe(
+      '1 session past the recorder: one in "orders" that was gone before 2026-11-27T05:00:00Z',
+    );
+  });
+
   it('tells those that were shorter than a look', () => {
     const [told] = bypassNotices(databaseObject(), 'shop', [{ pod: observedOf(), count: 3, recent: [] }]);
     expect(told?.note).toBe('3 sessions past the recorder: shorter than a look at them');

@@ -86,6 +86,8 @@ export function bypassNotices(database: KubeObject, namespace: string, news: rea
 
 /** Names of users and applications are theirs to choose: no control characters of theirs. */
 function bypassText({ pid, user, database, address, application, at }: SeenBypass): string {
+  // The server has counted it, and it was gone before it was looked at.
+  if (pid === 0) return `one in ${JSON.stringify(database)} that was gone before ${at}`;
   const from = address === '' ? 'a unix socket' : address;
   return `backend ${pid} ${JSON.stringify(user)} in ${JSON.stringify(database)} from ${from} (${JSON.stringify(application)}) at ${at}`;
 }

@@ -93,7 +93,10 @@ const columns: readonly Column<BypassLine>[] = [
   { title: 'PID', right: true, spare: 2, cell: ({ pid }) => String(pid) },
   { title: 'USER', cell: ({ user }) => user },
   { title: 'DATABASE', cell: ({ database }) => database },
-  { title: 'ADDRESS', cell: ({ address }) => (address === '' ? 'unix socket' : address) },
+  {
+    title: 'ADDRESS',
+    cell: ({ pid, address }) => (pid === 0 ? 'too short to see' : address || 'unix socket'),
+  },
   { title: 'APPLICATION', spare: 1, cell: ({ application }) => application },
 ];
 
