@@ -33,7 +33,7 @@ afterEach(async () => {
 });
 
 const ask = (client: VaultClient): Promise<{ code: number; message: string }> =>
-  client.unary(exportTracePath, new Uint8Array(0), { encoding: 'identity', timeoutMs: 3000 });
+  client.unary(exportTracePath, new Uint8Array(0), { encoding: 'identity', timeoutMs: 30_000 });
 
 describe('VaultClient', () => {
   it('ca_unreadable: sending fails by that name, and works once the file is there; with mTLS', async () => {
@@ -42,7 +42,7 @@ describe('VaultClient', () => {
       string,
       string,
     ];
-    const client = new VaultClient({ url, caFile, certFile, keyFile, timeoutMs: 3000 });
+    const client = new VaultClient({ url, caFile, certFile, keyFile, timeoutMs: 30_000 });
     expect(await ask(client)).toMatchObject({
       code: grpcCode.unavailable,
       message: expect.stringContaining('ca_unreadable') as unknown,
@@ -67,7 +67,7 @@ describe('VaultClient', () => {
     writeFileSync(certFile, certificates.clientCertificate);
     writeFileSync(keyFile, certificates.clientKey);
     const lastFile = join(dir, 'last-vault-ca.pem');
-    const vault = { url, caFile, certFile, keyFile, timeoutMs: 3000 };
+    const vault = { url, caFile, certFile, keyFile, timeoutMs: 30_000 };
     const first = new VaultClient(vault, new LastAuthority(lastFile));
     rmSync(caFile);
     expect((await ask(first)).code).toBe(grpcCode.ok);
@@ -85,7 +85,7 @@ describe('VaultClient', () => {
   it('without the certificate that the vault asks for nothing is sent', async () => {
     const caFile = join(dir, 'ca');
     writeFileSync(caFile, certificates.caCertificate);
-    const client = new VaultClient({ url, caFile, timeoutMs: 3000 });
+    const client = new VaultClient({ url, caFile, timeoutMs: 30_000 });
     expect((await ask(client)).code).toBe(grpcCode.unavailable);
     await client.close();
   });

@@ -66,7 +66,7 @@ async function answer(
 ): Promise<string> {
   const client = new GrpcClient('otlp' in to ? { url: `http://127.0.0.1:${to.otlp.port}` } : to);
   endings.push(() => client.close());
-  const options = { encoding: 'identity', timeoutMs: 5000, metadata } as const;
+  const options = { encoding: 'identity', timeoutMs: 60_000, metadata } as const;
   const { code, message } = await client.unary(exportTracePath, request, options);
   return code === 0 ? 'ok' : `${code} ${message}`;
 }

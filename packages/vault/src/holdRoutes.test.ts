@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type DraftRecord, newSigner, parseReleaseText } from '@pgtape/evidence';
-import { exportTracePath, GrpcClient } from '@pgtape/otlp';
+import { GrpcClient } from '@pgtape/otlp';
 import { logger } from '@pgtape/process';
 import type { Store } from '@pgtape/store';
 import { VaultConfig } from './config.ts';
@@ -10,6 +10,7 @@ import { TestTape } from './holds.testing.ts';
 import type { HoldView } from './holdView.ts';
 import { hashOf } from './httpCallers.testing.ts';
 import { lockingStore } from './lockingStore.testing.ts';
+import { answerTo } from './segments.testing.ts';
 import { startVault, type Vault } from './vault.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'pgtape-hold-routes-'));
@@ -46,7 +47,7 @@ class Bench {
 
   async send(...drafts: DraftRecord[]): Promise<void> {
     const { request } = this.tape.reel.next(drafts);
-    const reply = await this.#client.unary(exportTracePath, request, { encoding: 'zstd', timeoutMs: 10_000 });
+    const reply = await answerTo(this.#client, request);
     expect(reply).toMatchObject({ code: 0 });
   }
 

@@ -1,5 +1,6 @@
 /** Owns real signed segments, as a recorder would send them, for tests of the vault. */
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type DraftRecord,
   headerLine,
@@ -10,8 +11,28 @@ import {
   sealLine,
   ZERO_DIGEST,
 } from '@pgtape/evidence';
-import { SegmentRequest } from '@pgtape/otlp';
+import {
+  exportTracePath,
+  type GrpcClient,
+  SegmentRequest,
+  type UnaryOptions,
+  type UnaryReply,
+} from '@pgtape/otlp';
 import { MerkleTree } from '@pgtape/tlog';
+
+/** What a recorder is told in the end: on a disk that others keep busy the vault's own reel is late, and the request sent again. */
+export async function answerTo(
+  client: GrpcClient,
+  request: Uint8Array,
+  more: Partial<UnaryOptions> = {},
+): Promise<UnaryReply> {
+  for (;;) {
+    const options = { encoding: 'zstd', timeoutMs: 60_000, ...more } as const;
+    const reply = await client.unary(exportTracePath, request, options);
+    if (!reply.message.includes('VAULT_REEL_LATE')) return reply;
+    await sleep(50);
+  }
+}
 
 export interface TestSegment {
   readonly segment: number;

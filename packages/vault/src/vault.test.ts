@@ -55,7 +55,7 @@ async function running(config: VaultConfig, deps: VaultDeps = {}): Promise<Runni
     client,
     log,
     http,
-    send: (request) => client.unary(exportTracePath, request, { encoding: 'zstd', timeoutMs: 10_000 }),
+    send: (request) => client.unary(exportTracePath, request, { encoding: 'zstd', timeoutMs: 60_000 }),
     metric: async (name) => {
       const lines = (await http('/metrics')).body.split('\n');
       return Number(lines.find((line) => line.startsWith(`${name} `))?.slice(name.length + 1) ?? Number.NaN);

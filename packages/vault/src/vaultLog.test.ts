@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Leaf, parseLeaf } from '@pgtape/evidence';
-import { exportTracePath, GrpcClient } from '@pgtape/otlp';
+import { GrpcClient } from '@pgtape/otlp';
 import { logger } from '@pgtape/process';
 import { fileStore, nodeDisk } from '@pgtape/store';
 import { startWitness, type TestWitness } from '@pgtape/testkit';
@@ -35,7 +35,7 @@ import { lockingStore } from './lockingStore.testing.ts';
 import { entriesOf } from './logEntries.ts';
 import { makeLogKey, readLogKeys } from './logKey.ts';
 import { logStore } from './logStore.ts';
-import { TestReel, type TestSegment } from './segments.testing.ts';
+import { answerTo, TestReel, type TestSegment } from './segments.testing.ts';
 import { startVault, type Vault } from './vault.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'pgtape-vault-log-'));
@@ -86,10 +86,7 @@ async function running(dir: string, tlog: object = {}): Promise<Running> {
     send: async (...segments) => {
       const answers: string[] = [];
       for (const { request } of segments) {
-        const { code, message } = await client.unary(exportTracePath, request, {
-          encoding: 'zstd',
-          timeoutMs: 10_000,
-        });
+        const { code, message } = await answerTo(client, request);
         answers.push(code === 0 ? 'ok' : message);
       }
       return answers;

@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decodeObject } from '@pgtape/evidence';
-import { exportTracePath, GrpcClient, sentAtMetadata } from '@pgtape/otlp';
+import { GrpcClient, sentAtMetadata } from '@pgtape/otlp';
 import { fileStore } from '@pgtape/store';
 import { VaultConfig } from './config.ts';
-import { TestReel } from './segments.testing.ts';
+import { answerTo, TestReel } from './segments.testing.ts';
 import { startVault, type Vault } from './vault.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'pgtape-watching-'));
@@ -65,8 +65,7 @@ describe('the watch over reels', () => {
     const client = new GrpcClient({ url: `http://127.0.0.1:${first.otlp.port}` });
     endings.push(() => client.close());
     const reel = new TestReel();
-    const send = (to: GrpcClient, request: Uint8Array) =>
-      to.unary(exportTracePath, request, { encoding: 'identity', timeoutMs: 5000 });
+    const send = (to: GrpcClient, request: Uint8Array) => answerTo(to, request);
     await send(client, reel.next(reel.opening()).request);
     const [whole] = TestReel.whole(1).segments;
     await send(client, whole!.request);
@@ -102,9 +101,8 @@ describe('the watch over reels', () => {
     endings.push(() => client.close());
     const reel = new TestReel();
     const send = (request: Uint8Array) =>
-      client.unary(exportTracePath, request, {
+      answerTo(client, request, {
         encoding: 'identity',
-        timeoutMs: 5000,
         metadataAtSend: () => ({ [sentAtMetadata]: `${Date.now() + 5000}000000` }),
       });
     // The connection's first call does not tell the time: it would count the connecting.
