@@ -1,5 +1,5 @@
 import { testImages } from './images.ts';
-import { namespaceObject, password } from './postgresObjects.ts';
+import { namespaceObject } from './postgresObjects.ts';
 import { type RecordedDatabase, recordDatabase } from './recordedDatabase.ts';
 import { installPgtape, systemNamespace } from './release.ts';
 import { sharedCluster } from './sharedCluster.ts';
@@ -60,25 +60,34 @@ it('the injector is down: a covered pod is denied, and the reason says why', asy
   expect(denied.err).toMatch(/failed calling webhook|no endpoints available|must be recorded/);
 }, 60_000);
 
-it.each([
-  ['in its namespace', namespace],
-  ['elsewhere, with the same label', elsewhere],
-  ['of the system', 'kube-system'],
-])(
-  'the injector is down: a pod that nobody records starts %s',
-  async (_, where) => {
-    const app = where === namespace ? 'unrelated' : name;
-    expect(await create(where, pod('unrelated', app))).toMatchObject({ status: 0 });
-    await cluster.done(['-n', where, 'wait', 'pod/unrelated', '--for=condition=Ready', '--timeout=30s']);
-    await cluster.done(['-n', where, 'delete', 'pod', 'unrelated', '--grace-period=0', '--force']);
-  },
-  60_000,
-);
+it('the injector is down: pods that nobody records start, in its namespace, elsewhere with the same label, and of the system', async () => {
+  const places = [namespace, elsewhere, 'kube-system'];
+  await Promise.all(
+    places.map(async (where) => {
+      const app = where === namespace ? 'unrelated' : name;
+      expect(await create(where, pod('unrelated', app))).toMatchObject({ status: 0 });
+      await cluster.done(['-n', where, 'wait', 'pod/unrelated', '--for=condition=Ready', '--timeout=30s']);
+      await cluster.done(['-n', where, 'delete', 'pod', 'unrelated', '--grace-period=0', '--force']);
+    }),
+  );
+}, 60_000);
 
-it('the injector is down: who runs goes on, recorded', async () => {
-  const mark = 'while nobody injects';
+it('the injector is down: who runs goes on, recorded under the policy that was published', async () => {
+  const mark = `while nobody injects, ${Date.now()}`;
   expect(await database.ask(await database.address(), `SELECT '${mark}'`)).toBe(mark);
-  await database.taped(mark);
+  const { reel } = await database.taped(mark);
+  const opened = await database.record('the beginning of the reel', 10_000, (record) => {
+    return record.kind === 'reel_opened' && record.reel === reel;
+  });
+  const published = await cluster.get<{ data: Record<string, string> }>(
+    'configmap',
+    'pgtape-published',
+    systemNamespace,
+  );
+  const { policyHash } = JSON.parse(published?.data[`${namespace}.${name}`] ?? '{}') as {
+    policyHash?: string;
+  };
+  expect(opened.policy).toBe(policyHash);
 }, 60_000);
 
 it('the injector is back: a covered pod comes out with a recorder', async () => {
@@ -131,22 +140,4 @@ it('who takes its guard away finds it back, and an Event says so', async () => {
         reason === 'DriftReverted' && involvedObject.name === `pgtape.${namespace}.${name}.config`,
     );
   });
-}, 60_000);
-
-it('the hash of the policy that was published is the one that the tape carries', async () => {
-  const mark = `under which policy ${Date.now()}`;
-  await database.ask(await database.address(), `SELECT '${mark}'`, { given: password });
-  const { reel } = await database.taped(mark);
-  const opened = await database.record('the beginning of the reel', 10_000, (record) => {
-    return record.kind === 'reel_opened' && record.reel === reel;
-  });
-  const published = await cluster.get<{ data: Record<string, string> }>(
-    'configmap',
-    'pgtape-published',
-    systemNamespace,
-  );
-  const { policyHash } = JSON.parse(published?.data[`${namespace}.${name}`] ?? '{}') as {
-    policyHash?: string;
-  };
-  expect(opened.policy).toBe(policyHash);
 }, 60_000);
