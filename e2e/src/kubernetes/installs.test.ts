@@ -1,12 +1,16 @@
+import { join } from 'node:path';
 import { chartDir } from '../cluster/helm.ts';
 import { namespaceObject } from './postgresObjects.ts';
-import { helm, installPgtape, systemNamespace, values } from './release.ts';
+import { recordDatabase } from './recordedDatabase.ts';
+import { applyArchive, helm, install, installPgtape, systemNamespace, values } from './release.ts';
 import { sharedCluster } from './sharedCluster.ts';
 
-/** Releases that come and go: a test of the release's own, an uninstall that keeps what must stay, another name. Last of all files. */
+/** Releases that come and go: a test of the release's own, an uninstall that keeps what must stay, another name, definitions that were applied before. Last of all files. */
 const cluster = sharedCluster();
 const crds = ['recordeddatabases.pgtape.dev', 'recordingarchives.pgtape.dev'];
 const other = 'evidence';
+/** Of this checkout, for `kubectl apply`. */
+const crdsDir = join(chartDir, '../../crds');
 
 const names = async (...args: string[]): Promise<string[]> =>
   (await cluster.done(['get', ...args, '-o', 'name'])).split('\n').filter((line) => line !== '');
@@ -64,3 +68,26 @@ it('another name, in another namespace, over the definitions that stayed', async
   await helm(cluster, ['test', other, '-n', namespace, '--timeout', '90s']);
   await helm(cluster, ['uninstall', other, '-n', namespace, '--wait', '--timeout', '120s']);
 }, 250_000);
+
+it('`kubectl apply -f crds/` before: they stay whose they are, and the release works with them', async () => {
+  await cluster.done(['delete', 'crd', ...crds, '--timeout=60s']);
+  await cluster.done(['apply', '-f', crdsDir]);
+  await cluster.done(['wait', 'crd', ...crds, '--for=condition=Established', '--timeout=30s']);
+  // With the archive that the vault waits for, an installation may be waited for.
+  await applyArchive(cluster);
+  await install(cluster, ['--wait', '--timeout', '120s']);
+  for (const crd of crds) {
+    const found = await cluster.get<{ metadata: { annotations: Record<string, string> } }>('crd', crd);
+    expect(Object.keys(found?.metadata.annotations ?? {})).toContain(
+      'kubectl.kubernetes.io/last-applied-configuration',
+    );
+    expect(Object.keys(found?.metadata.annotations ?? {}).join(' ')).not.toContain('helm.sh');
+  }
+  const database = await recordDatabase(cluster, { namespace: 'crds-first', name: 'orders' });
+  const mark = `with definitions of somebody else, ${Date.now()}`;
+  expect(await database.ask(await database.address(), `SELECT '${mark}'`)).toBe(mark);
+  await database.taped(mark);
+  await database.conditionIs('Ready', 'True', 90_000);
+  await helm(cluster, ['uninstall', 'pgtape', '-n', systemNamespace, '--wait', '--timeout', '120s']);
+  expect(await names('crds')).toHaveLength(crds.length);
+}, 400_000);

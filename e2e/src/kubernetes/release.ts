@@ -36,7 +36,7 @@ export async function installPgtape(cluster: TestCluster): Promise<void> {
   await bucketThere(cluster);
   const releases = await helm(cluster, ['list', '-n', systemNamespace, '-q']);
   if (releases.trim() === '') await install(cluster);
-  await cluster.apply(archiveObject(cluster));
+  await applyArchive(cluster);
   for (const name of [
     'deployment/pgtape-controller',
     'deployment/pgtape-webhook',
@@ -56,7 +56,8 @@ async function bucketThere(cluster: TestCluster): Promise<void> {
   if (!isThere) await makeBucket(cluster, archive.bucket);
 }
 
-async function install(cluster: TestCluster): Promise<void> {
+/** The release alone, on a platform that is there. @param more arguments of helm */
+export async function install(cluster: TestCluster, more: readonly string[] = []): Promise<void> {
   const metadata = { name: 'bucket-keys', namespace: systemNamespace };
   await cluster.apply(
     {
@@ -74,7 +75,7 @@ async function install(cluster: TestCluster): Promise<void> {
       },
     },
   );
-  await helm(cluster, ['install', 'pgtape', chartDir, '-n', systemNamespace, ...values(cluster)]);
+  await helm(cluster, ['install', 'pgtape', chartDir, '-n', systemNamespace, ...values(cluster), ...more]);
 }
 
 /** As `--set`, for every release of the tests. */
@@ -87,8 +88,9 @@ export function values(cluster: TestCluster): string[] {
   ];
 }
 
-function archiveObject(cluster: TestCluster): object {
-  return {
+/** The RecordingArchive of the release's vault. */
+export async function applyArchive(cluster: TestCluster): Promise<void> {
+  await cluster.apply({
     apiVersion: 'pgtape.dev/v1alpha1',
     kind: 'RecordingArchive',
     metadata: { name: archive.name },
@@ -102,7 +104,7 @@ function archiveObject(cluster: TestCluster): object {
       lock: 'Strict',
       retention: { days: 1 },
     },
-  };
+  });
 }
 
 /** Where versitygw keeps the bucket's objects, each as a file. */
