@@ -40,7 +40,9 @@ function call(program: string, args: readonly string[]): Called {
       advice: "It is in pgtape's image and in Debian's package iptables.",
     });
   }
-  return { status: done.status ?? -1, out: done.stdout, problem: done.stderr.trim().split('\n')[0] ?? '' };
+  const status = done.status ?? -1;
+  const [said = ''] = done.stderr.trim().split('\n');
+  return { status, out: done.stdout, problem: said === '' ? `ended with status ${status}` : said };
 }
 
 function refused(program: string, problem: string): CommandError {
@@ -108,8 +110,10 @@ function run(io: Io, flags: Flags): void {
     redirect(io, flags);
   } catch (error) {
     if (flags.optional !== true || !(error instanceof CommandError)) throw error;
+    const advice = error.advice === null ? '' : `${error.advice}\n`;
     io.err.write(
-      `${error.code}: ${error.message}\nThe pod starts all the same: its clients are not led to the recorder.\n`,
+      `${error.code}: ${error.message}\n${advice}` +
+        'The pod starts all the same: its clients are not led to the recorder.\n',
     );
   }
 }
