@@ -37,6 +37,15 @@ install_packages() {
   $as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
 
+# give_back DIR...: what root made in a directory of the user who called sudo becomes his; buildah's storage stays as it is.
+give_back() {
+  [ "$(id -u)" -eq 0 ] && [ -n "${SUDO_UID:-}" ] || return 0
+  for dir in "$@"; do
+    [ "$(stat -c %u "$dir" 2>/dev/null)" = "$SUDO_UID" ] || continue
+    find "$dir" -path "$cache/buildah-*" -prune -o -user 0 -exec chown -h "$SUDO_UID:${SUDO_GID:-}" {} +
+  done
+}
+
 need_go() {
   command -v go >/dev/null 2>&1 || { say "Go 1.26 or newer is needed to build $1"; exit 2; }
 }
