@@ -11,6 +11,7 @@ export interface OperatorReplica {
   readonly webhookPort: number;
   readonly healthUrl: string;
   readonly isRunning: boolean;
+  readonly pid: number;
   log(): string;
   /** One that it goes on after. */
   signal(signal: 'SIGSTOP' | 'SIGCONT'): void;
@@ -88,6 +89,7 @@ export async function startReplica({
     get isRunning() {
       return child.exitCode === null && child.signalCode === null;
     },
+    pid: child.pid ?? 0,
     log: text,
     signal: (signal) => void child.kill(signal),
     async end(signal) {

@@ -9,6 +9,7 @@ import { injectorView } from './injectorView.ts';
 import { Leadership } from './leadership.ts';
 import { LeaderWork, workKeys } from './leaderWork.ts';
 import type { OperatorContext } from './operatorContext.ts';
+import { PodReadings } from './podReadings.ts';
 import { Reconciler } from './reconciler.ts';
 import { watchedPods } from './recordedPods.ts';
 import { RecorderWatch } from './recorderWatch.ts';
@@ -73,6 +74,7 @@ export function controllerPart(context: OperatorContext): ControllerPart {
   });
   const reconciler: Reconciler = new Reconciler({
     recorders,
+    readings: new PodReadings(),
     rollouts,
     image: config.image,
     version,

@@ -10,7 +10,8 @@ import type { DatabaseFacts } from './databaseFacts.ts';
 import type { DatabaseObservation, WriteProblems } from './databaseStatus.ts';
 import { type RecordingSettings, recorderConfig } from './desiredObjects.ts';
 import { type ObservedPod, observedPod, type WantedRecorder } from './observedPod.ts';
-import { type PodCoverage, podCoverage } from './podCoverage.ts';
+import type { PodCoverage } from './podCoverage.ts';
+import type { PodReadings } from './podReadings.ts';
 import { policyHash } from './publishedObject.ts';
 import type { RecorderWatch } from './recorderWatch.ts';
 import { recordingBefore, recordingFold } from './recordingFold.ts';
@@ -25,6 +26,7 @@ export interface ObserverOptions {
   readonly settings: () => RecordingSettings;
   /** null: not known yet. */
   readonly server: () => Pick<ApiServerFacts, 'minorVersion' | 'username'> | null;
+  readonly readings: PodReadings;
   readonly recorders: Pick<RecorderWatch, 'seen'>;
   readonly rollouts: Pick<RolloutWork, 'refusal'>;
   /** Of recorders, where their database names no other. */
@@ -48,12 +50,11 @@ export interface Observing {
 
 /** Pods of a database that could be connected to; null: not completely known yet. */
 export function reachablePods(
-  watch: Pick<ClusterWatch, 'podsOf'>,
-  { key, spec }: DatabaseFacts,
+  { watch, readings }: { readonly watch: Pick<ClusterWatch, 'podsOf'>; readonly readings: PodReadings },
+  database: DatabaseFacts,
 ): PodCoverage[] | null {
-  const found = watch.podsOf(key);
-  if (found === null || spec === null) return found === null ? null : [];
-  return found.map((pod) => podCoverage(pod, key, spec)).filter((pod) => pod !== null);
+  const found = watch.podsOf(database.key);
+  return found?.map((pod) => readings.of(pod, database)).filter((pod) => pod !== null) ?? null;
 }
 
 /** null: its pods are not completely known. */
@@ -61,7 +62,7 @@ export function observedDatabase(options: ObserverOptions, observing: Observing)
   const { watch, server, wall, image, version, rollouts } = options;
   const settings = options.settings();
   const { database, all, written, before, canary } = observing;
-  const found = reachablePods(watch, database);
+  const found = reachablePods(options, database);
   if (found === null) return null;
   const { key, spec } = database;
   const config = recorderConfig(database, settings);

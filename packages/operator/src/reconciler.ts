@@ -69,7 +69,7 @@ export class Reconciler {
 
   /** Pods of a database that could be connected to; null: not completely known yet. */
   podsOf(database: DatabaseFacts): PodCoverage[] | null {
-    return reachablePods(this.#options.watch, database);
+    return reachablePods(this.#options, database);
   }
 
   /** What is known of each database's recorders; of none, while this process does not lead. */
