@@ -33,11 +33,11 @@ export {
   type QosClass,
   qosOf,
 } from './podFacts.ts';
-export { HEALTH_PORT } from './podPlaces.ts';
+export { HEALTH_PORT, leavesPortAlone, RECORDER_PORT } from './podPlaces.ts';
 export { RecordedDatabaseSpec } from './recordedDatabase.ts';
 export { type RecorderAnswer, type RecorderPlace, recorderStatus } from './recorderAnswers.ts';
 export { RecordingArchiveSpec, RecordingArchiveStatus } from './recordingArchive.ts';
 export { type Actor, actorOf, archiveConditions, databaseConditions } from './reference/conditionCatalog.ts';
-export { socketProbes } from './socketProbes.ts';
+export { portProbes, socketProbes } from './socketProbes.ts';
 export { type WebhookPlan, webhookConfiguration } from './webhookConfiguration.ts';
 export { type ServingPair, startWebhookServer, type WebhookServer } from './webhookServer.ts';

@@ -143,4 +143,21 @@ describe('podFindings', () => {
     expect(said(probed, spec, { kubeletVersion: 'v1.35.4' }).sidecar_restart).toMatch(/^ok/);
     expect(said(pod, spec, { kubeletVersion: 'v1.35.2' }).sidecar_restart).toMatch(/^ok/);
   });
+
+  it.each([
+    ['AddressSwap', '-h 127.0.0.1', /^ok/],
+    ['Service', '-h 127.0.0.1', /^warn: the probe of postgres .*give its command -h 127\.0\.0\.1 -p 6432$/],
+    ['Service', '-h 127.0.0.1 -p 6432', /^ok/],
+    [
+      'AddressSwap',
+      '-U postgres',
+      /^warn: the probe of postgres .* unix socket.*give its command -h 127\.0\.0\.1$/,
+    ],
+  ])('in %s, of a probe with %s, whether it goes past the recorder', (mode, options, wanted) => {
+    const pod = podObject('plain') as KubeObject & { spec: { containers: object[] } };
+    const readinessProbe = { exec: { command: ['pg_isready', ...options.split(' ')] } };
+    const containers = pod.spec.containers.map((one) => ({ ...one, readinessProbe }));
+    const probed = { ...pod, spec: { ...pod.spec, containers } };
+    expect(said(probed, specFor(pod, { capture: { mode } })).probe_socket).toMatch(wanted);
+  });
 });

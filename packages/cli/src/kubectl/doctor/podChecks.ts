@@ -1,10 +1,13 @@
 /** Checks of one pod: how it can be captured, what the recorder changes for it, what is in the way. Pure. */
 import {
   isOperatorOwned,
+  leavesPortAlone,
   type PodFacts,
   platformFor,
+  portProbes,
   qosOf,
   RECORDER_CONTAINER,
+  RECORDER_PORT,
   type RecordedDatabaseSpec,
   socketProbes,
   type WhyNot,
@@ -139,17 +142,21 @@ function qosFinding({ facts, outlook, about }: PodView): Finding {
     : warn(`${before} becomes ${after}: set spec.recorder.requests and limits alike`, 'database');
 }
 
-/** By the socket a probe is a session that nobody recorded, every few seconds. */
-function probeFinding({ facts, about }: PodView): Finding {
+/** Past the recorder a probe is a session that nobody recorded, every few seconds. */
+function probeFinding({ facts, about, outlook }: PodView): Finding {
   const { ok, warn } = judge('probe_socket', about);
-  const containers = socketProbes(facts);
-  return containers.length === 0
-    ? ok('no probe logs in by the unix socket')
-    : warn(
-        `the probe of ${containers.join(', ')} logs in by the unix socket, and each time counts as a session past the recorder: ` +
-          'give its command -h 127.0.0.1',
-        'database',
-      );
+  const isPortOpen = leavesPortAlone(outlook.mode ?? '');
+  const containers = isPortOpen ? portProbes(facts) : socketProbes(facts);
+  if (containers.length === 0)
+    return ok(isPortOpen ? 'no probe goes past the recorder' : 'no probe logs in by the unix socket');
+  const probe = `the probe of ${containers.join(', ')}`;
+  return warn(
+    isPortOpen
+      ? `${probe} asks PostgreSQL at its own port or socket, and counts as a session past the recorder each time it is trusted there: ` +
+          `give its command -h 127.0.0.1 -p ${RECORDER_PORT}`
+      : `${probe} logs in by the unix socket, and each time counts as a session past the recorder: give its command -h 127.0.0.1`,
+    'database',
+  );
 }
 
 function sidecarFinding({ sight, kubeletVersion, about }: PodView): Finding {
