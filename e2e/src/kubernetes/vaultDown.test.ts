@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readArchive } from '../stack.ts';
-import { verifiedReels, watchedReels } from './archiveAnswers.ts';
+import { crashedReel, verifiedReels, watchedReels } from './archiveAnswers.ts';
 import { type BenchTape, startBench } from './benchTape.ts';
 import { namespaceObject } from './postgresObjects.ts';
 import { type PodObject, type RecordedDatabase, recordDatabase, restartsOf } from './recordedDatabase.ts';
@@ -144,7 +144,7 @@ it('an outbox on a claim outlives its pod: the tape is complete', async () => {
 }, 130_000);
 
 it.each<Deleted>(['empty', 'ephemeral'])(
-  'an outbox that went with its pod (%s): the vault says crashed',
+  'an outbox that went with its pod (%s): the vault says crashed, and so does verify',
   async (name) => {
     const { reel } = former.get(name) as { reel: string };
     await of(name).taped(`afterwards, of ${name}, ${run}`, 60_000);
@@ -164,6 +164,7 @@ it.each<Deleted>(['empty', 'ephemeral'])(
       reason: 'reel_silent',
       detail: `its pod ${namespace}/${name}-0 is gone, and its end did not come`,
     });
+    expect((await crashedReel(cluster, `${namespace}/${name}-0`, reel)).reasons).toEqual(['pod_gone']);
   },
-  160_000,
+  200_000,
 );
