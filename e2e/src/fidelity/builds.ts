@@ -1,6 +1,6 @@
 /** PostgreSQL as scripts/fidelity-postgres built it from Debian's source packages: where it lies and what it is. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PostgresRuntime } from '@pgtape/testkit';
 import { cacheDir } from '../cache.ts';
@@ -45,6 +45,7 @@ export function buildOf(major: number): Build {
     version,
     source: join(cacheDir('fidelity'), `src-${major}`),
     prefix,
-    runtime: { native: prefix, version: `${version}-from-source` },
+    // Named by when it was built: a copy is made of it under that name, and must not outlive it.
+    runtime: { native: prefix, version: `${version}-from-source-${Math.trunc(statSync(server).mtimeMs)}` },
   };
 }
