@@ -1,7 +1,7 @@
 # pgtape: `make help` lists what there is.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: footprint help up demo build check test model fuzz majors e2e e2e-cluster e2e-cluster-smoke drivers fidelity soak durability bench golden golden-chart bundle image lock clean
+.PHONY: footprint help up demo build check test model fuzz majors e2e e2e-cluster e2e-cluster-smoke e2e-cluster-cnpg drivers fidelity soak durability bench golden golden-chart bundle image lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ e2e-cluster: build ## what needs Kubernetes, an API server or a whole node: buil
 
 e2e-cluster-smoke: build ## the quickstart, AddressSwap and the uninstall on a whole Kubernetes node; about three minutes once its binaries are built
 	@scripts/e2e-cluster smoke
+
+e2e-cluster-cnpg: build ## Clusters of a real CloudNativePG on a whole node: its operator is built once, in minutes; then about five minutes
+	@scripts/e2e-cluster cloudnativepg
 
 drivers: build ## every driver over every transport, directly and recorded; writes docs/drivers.md (ARGS="pgx chunks-3")
 	@scripts/drivers $(ARGS)

@@ -11,6 +11,7 @@ actionlint_version=v1.7.12
 promtool_version=v0.316.0
 prometheus_operator_version=v0.85.0
 cert_manager_version=$(sed -n 's/^require .*cert-manager \(v.*\)/\1/p' "$root/e2e/certManager/go.mod")
+cloudnativepg_version=v1.30.0
 mkdir -p "$cache/bin"
 
 say() { printf '%s\n' "$(basename "$0"): $*" >&2; }
@@ -115,26 +116,51 @@ copy_all_crds() {
   copy_crds cert-manager github.com/cert-manager/cert-manager "$cert_manager_version" deploy/crds
 }
 
+# in_wrapper NAME MODULE VERSION COMMAND...: runs COMMAND in a module of its own that requires MODULE, with that one's own requirements
+# and sums; `source_dir` is where MODULE lies.
+in_wrapper() {
+  wrapped=$1 module=$2 version=$3
+  shift 3
+  work=$(mktemp -d)
+  (
+    cd "$work"
+    export GOFLAGS=-mod=mod CGO_ENABLED=0
+    source_dir=$(module_dir "$module@$version")
+    sed "s|^module .*|module pgtape.test/$wrapped|" "$source_dir/go.mod" >go.mod
+    cp "$source_dir/go.sum" go.sum
+    chmod u+w go.mod go.sum
+    printf '\nrequire %s %s\n' "$module" "$version" >>go.mod
+    "$@"
+  ) || { rm -rf "$work"; say "$wrapped did not build"; exit 1; }
+  rm -rf "$work"
+}
+
+# `go install` refuses modules with a `replace`.
 build_jaeger() {
   target="$cache/bin/jaeger-$jaeger_version"
   [ -x "$target" ] && return 0
   need_go Jaeger
   say "building Jaeger $jaeger_version (about three minutes, once) ..."
   module=github.com/jaegertracing/jaeger
-  work=$(mktemp -d)
-  # `go install` refuses modules with a `replace`: a wrapper takes Jaeger's own requirements and sums instead.
-  (
-    cd "$work"
-    export GOFLAGS=-mod=mod CGO_ENABLED=0
-    source_dir=$(module_dir "$module@$jaeger_version")
-    sed "s|^module .*|module pgtape.test/jaeger|" "$source_dir/go.mod" >go.mod
-    cp "$source_dir/go.sum" go.sum
-    chmod u+w go.mod go.sum
-    printf '\nrequire %s %s\n' "$module" "$jaeger_version" >>go.mod
-    go build -trimpath -ldflags '-s -w' -o "$target.$$" "$module/cmd/jaeger"
-  ) || { rm -rf "$work"; say "Jaeger did not build"; exit 1; }
+  in_wrapper jaeger $module "$jaeger_version" go build -trimpath -ldflags '-s -w' -o "$target.$$" $module/cmd/jaeger
   mv "$target.$$" "$target"
-  rm -rf "$work"
+}
+
+# Its program, and the objects of its release, which lie in the module. `go install` asks for all versions of a module, and not every
+# proxy tells them.
+build_cloudnativepg() {
+  target="$cache/cloudnativepg-$cloudnativepg_version"
+  [ -d "$target" ] && return 0
+  need_go CloudNativePG
+  say "building CloudNativePG $cloudnativepg_version (a minute or two, once) ..."
+  mkdir -p "$target.$$"
+  in_wrapper cloudnativepg github.com/cloudnative-pg/cloudnative-pg "$cloudnativepg_version" cloudnativepg_files "$target.$$"
+  mv -T "$target.$$" "$target"
+}
+
+cloudnativepg_files() {
+  go build -trimpath -ldflags '-s -w' -o "$1/manager" "$module/cmd/manager" &&
+    cp "$source_dir/releases/cnpg-${version#v}.yaml" "$1/release.yaml"
 }
 
 # k8s.io/kubernetes asks for its staging modules as v0.0.0: a wrapper module says which versions those are.

@@ -11,6 +11,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -25,7 +26,7 @@ export interface Image {
 }
 
 interface ImageSource {
-  readonly name: 'pause' | 'postgres' | 'coredns';
+  readonly name: 'pause' | 'postgres' | 'coredns' | 'cloudnativepg';
   /** What its Dockerfile takes beside what lies in its folder: made, or found, in `context`. */
   readonly add: (context: string) => void;
   /** Files outside of the folder that the image is made of. */
@@ -71,6 +72,21 @@ export function testImages(): { pause: Image; postgres: Image; coredns: Image } 
       add: (context) => copyFileSync(coredns, join(context, 'coredns')),
     }),
   };
+}
+
+/** Of CloudNativePG's operator. @param program of this machine's architecture */
+export function cloudNativePgImage(program: string): Image {
+  const byArchitecture = `operator/manager_${process.arch === 'x64' ? 'amd64' : process.arch}`;
+  return built({
+    name: 'cloudnativepg',
+    of: [program],
+    add(context) {
+      const files = join(context, 'files');
+      mkdirSync(join(files, 'operator'), { recursive: true });
+      copyFileSync(program, join(files, byArchitecture));
+      symlinkSync(byArchitecture, join(files, 'manager'));
+    },
+  });
 }
 
 /** pgtape's own, of what is built in this checkout. */
