@@ -70,6 +70,7 @@ function recordedDatabaseObject({ namespace, name, spec = {} }: ClusterShape): o
         periodSeconds: 2,
         allow: [
           { user: 'postgres', application: 'cnpg-instance-manager' },
+          { user: 'postgres', application: 'pg_isready' },
           { user: 'cnpg_metrics_exporter' },
           { user: 'streaming_replica' },
         ],
