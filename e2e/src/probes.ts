@@ -47,8 +47,8 @@ export function residentBytes(pid: number, which: 'now' | 'peak' = 'now'): numbe
 }
 
 /** Prometheus text as numbers: `name` or `name{label="value"}` to value. */
-export async function metricsAt(port: number): Promise<Record<string, number>> {
-  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+export async function metricsAt(port: number, host = '127.0.0.1'): Promise<Record<string, number>> {
+  const text = await (await fetch(`http://${host}:${port}/metrics`)).text();
   const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
   return Object.fromEntries(
     lines.map((line) => {

@@ -1,4 +1,3 @@
-import { namespaceObject } from './postgresObjects.ts';
 import { RecordedDatabase, recordDatabase } from './recordedDatabase.ts';
 import { installPgtape } from './release.ts';
 import { sharedCluster } from './sharedCluster.ts';
@@ -7,20 +6,6 @@ import { invalidPassword, wholeCapture } from './wholeCapture.ts';
 /** The ways of leading clients through the recorder that are not AddressSwap. */
 const cluster = sharedCluster();
 const namespace = 'modes';
-
-/** The pod's Service, so that its target port is a name, or another one to the recorder's own port. */
-function serviceTo(name: string, targetPort: string): object {
-  return {
-    apiVersion: 'v1',
-    kind: 'Service',
-    metadata: { name, namespace },
-    spec: { selector: { app: name }, ports: [{ name: 'postgres', port: 5432, targetPort }] },
-  };
-}
-
-async function podAddress(database: RecordedDatabase): Promise<string> {
-  return (await database.podObject()).status.podIP;
-}
 
 beforeAll(async () => {
   await installPgtape(cluster);
@@ -32,12 +17,9 @@ describe('NamedPort', () => {
   let database: RecordedDatabase;
 
   it('the Service leads to the recorder, which has the name of the port', async () => {
-    const name = 'named';
-    // The injector reads the Service: it is there before the pod.
-    await cluster.apply(namespaceObject(namespace), serviceTo(name, 'postgres'));
     database = await recordDatabase(cluster, {
       namespace,
-      name,
+      name: 'named',
       servicePort: 'postgres',
       spec: { capture: { mode: 'NamedPort' } },
     });
@@ -67,16 +49,4 @@ describe('Service', () => {
     expect(await database.ask(host, 'SELECT 1', { given: 'wrong' })).toBe(invalidPassword);
     await database.taped(mark);
   }, 120_000);
-
-  it('who goes past it is listed as a bypass within 15 seconds', async () => {
-    const direct = await podAddress(database);
-    const began = performance.now();
-    expect(await database.ask(direct, "SELECT 'past it' FROM pg_sleep(6)")).toBe('past it');
-    await cluster.eventually(
-      'the bypass is counted',
-      15_000,
-      async () => ((await database.object()).status?.bypasses ?? 0) > 0,
-    );
-    process.stderr.write(`a bypass was in status after ${Math.round(performance.now() - began)} ms\n`);
-  }, 60_000);
 });
