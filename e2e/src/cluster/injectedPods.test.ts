@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { type KubeObject, KubeObjects, pods } from '@pgtape/kube';
 import { inject, PodFacts, platformOf, RecordedDatabaseSpec } from '@pgtape/operator';
 import { applyPatch } from '@pgtape/operator/testing';
-import { makeNamespace } from './clusterKinds.ts';
+import { makeNamespace, serviceAccounts } from './clusterKinds.ts';
 import { type ControlPlane, startControlPlane } from './controlPlane.ts';
 
 const dir = join(import.meta.dirname, '../../../testdata/pods');
@@ -22,11 +22,25 @@ beforeAll(async () => {
   objects = new KubeObjects(plane.connection);
   await makeNamespace(objects, 'shop', { 'pod-security.kubernetes.io/enforce': 'restricted' });
   await makeNamespace(objects, 'net', { 'pod-security.kubernetes.io/enforce': 'privileged' });
+  await makeAccounts('shop');
 }, 120_000);
 
 afterAll(async () => {
   await plane?.stop();
 }, 30_000);
+
+/** Those that pods of other operators run as, which these operators make. */
+async function makeAccounts(namespace: string): Promise<void> {
+  const names = shapes.map((file) => {
+    const { spec } = JSON.parse(readFileSync(join(dir, file), 'utf8')) as { spec: Record<string, unknown> };
+    return spec.serviceAccountName;
+  });
+  for (const name of new Set(names)) {
+    if (typeof name !== 'string' || name === 'default') continue;
+    const metadata = { name, namespace };
+    await objects.create(serviceAccounts, { apiVersion: 'v1', kind: 'ServiceAccount', metadata });
+  }
+}
 
 const qosOf = ({ status }: KubeObject): unknown => (status as { qosClass?: string }).qosClass;
 

@@ -119,6 +119,7 @@ describe('two instances, Auto', () => {
     database = await recordCluster(cluster, { namespace: 'cnpg-two', name: 'orders', instances: 2 });
     await achieved(database, 'Service');
     await through(database, 'orders-recorded', 'by orders-recorded');
+    await database.conditionIs('BypassFree', 'True');
   }, 250_000);
 
   it('after a switchover our Service leads to the new primary, and its recorder', async () => {
