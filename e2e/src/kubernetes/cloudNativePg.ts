@@ -155,7 +155,11 @@ export class RecordedCluster extends RecordedDatabase {
     const { cluster, namespace, name } = this;
     const patch = JSON.stringify({ spec: { inheritedMetadata: { labels: { [label]: value } } } });
     const merged = ['patch', 'clusters.postgresql.cnpg.io', name, '--type=merge', '-p', patch];
-    await cluster.done(['-n', namespace, ...merged]);
+    // Its webhook refuses connections for a moment after it was rolled out.
+    await cluster.eventually(`the Cluster passes on ${label}=${value}`, ms, async () => {
+      await cluster.done(['-n', namespace, ...merged]);
+      return true;
+    });
     await cluster.eventually(`the pods have ${label}=${value}`, ms, async () => {
       const pods = await cluster.list('pods', namespace, '-l', `cnpg.io/cluster=${name},${label}=${value}`);
       return pods.length > 0;
