@@ -5,7 +5,7 @@
 import { asError, KubeError, type KubeObject, type KubeObjects, keyOf } from '@pgtape/kube';
 import { FIELD_MANAGER } from './clusterNames.ts';
 import { ownedKinds, resourceOf } from './clusterResources.ts';
-import { changedFields, conflictingManagers, isAsWanted, otherManagers } from './drift.ts';
+import { changedFields, conflictingManagers, hasConflict, isAsWanted, otherManagers } from './drift.ts';
 
 /** `Kind/namespace/name`. */
 export function objectKey(object: KubeObject): string {
@@ -141,11 +141,6 @@ async function enforced(
     { fieldManager: FIELD_MANAGER, signal },
   );
   return { object, managers: [...new Set([...managers, ...otherManagers(applied)])] };
-}
-
-/** Fields that we want are somebody's. */
-function hasConflict(error: unknown): boolean {
-  return error instanceof KubeError && error.causes.some(({ reason }) => reason === 'FieldManagerConflict');
 }
 
 async function removedOne(

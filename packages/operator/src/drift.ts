@@ -70,11 +70,19 @@ function named(managers: readonly string[]): string[] {
   return [...new Set(others.map((manager) => manager.slice(0, nameCharsMax)))].slice(0, namesMax);
 }
 
+function conflicts(error: unknown): KubeError['causes'] {
+  if (!(error instanceof KubeError)) return [];
+  return error.causes.filter(({ reason }) => reason === 'FieldManagerConflict');
+}
+
+/** Whether an apply was refused because fields of it are somebody's. */
+export function hasConflict(error: unknown): boolean {
+  return conflicts(error).length > 0;
+}
+
 /** Whose fields an apply was refused over; it names no user. */
 export function conflictingManagers(error: unknown): string[] {
-  if (!(error instanceof KubeError)) return [];
-  const ofConflict = error.causes.filter(({ reason }) => reason === 'FieldManagerConflict');
-  return named(ofConflict.map(({ message }) => /^conflict with "([^"]*)"/.exec(message)?.[1] ?? ''));
+  return named(conflicts(error).map(({ message }) => /^conflict with "([^"]*)"/.exec(message)?.[1] ?? ''));
 }
 
 const Managed = z.array(z.looseObject({ manager: z.string(), subresource: z.string().optional() }));

@@ -10,6 +10,7 @@ import {
   enrolmentNameOf,
   type SegmentSuccess,
 } from '@pgtape/evidence';
+import { BoundedMap } from './boundedMap.ts';
 import { once } from './once.ts';
 import type { AppendedRecord } from './ownSealer.ts';
 import { misnamed, podText } from './podIdentity.ts';
@@ -80,7 +81,7 @@ export class Enrolments {
   /** Reels somebody vouched for. */
   readonly #known = new Map<string, Enrolment>();
   /** By reel: what was recorded for it by this vault. */
-  readonly #begun = new Map<string, string>();
+  readonly #begun = new BoundedMap<string, string>(begunMax);
 
   constructor(sources: EnrolmentSources) {
     this.#sources = sources;
@@ -132,7 +133,6 @@ export class Enrolments {
     });
     await this.#sources.started({ reel, recorder, key, recovery_key, enrolment: line });
     this.#learn(reel, enrolment);
-    if (this.#begun.size >= begunMax) this.#begun.delete(this.#begun.keys().next().value ?? '');
     this.#begun.set(reel, what);
   }
 

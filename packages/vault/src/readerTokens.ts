@@ -4,6 +4,7 @@
  */
 import { hash } from 'node:crypto';
 import { KubeError, type TokenReview } from '@pgtape/kube';
+import { BoundedMap } from './boundedMap.ts';
 import { HttpRefusal } from './httpRefusal.ts';
 import type { ReviewBudget } from './reviewBudget.ts';
 import { readToken } from './tokenClaims.ts';
@@ -36,9 +37,9 @@ const comeAgainSeconds = 2;
 export class ReaderTokens {
   readonly #sources: ReaderTokenSources;
   /** By the token's SHA-256, the oldest first. */
-  readonly #users = new Map<string, Known>();
+  readonly #users = new BoundedMap<string, Known>(knownMax);
   /** Nobody's; apart, so that whoever makes tokens up pushes no good one out. */
-  readonly #nobodys = new Map<string, Known>();
+  readonly #nobodys = new BoundedMap<string, Known>(knownMax);
 
   constructor(sources: ReaderTokenSources) {
     this.#sources = sources;
@@ -78,9 +79,7 @@ export class ReaderTokens {
       this.#sources.nowMs() + (user === null ? REFUSED_FRESH_MS : FRESH_MS),
     );
     for (const known of [this.#users, this.#nobodys]) known.delete(key);
-    const known = user === null ? this.#nobodys : this.#users;
-    if (known.size >= knownMax) known.delete(known.keys().next().value ?? '');
-    known.set(key, { user, untilMs });
+    (user === null ? this.#nobodys : this.#users).set(key, { user, untilMs });
   }
 
   async #reviewed(token: string): Promise<KubernetesUser | null> {

@@ -3,6 +3,8 @@
  * turns out to be good costs nothing, so that only who makes tokens up is slowed down. It refuses to know what a token is.
  */
 
+import { BoundedMap } from './boundedMap.ts';
+
 /** A bucket: what may come at once, and what comes back each second. */
 export interface ReviewRate {
   readonly burst: number;
@@ -38,7 +40,7 @@ export class ReviewBudget {
   readonly #rates: Readonly<Record<'peer' | 'all', ReviewRate>>;
   readonly #all: Bucket;
   /** By address, the one that asked longest ago first. */
-  readonly #peers = new Map<string, Bucket>();
+  readonly #peers = new BoundedMap<string, Bucket>(peersMax);
 
   constructor(sources: ReviewBudgetSources) {
     this.#sources = sources;
@@ -76,8 +78,6 @@ export class ReviewBudget {
   #pay(peer: string): readonly (readonly [Bucket, ReviewRate])[] | null {
     const { peer: ofPeer, all } = this.#rates;
     const bucket = this.#peers.get(peer) ?? { left: ofPeer.burst, at: this.#sources.now() };
-    this.#peers.delete(peer);
-    if (this.#peers.size >= peersMax) this.#peers.delete(this.#peers.keys().next().value ?? '');
     this.#peers.set(peer, bucket);
     const both = [[bucket, ofPeer] as const, [this.#all, all] as const];
     for (const [one, rate] of both) this.#refill(one, rate);

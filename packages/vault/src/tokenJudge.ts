@@ -4,6 +4,7 @@
  * themselves are not kept. It refuses to know how one is judged.
  */
 import { hash } from 'node:crypto';
+import { BoundedMap } from './boundedMap.ts';
 import { type PodIdentity, podText, type TokenVerdict } from './podIdentity.ts';
 import type { ReviewBudget, ReviewOutcome } from './reviewBudget.ts';
 import { claimsRefused, type PodName, readToken, refusal, type UnverifiedToken } from './tokenClaims.ts';
@@ -41,8 +42,8 @@ const refusedMax = 1000;
 export class TokenJudge {
   readonly #sources: TokenJudgeSources;
   /** By the token's SHA-256, the oldest first. */
-  readonly #good = new Map<string, Known>();
-  readonly #refused = new Map<string, Known>();
+  readonly #good = new BoundedMap<string, Known>(goodMax);
+  readonly #refused = new BoundedMap<string, Known>(refusedMax);
   readonly #running = new Map<string, Promise<TokenVerdict>>();
 
   constructor(sources: TokenJudgeSources) {
@@ -92,9 +93,9 @@ export class TokenJudge {
     if ('refused' in verdict && verdict.reason === 'reviews_limited') return verdict;
     this.#good.delete(key);
     this.#refused.delete(key);
-    if ('refused' in verdict)
-      remember(this.#refused, refusedMax, key, { verdict, expiresMs, freshMs: nowMs() + REFUSED_FRESH_MS });
-    else remember(this.#good, goodMax, key, { verdict, expiresMs, freshMs: nowMs() + FRESH_MS });
+    const [known, freshMs] =
+      'refused' in verdict ? [this.#refused, REFUSED_FRESH_MS] : [this.#good, FRESH_MS];
+    known.set(key, { verdict, expiresMs, freshMs: nowMs() + freshMs });
     return verdict;
   }
 
@@ -109,9 +110,4 @@ export class TokenJudge {
 function outcomeOf(verdict: TokenVerdict): ReviewOutcome {
   if (!('refused' in verdict)) return 'good';
   return verdict.reason === 'api_unreachable' ? 'unreachable' : 'refused';
-}
-
-function remember(known: Map<string, Known>, max: number, key: string, found: Known): void {
-  if (known.size >= max) known.delete(known.keys().next().value ?? '');
-  known.set(key, found);
 }
